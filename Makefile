@@ -1,0 +1,80 @@
+# `make synth` and `make test` do all the set-up they need; `make` lists the rest.
+
+PYTHON ?= python3
+CLI_VERSION := 0.21.0
+RIG ?= ../shared/rig/run
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+# No bytecode for the thousands of modules that nobody imports; no other virtual environment than ours.
+export PIP_COMPILE := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIPENV_VENV_IN_PROJECT := 1
+export PIPENV_IGNORE_VIRTUALENVS := 1
+export PIPENV_VERBOSITY := -1
+export PIPENV_NOSPIN := 1
+PIPENV_VERSION := 2026.10.3
+
+# Node for jsii comes from PyPI unless one is here that jsii supports.
+NODE_CATEGORY := $(if $(filter v22.% v24.%,$(shell node --version 2>/dev/null)),,node)
+
+.PHONY: help synth test check format golden lock test-terraform test-cli test-all clean
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+synth: $(VENV)/.packages ## Write the Terraform JSON
+	@$(BIN)/python main.py
+
+test: $(VENV)/.dev-packages ## Run the fast tests
+	@$(BIN)/pytest
+
+check: $(VENV)/.dev-packages ## Check formatting, lint, types and layers
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.dev-packages ## Format, and mend what lint can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+golden: $(VENV)/.packages ## Take what is synthesized now as the golden copy; read the diff
+	@$(BIN)/python main.py
+	@cp cdktf.out/stacks/karpenter/cdk.tf.json tests/golden/
+
+test-terraform: $(VENV)/.dev-packages ## Run the tests that need Terraform, under the rig
+	@$(RIG) $(BIN)/pytest -m terraform
+
+test-cli: $(VENV)/.dev-packages node_modules/.cdktf-cli ## Run the tests of the cdktf CLI, under the rig
+	@$(RIG) $(BIN)/pytest -m cli
+
+lock: $(VENV)/.pipenv ## Resolve the Pipfile anew
+	@$(BIN)/pipenv lock
+	@$(BIN)/python -c 'import json, pathlib; p = pathlib.Path("Pipfile.lock"); d = json.loads(p.read_text()); \
+	d["_meta"]["sources"] = []; [e.pop("index", None) for k, s in d.items() if k != "_meta" for e in s.values()]; \
+	p.write_text(json.dumps(d, indent=4) + "\n")'
+
+clean: ## Remove what the set-up and synthesis made; state stays
+	@rm -rf $(VENV) node_modules cdktf.out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/.pipenv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12"; exit 1; }
+	@echo "Setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --no-compile pipenv==$(PIPENV_VERSION)
+	@touch $@
+
+$(VENV)/.packages: $(VENV)/.pipenv Pipfile.lock
+	@$(BIN)/pipenv sync --categories="packages $(NODE_CATEGORY)"
+	@touch $@
+
+$(VENV)/.dev-packages: $(VENV)/.packages
+	@$(BIN)/pipenv sync --categories=dev-packages
+	@touch $@
+
+node_modules/.cdktf-cli:
+	@npm install --silent --no-save --no-package-lock cdktf-cli@$(CLI_VERSION)
+	@touch $@

@@ -1,0 +1,93 @@
+"""terraform-aws-modules/eks/aws and its submodule karpenter: https://registry.terraform.io/modules/terraform-aws-modules/eks/aws
+
+Both at 21.11.0: the version whose plan on what the HCL deployed is empty (the HCL carries a copy that equals 21.10.1 and 21.11.0).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict, Unpack
+
+from cdktf import ITerraformDependable
+from constructs import Construct
+
+from imports.expressions import Expression
+from imports.module import RegistryModule
+
+
+class EksInputs(TypedDict, total=False):
+    """The module's inputs that are used here."""
+
+    name: Expression
+    kubernetes_version: str
+    enable_cluster_creator_admin_permissions: bool
+    endpoint_public_access: bool
+    control_plane_scaling_config: Mapping[str, str]
+    addons: Mapping[str, Mapping[str, Any]]
+    vpc_id: Expression
+    subnet_ids: Expression | Sequence[str]
+    control_plane_subnet_ids: Expression | Sequence[str]
+    eks_managed_node_groups: Mapping[str, Mapping[str, Any]]
+    node_security_group_tags: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+class Eks(RegistryModule):
+    """An EKS cluster with its roles, key, security groups, addons and managed node groups."""
+
+    SOURCE = "terraform-aws-modules/eks/aws"
+    VERSION = "21.11.0"
+
+    def __init__(self, scope: Construct, id: str, **inputs: Unpack[EksInputs]) -> None:
+        super().__init__(scope, id, inputs)
+
+    @property
+    def cluster_name(self) -> Expression:
+        """The name of the cluster, known once the cluster is there."""
+        return self.output("cluster_name")
+
+    @property
+    def cluster_endpoint(self) -> Expression:
+        """The URL of the Kubernetes API."""
+        return self.output("cluster_endpoint")
+
+    @property
+    def cluster_version(self) -> Expression:
+        """The Kubernetes version, as `1.33`."""
+        return self.output("cluster_version")
+
+    @property
+    def cluster_certificate_authority_data(self) -> Expression:
+        """The certificate authority of the API, in base64."""
+        return self.output("cluster_certificate_authority_data")
+
+
+class KarpenterInputs(TypedDict, total=False):
+    """The submodule's inputs that are used here."""
+
+    cluster_name: Expression
+    node_iam_role_use_name_prefix: bool
+    node_iam_role_name: Expression
+    create_pod_identity_association: bool
+    node_iam_role_additional_policies: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+class KarpenterAws(RegistryModule):
+    """What Karpenter needs of AWS: its role and that of its nodes, the interruption queue, the rules that feed it."""
+
+    SOURCE = f"{Eks.SOURCE}//modules/karpenter"
+    VERSION = Eks.VERSION
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        depends_on: Sequence[ITerraformDependable] | None = None,
+        **inputs: Unpack[KarpenterInputs],
+    ) -> None:
+        super().__init__(scope, id, inputs, depends_on=depends_on)
+
+    @property
+    def queue_name(self) -> Expression:
+        """The name of the SQS queue on which AWS announces interruptions."""
+        return self.output("queue_name")

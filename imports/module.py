@@ -1,0 +1,34 @@
+"""What the module bindings share: a module of the public registry, pinned, with typed outputs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from cdktf import ITerraformDependable, TerraformHclModule
+from constructs import Construct
+
+from imports.expressions import Expression
+
+
+class RegistryModule(TerraformHclModule):
+    """A module of the Terraform registry. `id` is its address: `module.vpc`.
+
+    SOURCE is its address in the registry, VERSION the constraint on its version.
+    """
+
+    SOURCE: ClassVar[str]
+    VERSION: ClassVar[str]
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        inputs: Mapping[str, Any],
+        *,
+        depends_on: Sequence[ITerraformDependable] | None = None,
+    ) -> None:
+        super().__init__(scope, id, source=self.SOURCE, version=self.VERSION, variables=dict(inputs), depends_on=depends_on)
+        self._address = id
+
+    def output(self, name: str) -> Expression:
+        """The expression of the module's output `name`."""
+        return f"${{{self._address}.{name}}}"

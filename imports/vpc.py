@@ -1,0 +1,50 @@
+"""terraform-aws-modules/vpc/aws: https://registry.terraform.io/modules/terraform-aws-modules/vpc/aws"""
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict, Unpack
+
+from constructs import Construct
+
+from imports.expressions import Expression
+from imports.module import RegistryModule
+
+
+class VpcInputs(TypedDict, total=False):
+    """The module's inputs that are used here."""
+
+    name: Expression
+    cidr: Expression
+    azs: Expression | Sequence[str]
+    private_subnets: Expression | Sequence[str]
+    public_subnets: Expression | Sequence[str]
+    intra_subnets: Expression | Sequence[str]
+    enable_nat_gateway: bool
+    single_nat_gateway: bool
+    public_subnet_tags: Mapping[str, str]
+    private_subnet_tags: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+class Vpc(RegistryModule):
+    """A VPC with its subnets, gateways and routes."""
+
+    SOURCE = "terraform-aws-modules/vpc/aws"
+    VERSION = "~> 6.0"
+
+    def __init__(self, scope: Construct, id: str, **inputs: Unpack[VpcInputs]) -> None:
+        super().__init__(scope, id, inputs)
+
+    @property
+    def vpc_id(self) -> Expression:
+        """The id of the VPC."""
+        return self.output("vpc_id")
+
+    @property
+    def private_subnets(self) -> Expression:
+        """A list: the ids of the private subnets, in the order of the zones."""
+        return self.output("private_subnets")
+
+    @property
+    def intra_subnets(self) -> Expression:
+        """A list: the ids of the subnets without a way out, in the order of the zones."""
+        return self.output("intra_subnets")

@@ -1,0 +1,124 @@
+"""The AWS Load Balancer Controller: its IAM, its pod identity, its Helm release."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from cdktf_cdktf_provider_aws.eks_pod_identity_association import EksPodIdentityAssociation
+from cdktf_cdktf_provider_aws.iam_policy import IamPolicy
+from cdktf_cdktf_provider_aws.iam_role import IamRole
+from cdktf_cdktf_provider_aws.iam_role_policy_attachment import IamRolePolicyAttachment
+from cdktf_cdktf_provider_helm.release import Release
+from constructs import Construct
+
+from imports.expressions import Expression
+from stacks.addresses import Addressed
+from stacks.cluster import Cluster
+
+CHART_VERSION = "1.11.0"
+NAMESPACE = "kube-system"
+SERVICE_ACCOUNT = "aws-load-balancer-controller"
+
+
+class AlbController(Addressed):
+    """The controller that makes load balancers for Services and Ingresses.
+
+    Args:
+        name: the start of the names of its policy and role.
+        cluster: where it runs; its load balancers are in the cluster's network.
+        region: the cluster's AWS region.
+        tags: the tags of all that is made here; load balancers get the controller's own.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: Expression,
+        cluster: Cluster,
+        region: Expression,
+        tags: Mapping[str, str],
+    ) -> None:
+        super().__init__(scope, id)
+        policy = self.add(
+            IamPolicy,
+            "aws_iam_policy.aws_load_balancer_controller",
+            name=f"{name}-AWSLoadBalancerControllerIAMPolicy",
+            description="IAM policy for AWS Load Balancer Controller",
+            policy=_compact(json.loads(POLICY.read_text())),
+            tags=tags,
+        )
+        role = self.add(
+            IamRole,
+            "aws_iam_role.aws_load_balancer_controller",
+            name=f"{name}-{SERVICE_ACCOUNT}",
+            assume_role_policy=_compact(POD_IDENTITY_TRUST),
+            tags=tags,
+        )
+        self.add(
+            IamRolePolicyAttachment,
+            "aws_iam_role_policy_attachment.aws_load_balancer_controller",
+            policy_arn=policy.arn,
+            role=role.name,
+        )
+        association = self.add(
+            EksPodIdentityAssociation,
+            "aws_eks_pod_identity_association.aws_load_balancer_controller",
+            cluster_name=cluster.eks.cluster_name,
+            namespace=NAMESPACE,
+            service_account=SERVICE_ACCOUNT,
+            role_arn=role.arn,
+            tags=tags,
+        )
+        self.release = self.add(
+            Release,
+            "helm_release.aws_load_balancer_controller",
+            namespace=NAMESPACE,
+            name="aws-load-balancer-controller",
+            repository="https://aws.github.io/eks-charts",
+            chart="aws-load-balancer-controller",
+            version=CHART_VERSION,
+            wait=True,
+            timeout=600,
+            values=[
+                VALUES.format(
+                    cluster_name=cluster.eks.cluster_name,
+                    service_account=SERVICE_ACCOUNT,
+                    vpc_id=cluster.network.vpc.vpc_id,
+                    region=region,
+                )
+            ],
+            depends_on=[association, cluster.eks],
+        )
+
+
+# Byte for byte what the HCL wrote: another spelling of the same values would be a new revision of the release.
+VALUES = """\
+clusterName: {cluster_name}
+serviceAccount:
+  name: {service_account}
+vpcId: {vpc_id}
+region: {region}
+tolerations:
+  - key: CriticalAddonsOnly
+    operator: Exists
+"""
+
+POLICY = Path(__file__).with_name("alb_iam_policy.json")
+
+POD_IDENTITY_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Principal": {"Service": "pods.eks.amazonaws.com"},
+        }
+    ],
+}
+
+
+def _compact(document: Mapping[str, object]) -> str:
+    """As Terraform's `jsonencode` writes it."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))

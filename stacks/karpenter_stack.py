@@ -1,0 +1,88 @@
+"""The stack: the whole system, in the order in which it is built."""
+
+from cdktf import LocalBackend, S3Backend, TerraformLocal, TerraformOutput, TerraformStack
+from cdktf_cdktf_provider_random.string_resource import StringResource
+from constructs import Construct
+
+from stacks.addresses import Addressed
+from stacks.alb import AlbController
+from stacks.cluster import Cluster, NodeGroup
+from stacks.karpenter import Karpenter
+from stacks.network import Network
+from stacks.nodepools import NodePools
+from stacks.providers import PROFILE, REQUIRED_PROVIDERS, REQUIRED_TERRAFORM, CloudProviders, ClusterProviders
+from stacks.settings import Settings
+from stacks.variables import Variables
+
+
+class KarpenterStack(Addressed, TerraformStack):
+    """An EKS cluster for GPU Spot work: `Settings` decide the synthesis, `Variables` the deployment."""
+
+    def __init__(self, scope: Construct, settings: Settings) -> None:
+        super().__init__(scope, settings.stack)
+        variables = Variables(self, "variables")
+
+        self.add(StringResource, "random_string.suffix", length=4, special=False, upper=False)
+        self.add(TerraformLocal, "local.name", f"{variables.cluster_name_prefix}-${{random_string.suffix.result}}")
+        name = "${local.name}"
+        tags = {"Example": name, "GithubRepo": "terraform-aws-eks", "GithubOrg": "terraform-aws-modules"}
+
+        cloud = CloudProviders(self, "cloud", region=variables.region)
+        network = Network(self, "network", name=name, cidr=variables.vpc_cidr, tags=tags)
+        cluster = Cluster(
+            self,
+            "cluster",
+            name=name,
+            network=network,
+            node_group=NodeGroup(
+                instance_types=variables.karpenter_node_instance_types,
+                min_size=variables.karpenter_node_min_size,
+                max_size=variables.karpenter_node_max_size,
+                desired_size=variables.karpenter_node_desired_size,
+            ),
+            tags=tags,
+        )
+        ClusterProviders(self, "kubernetes", cluster=cluster)
+        karpenter = Karpenter(self, "karpenter", cluster=cluster, node_role_name=name, ecr_public=cloud.ecr_public, tags=tags)
+        AlbController(self, "alb", name=name, cluster=cluster, region=variables.region, tags=tags)
+        NodePools(
+            self,
+            "nodepools",
+            karpenter=karpenter,
+            discovery=name,
+            gpu_instance_types=variables.gpu_instance_types,
+            gpu_capacity_type=variables.gpu_capacity_type,
+        )
+
+        self._output("cluster_name", "Name of the cluster.", cluster.eks.cluster_name)
+        self._output("cluster_endpoint", "URL of the Kubernetes API.", cluster.eks.cluster_endpoint)
+        self._output("cluster_version", "Kubernetes version of the cluster.", cluster.eks.cluster_version)
+        self._output("region", "AWS region of the cluster.", variables.region)
+        self._output(
+            "configure_kubectl",
+            "The command that points kubectl at the cluster.",
+            f"aws eks update-kubeconfig --name {cluster.eks.cluster_name} --region {variables.region} --profile {PROFILE}",
+        )
+        self._terraform(settings)
+
+    def _output(self, name: str, description: str, value: str) -> None:
+        # Not with `add`: straight below the stack, an id is the address as it is.
+        TerraformOutput(self, name, description=description, value=value)
+
+    def _terraform(self, settings: Settings) -> None:
+        """The block `terraform`: versions and backend."""
+        self.add_override("terraform", {"required_version": REQUIRED_TERRAFORM, "required_providers": REQUIRED_PROVIDERS})
+        if settings.backend == "local":
+            LocalBackend(self, path=settings.local_state)
+        else:
+            backend = S3Backend(
+                self,
+                bucket=settings.s3_bucket,
+                key=settings.s3_state,
+                region=settings.s3_region,
+                encrypt=True,
+                kms_key_id=settings.s3_kms_key_id or None,
+                profile=settings.s3_profile or None,
+            )
+            if settings.s3_use_lockfile:
+                backend.add_override("use_lockfile", True)  # newer than the binding

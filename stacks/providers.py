@@ -1,0 +1,76 @@
+"""The five providers, and the versions of them that may be used."""
+
+from cdktf_cdktf_provider_aws.provider import AwsProvider
+from cdktf_cdktf_provider_helm.provider import HelmProvider, HelmProviderKubernetes, HelmProviderKubernetesExec
+from cdktf_cdktf_provider_kubernetes.provider import KubernetesProvider, KubernetesProviderExec
+from cdktf_cdktf_provider_random.provider import RandomProvider
+from constructs import Construct
+
+from imports.expressions import Expression, hcl
+from imports.kubectl import KubectlExec, KubectlProvider
+from stacks.cluster import Cluster
+
+PROFILE = "default"
+"""The AWS profile of all that is done here, by Terraform and by `aws eks get-token`."""
+
+REQUIRED_TERRAFORM = ">= 1.5.7"
+
+# Constraints, not the exact versions that the prebuilt packages write: the HCL took the newest provider there was, and an older
+# provider cannot read a newer one's state.
+REQUIRED_PROVIDERS = {
+    "aws": {"source": "hashicorp/aws", "version": ">= 6.23"},
+    "helm": {"source": "hashicorp/helm", "version": ">= 3.0"},
+    "kubernetes": {"source": "hashicorp/kubernetes", "version": ">= 2.10"},
+    "kubectl": {"source": KubectlProvider.SOURCE, "version": ">= 1.14"},
+    "random": {"source": "hashicorp/random", "version": ">= 3.0"},
+}
+
+
+class CloudProviders(Construct):
+    """What reaches AWS: the provider of the region, and `ecr_public` for the one region that has public ECR's tokens."""
+
+    def __init__(self, scope: Construct, id: str, *, region: Expression) -> None:
+        super().__init__(scope, id)
+        RandomProvider(self, "random")
+        AwsProvider(self, "aws", region=region, profile=PROFILE)
+        self.ecr_public = AwsProvider(self, "virginia", alias="virginia", region="us-east-1", profile=PROFILE)
+
+
+class ClusterProviders(Construct):
+    """What reaches the cluster. All log in as the AWS profile does."""
+
+    def __init__(self, scope: Construct, id: str, *, cluster: Cluster) -> None:
+        super().__init__(scope, id)
+        host = cluster.eks.cluster_endpoint
+        certificate = f"${{base64decode({hcl(cluster.eks.cluster_certificate_authority_data)})}}"
+        login = KubectlExec(
+            api_version="client.authentication.k8s.io/v1beta1",
+            command="aws",
+            args=["eks", "get-token", "--cluster-name", cluster.eks.cluster_name, "--profile", PROFILE],
+        )
+        HelmProvider(
+            self,
+            "helm",
+            kubernetes=HelmProviderKubernetes(
+                host=host, cluster_ca_certificate=certificate, exec=HelmProviderKubernetesExec(**login)
+            ),
+            # A cache of its own: the user's, with other repositories in it, stays out of this.
+            repository_cache="${path.module}/.helm/cache",
+            repository_config_path="${path.module}/.helm/repositories.yaml",
+        )
+        KubernetesProvider(
+            self,
+            "kubernetes",
+            host=host,
+            cluster_ca_certificate=certificate,
+            exec=[KubernetesProviderExec(**login)],
+        )
+        KubectlProvider(
+            self,
+            "kubectl",
+            host=host,
+            cluster_ca_certificate=certificate,
+            exec=login,
+            apply_retry_count=5,
+            load_config_file=False,
+        )

@@ -1,0 +1,37 @@
+"""What all tests share. Loading CDKTF is paid for once a run."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from imports import lazy
+
+lazy.install()  # before a test module imports cdktf
+
+from tests.synthesis import Json, synth_stack  # noqa: E402
+
+SHARED = Path(os.environ.get("KARPENTER_SHARED", Path(__file__).parents[2] / "shared"))
+
+
+@pytest.fixture(scope="session")
+def stack_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stack's cdk.tf.json with default settings."""
+    return synth_stack(tmp_path_factory.mktemp("project") / "cdktf.out")
+
+
+@pytest.fixture(scope="session")
+def stack(stack_file: Path) -> Json:
+    """The stack's JSON with default settings."""
+    document: Json = json.loads(stack_file.read_text())
+    return document
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """The folder with the state that the HCL left."""
+    folder = SHARED / "reference"
+    if not folder.is_dir():
+        pytest.skip("the state that the HCL left is not here: KARPENTER_SHARED names the folder that holds reference/")
+    return folder

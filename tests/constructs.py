@@ -1,0 +1,26 @@
+"""The constructs that another construct needs before it can be synthesized alone."""
+
+from cdktf import TerraformStack
+from cdktf_cdktf_provider_aws.provider import AwsProvider
+
+from stacks.cluster import Cluster, NodeGroup
+from stacks.karpenter import Karpenter
+from stacks.network import Network
+
+TAGS = {"Example": "gpu"}
+
+
+def network(stack: TerraformStack) -> Network:
+    return Network(stack, "network", name="gpu", cidr="10.0.0.0/16", tags=TAGS)
+
+
+def cluster(stack: TerraformStack) -> Cluster:
+    node_group = NodeGroup(
+        instance_types="${var.types}", min_size="${var.min}", max_size="${var.max}", desired_size="${var.desired}"
+    )
+    return Cluster(stack, "cluster", name="gpu", network=network(stack), node_group=node_group, tags=TAGS)
+
+
+def karpenter(stack: TerraformStack) -> Karpenter:
+    ecr_public = AwsProvider(stack, "virginia", alias="virginia", region="us-east-1")
+    return Karpenter(stack, "karpenter", cluster=cluster(stack), node_role_name="gpu", ecr_public=ecr_public, tags=TAGS)

@@ -1,0 +1,64 @@
+"""Terraform in a folder of its own, as a user has it: the JSON in `cdktf.out/stacks/<stack>`, the state in the project."""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NO_CHANGES, CHANGES = 0, 2  # what `terraform plan -detailed-exitcode` exits with
+
+needs_terraform = pytest.mark.skipif(
+    "RIG" not in os.environ,
+    reason="Terraform with providers that reach no cloud is not here: run it with `make test-terraform RIG=path/to/rig/run`",
+)
+needs_modules = pytest.mark.skipif(
+    os.environ.get("RIG") != "modules",
+    reason="the modules' sources are not here: the rig's README says where git clones of vpc, eks and kms belong",
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    output: str
+
+
+class Workspace:
+    """A project folder with a synthesized stack, initialized."""
+
+    def __init__(self, project: Path, stack_file: Path, stack: str = "karpenter") -> None:
+        self.project = project
+        self.folder = project / "cdktf.out" / "stacks" / stack
+        self.folder.mkdir(parents=True)
+        shutil.copy(stack_file, self.folder)
+        self.state = project / f"terraform.{stack}.tfstate"
+        self.run("init", "-input=false")
+
+    def run(self, *arguments: str, expect: int | None = 0) -> Result:
+        """Run terraform; `expect` is the exit code that it must have, None any."""
+        run = subprocess.run(
+            ["terraform", *arguments],
+            cwd=self.folder,
+            env={**os.environ, "TF_CLI_ARGS": "-no-color", "TF_IN_AUTOMATION": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert expect is None or run.returncode == expect, run.stdout[-4000:]
+        return Result(run.returncode, run.stdout)
+
+    def variables(self, **values: Any) -> None:
+        """Write terraform.tfvars.json, which Terraform reads by itself."""
+        (self.folder / "terraform.tfvars.json").write_text(json.dumps(values))
+
+    def plan(self) -> dict[str, Any]:
+        """The plan as JSON."""
+        self.run("plan", "-input=false", "-out=plan.tfplan")
+        plan: dict[str, Any] = json.loads(self.run("show", "-json", "plan.tfplan").output)
+        return plan

@@ -1,0 +1,57 @@
+import json
+from typing import Any
+
+import yaml
+from cdktf import TerraformStack
+
+from stacks.alb import AlbController
+from tests.constructs import TAGS, cluster
+from tests.synthesis import Json, addresses, synth
+
+NAME = "aws_load_balancer_controller"
+
+
+def alb(stack: TerraformStack) -> AlbController:
+    return AlbController(stack, "alb", name="gpu", cluster=cluster(stack), region="us-west-2", tags=TAGS)
+
+
+def resource(kind: str) -> dict[str, Any]:
+    made: Json = synth(alb)["resource"][kind][NAME]
+    return made
+
+
+def test_it_is_a_policy_a_role_their_attachment_an_association_and_a_release() -> None:
+    kinds = ("iam_policy", "iam_role", "iam_role_policy_attachment", "eks_pod_identity_association")
+    assert {f"aws_{kind}.{NAME}" for kind in kinds} | {f"helm_release.{NAME}"} <= addresses(synth(alb))
+
+
+def test_pods_may_take_the_role_by_pod_identity_and_nobody_else() -> None:
+    trust = json.loads(resource("aws_iam_role")["assume_role_policy"])
+    assert trust["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Principal": {"Service": "pods.eks.amazonaws.com"},
+        }
+    ]
+
+
+def test_role_and_policy_are_named_after_the_cluster() -> None:
+    assert resource("aws_iam_role")["name"] == "gpu-aws-load-balancer-controller"
+    assert resource("aws_iam_policy")["name"] == "gpu-AWSLoadBalancerControllerIAMPolicy"
+
+
+def test_the_release_waits_for_its_credentials_and_the_cluster() -> None:
+    release = resource("helm_release")
+    assert release["depends_on"] == [f"aws_eks_pod_identity_association.{NAME}", "module.eks"]
+    assert (release["version"], release["wait"], release["timeout"]) == ("1.11.0", True, 600)
+
+
+def test_the_controller_knows_its_cluster_vpc_and_region() -> None:
+    assert yaml.safe_load(resource("helm_release")["values"][0]) == {
+        "clusterName": "${module.eks.cluster_name}",
+        "serviceAccount": {"name": "aws-load-balancer-controller"},
+        "vpcId": "${module.vpc.vpc_id}",
+        "region": "us-west-2",
+        "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+    }

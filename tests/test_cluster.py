@@ -1,0 +1,47 @@
+from tests.constructs import cluster
+from tests.synthesis import addresses, synth
+
+
+def test_it_is_one_eks_module_at_the_version_that_the_hcl_carries() -> None:
+    document = synth(cluster)
+    assert "module.eks" in addresses(document)
+    eks = document["module"]["eks"]
+    assert (eks["source"], eks["version"]) == ("terraform-aws-modules/eks/aws", "21.11.0")
+    assert eks["kubernetes_version"] == "1.33"
+    assert eks["control_plane_scaling_config"] == {"tier": "standard"}
+
+
+def test_nodes_live_in_private_subnets_and_the_control_plane_in_the_chosen_intra_ones() -> None:
+    eks = synth(cluster)["module"]["eks"]
+    assert eks["subnet_ids"] == "${module.vpc.private_subnets}"
+    assert eks["control_plane_subnet_ids"] == (
+        "${[for k, zone in local.azs : module.vpc.intra_subnets[k] if contains(local.control_plane_azs, zone)]}"
+    )
+
+
+def test_network_and_credentials_are_there_before_the_first_node() -> None:
+    addons = synth(cluster)["module"]["eks"]["addons"]
+    assert addons == {
+        "coredns": {},
+        "kube-proxy": {},
+        "eks-pod-identity-agent": {"before_compute": True},
+        "vpc-cni": {"before_compute": True},
+    }
+
+
+def test_karpenters_own_nodes_are_labelled_tainted_and_sized_by_the_node_group() -> None:
+    (group,) = synth(cluster)["module"]["eks"]["eks_managed_node_groups"].values()
+    assert group == {
+        "ami_type": "BOTTLEROCKET_x86_64",
+        "instance_types": "${var.types}",
+        "min_size": "${var.min}",
+        "max_size": "${var.max}",
+        "desired_size": "${var.desired}",
+        "labels": {"karpenter.sh/controller": "true"},
+        "taints": {"karpenter": {"key": "CriticalAddonsOnly", "value": "true", "effect": "NO_SCHEDULE"}},
+    }
+
+
+def test_karpenter_finds_the_nodes_security_group_by_tag() -> None:
+    eks = synth(cluster)["module"]["eks"]
+    assert eks["node_security_group_tags"] == {"Example": "gpu", "karpenter.sh/discovery": "gpu"}

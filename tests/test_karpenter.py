@@ -1,0 +1,57 @@
+from typing import Any
+
+import yaml
+
+from tests.constructs import karpenter
+from tests.synthesis import addresses, synth
+
+
+def release() -> dict[str, Any]:
+    made: dict[str, Any] = synth(karpenter)["resource"]["helm_release"]["karpenter"]
+    return made
+
+
+def test_it_is_a_module_a_token_and_a_release() -> None:
+    assert {
+        "module.karpenter",
+        "data.aws_ecrpublic_authorization_token.token",
+        "helm_release.karpenter",
+    } <= addresses(synth(karpenter))
+
+
+def test_the_nodes_role_has_the_name_that_node_classes_use() -> None:
+    module = synth(karpenter)["module"]["karpenter"]
+    assert module["node_iam_role_name"] == "gpu"
+    assert module["node_iam_role_use_name_prefix"] is False
+    assert module["create_pod_identity_association"] is True
+    assert list(module["node_iam_role_additional_policies"]) == ["AmazonSSMManagedInstanceCore"]
+
+
+def test_the_chart_comes_from_public_ecr_with_a_token_of_us_east_1() -> None:
+    document = synth(karpenter)
+    token = document["data"]["aws_ecrpublic_authorization_token"]["token"]
+    assert token["provider"] == "aws.virginia"
+    made = document["resource"]["helm_release"]["karpenter"]
+    assert (made["repository"], made["chart"], made["version"]) == (
+        "oci://public.ecr.aws/karpenter",
+        "karpenter",
+        "1.6.0",
+    )
+    assert made["repository_password"] == "${data.aws_ecrpublic_authorization_token.token.password}"  # noqa: S105
+    assert made["wait"] is True
+    assert made["wait_for_jobs"] is True
+
+
+def test_the_controller_runs_on_the_node_group_and_knows_its_cluster_and_queue() -> None:
+    values = yaml.safe_load(release()["values"][0])
+    assert values == {
+        "nodeSelector": {"karpenter.sh/controller": "true"},
+        "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+        "dnsPolicy": "Default",
+        "settings": {
+            "clusterName": "${module.eks.cluster_name}",
+            "clusterEndpoint": "${module.eks.cluster_endpoint}",
+            "interruptionQueue": "${module.karpenter.queue_name}",
+        },
+        "webhook": {"enabled": False},
+    }

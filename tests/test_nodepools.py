@@ -1,0 +1,99 @@
+import tomllib
+from typing import Any
+
+import pytest
+from cdktf import TerraformStack
+
+from stacks.nodepools import NodePools
+from tests.constructs import karpenter
+from tests.synthesis import Json, addresses, synth
+
+BIND = ["apiclient", "ephemeral-storage", "bind", "--dirs"]
+
+
+def nodepools(stack: TerraformStack) -> NodePools:
+    return NodePools(
+        stack,
+        "nodepools",
+        karpenter=karpenter(stack),
+        discovery="gpu",
+        gpu_instance_types="${var.gpu_instance_types}",
+        gpu_capacity_type="${var.gpu_capacity_type}",
+    )
+
+
+@pytest.fixture(scope="module")
+def document() -> Json:
+    return synth(nodepools)
+
+
+def spec(document: Json, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = document["locals"][name]["spec"]
+    return found
+
+
+def test_a_pool_comes_after_its_class_and_a_class_after_karpenter(document: Json) -> None:
+    objects = document["resource"]["kubectl_manifest"]
+    assert {name: made["depends_on"] for name, made in objects.items()} == {
+        "ec2nodeclass_default": ["helm_release.karpenter"],
+        "ec2nodeclass_gpu": ["helm_release.karpenter"],
+        "nodepool_default": ["kubectl_manifest.ec2nodeclass_default"],
+        "nodepool_gpu": ["kubectl_manifest.ec2nodeclass_gpu"],
+    }
+    assert all(made["yaml_body"] == f"${{yamlencode(local.{name})}}" for name, made in objects.items())
+    assert {f"kubectl_manifest.{name}" for name in objects} <= addresses(document)
+
+
+def test_the_gpu_pool_takes_the_given_types_as_they_are_bought(document: Json) -> None:
+    template = spec(document, "nodepool_gpu")["template"]
+    assert template["spec"]["requirements"] == [
+        {"key": "karpenter.sh/capacity-type", "operator": "In", "values": "${var.gpu_capacity_type}"},
+        {"key": "kubernetes.io/arch", "operator": "In", "values": ["amd64"]},
+        {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": "${var.gpu_instance_types}"},
+    ]
+    assert template["spec"]["taints"] == [{"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"}]
+    assert template["metadata"]["labels"] == {"gpu-type": "nvidia", "nodepool": "gpu-spot"}
+
+
+def test_the_general_pool_is_limited_and_goes_when_empty(document: Json) -> None:
+    pool = spec(document, "nodepool_default")
+    assert pool["limits"] == {"cpu": 1000}
+    assert pool["disruption"] == {"consolidationPolicy": "WhenEmpty", "consolidateAfter": "30s"}
+
+
+@pytest.mark.parametrize(("name", "downloads", "chunk"), [("default", 10, "16mb"), ("gpu", 30, "32mb")])
+def test_images_are_pulled_in_parallel(document: Json, name: str, downloads: int, chunk: str) -> None:
+    settings = tomllib.loads(spec(document, f"ec2nodeclass_{name}")["userData"])["settings"]
+    assert settings["container-runtime"] == {"snapshotter": "soci"}
+    assert settings["container-runtime-plugins"]["soci-snapshotter"]["parallel-pull-unpack"] == {
+        "max-concurrent-downloads-per-image": downloads,
+        "concurrent-download-chunk-size": chunk,
+        "max-concurrent-unpacks-per-image": downloads,
+        "discard-unpacked-layers": True,
+    }
+
+
+def test_only_gpu_nodes_keep_images_and_pods_on_their_nvme_disks(document: Json) -> None:
+    gpu, general = spec(document, "ec2nodeclass_gpu"), spec(document, "ec2nodeclass_default")
+    assert gpu["instanceStorePolicy"] == "RAID0"
+    init, bind = tomllib.loads(gpu["userData"])["settings"]["bootstrap-commands"]["k8s-ephemeral-storage"]["commands"]
+    assert init == ["apiclient", "ephemeral-storage", "init"]
+    assert bind[:4] == BIND
+    assert bind[4:] == [
+        "/var/lib/containerd",
+        "/var/lib/kubelet",
+        "/var/log/pods",
+        "/var/lib/soci-snapshotter",
+    ]
+    assert "instanceStorePolicy" not in general
+    assert "bootstrap-commands" not in tomllib.loads(general["userData"])["settings"]
+
+
+@pytest.mark.parametrize("name", ["default", "gpu"])
+def test_nodes_get_subnets_security_groups_and_role_by_the_clusters_name(document: Json, name: str) -> None:
+    node_class = spec(document, f"ec2nodeclass_{name}")
+    discovery = [{"tags": {"karpenter.sh/discovery": "gpu"}}]
+    assert node_class["subnetSelectorTerms"] == discovery
+    assert node_class["securityGroupSelectorTerms"] == discovery
+    assert node_class["role"] == "gpu"
+    assert node_class["amiSelectorTerms"] == [{"alias": "bottlerocket@latest"}]

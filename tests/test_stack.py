@@ -1,0 +1,161 @@
+import re
+from pathlib import Path
+
+import pytest
+from cdktf import App, TerraformLocal, TerraformStack
+
+from stacks.addresses import Addressed
+from stacks.settings import Settings
+from tests.synthesis import Json, addresses, synth, synth_stack
+
+GOLDEN = Path(__file__).with_name("golden") / "cdk.tf.json"
+
+ADDRESSES = {
+    "data.aws_availability_zones.available",
+    "data.aws_ecrpublic_authorization_token.token",
+    "aws_eks_pod_identity_association.aws_load_balancer_controller",
+    "aws_iam_policy.aws_load_balancer_controller",
+    "aws_iam_role.aws_load_balancer_controller",
+    "aws_iam_role_policy_attachment.aws_load_balancer_controller",
+    "helm_release.aws_load_balancer_controller",
+    "helm_release.karpenter",
+    "kubectl_manifest.ec2nodeclass_default",
+    "kubectl_manifest.ec2nodeclass_gpu",
+    "kubectl_manifest.nodepool_default",
+    "kubectl_manifest.nodepool_gpu",
+    "module.eks",
+    "module.karpenter",
+    "module.vpc",
+    "random_string.suffix",
+}
+
+VARIABLES = {
+    "region": ("string", None),
+    "gpu_instance_types": ("list(string)", None),
+    "gpu_capacity_type": ("list(string)", ["spot"]),
+    "vpc_cidr": ("string", "10.0.0.0/16"),
+    "cluster_name_prefix": ("string", "eks-spot-gpu"),
+    "karpenter_node_instance_types": ("list(string)", ["m5.large"]),
+    "karpenter_node_min_size": ("number", 2),
+    "karpenter_node_max_size": ("number", 3),
+    "karpenter_node_desired_size": ("number", 2),
+}
+
+
+def test_its_addresses_are_those_of_the_hcl(stack: Json) -> None:
+    assert addresses(stack) == ADDRESSES
+
+
+def test_every_element_is_made_under_the_address_that_it_has(stack: Json) -> None:
+    made = [
+        (f"{prefix}{kind}.{name}", element["//"]["metadata"]["path"].rpartition("/")[2])
+        for prefix, block in (("", "resource"), ("data.", "data"))
+        for kind, named in stack[block].items()
+        for name, element in named.items()
+    ]
+    assert made
+    assert all(address == node_id for address, node_id in made)
+
+
+def test_its_variables_have_the_types_and_defaults_of_the_hcl(stack: Json) -> None:
+    found = {name: (variable["type"], variable.get("default")) for name, variable in stack["variable"].items()}
+    assert found == VARIABLES
+    assert all(variable["description"] for variable in stack["variable"].values())
+
+
+def test_only_region_and_gpu_types_must_be_given(stack: Json) -> None:
+    required = {name for name, variable in stack["variable"].items() if "default" not in variable}
+    assert required == {"region", "gpu_instance_types"}
+
+
+def test_its_outputs_are_those_of_the_hcl(stack: Json) -> None:
+    assert {name: output["value"] for name, output in stack["output"].items()} == {
+        "cluster_name": "${module.eks.cluster_name}",
+        "cluster_endpoint": "${module.eks.cluster_endpoint}",
+        "cluster_version": "${module.eks.cluster_version}",
+        "region": "${var.region}",
+        "configure_kubectl": "aws eks update-kubeconfig --name ${module.eks.cluster_name} --region ${var.region} --profile default",
+    }
+
+
+def test_versions_are_constraints_as_in_the_hcl(stack: Json) -> None:
+    assert stack["terraform"]["required_version"] == ">= 1.5.7"
+    assert stack["terraform"]["required_providers"] == {
+        "aws": {"source": "hashicorp/aws", "version": ">= 6.23"},
+        "helm": {"source": "hashicorp/helm", "version": ">= 3.0"},
+        "kubernetes": {"source": "hashicorp/kubernetes", "version": ">= 2.10"},
+        "kubectl": {"source": "gavinbunney/kubectl", "version": ">= 1.14"},
+        "random": {"source": "hashicorp/random", "version": ">= 3.0"},
+    }
+
+
+def test_all_three_kubernetes_providers_log_in_with_the_aws_cli(stack: Json) -> None:
+    (helm,), (kubernetes,), (kubectl,) = (stack["provider"][name] for name in ("helm", "kubernetes", "kubectl"))
+    (login,) = kubernetes["exec"]
+    assert login == {
+        "api_version": "client.authentication.k8s.io/v1beta1",
+        "command": "aws",
+        "args": ["eks", "get-token", "--cluster-name", "${module.eks.cluster_name}", "--profile", "default"],
+    }
+    assert kubectl["exec"] == [login]
+    assert helm["kubernetes"]["exec"] == login
+    assert helm["repository_cache"] == "${path.module}/.helm/cache"
+    assert helm["repository_config_path"] == "${path.module}/.helm/repositories.yaml"
+    assert (kubectl["apply_retry_count"], kubectl["load_config_file"]) == (5, False)
+
+
+def test_aws_is_reached_in_the_region_and_in_us_east_1(stack: Json) -> None:
+    assert stack["provider"]["aws"] == [
+        {"region": "${var.region}", "profile": "default"},
+        {"region": "us-east-1", "profile": "default", "alias": "virginia"},
+    ]
+
+
+def test_the_json_is_the_golden_copy_byte_for_byte(stack_file: Path) -> None:
+    """After a wanted change: `make golden`, and read the diff."""
+    assert stack_file.read_text() == GOLDEN.read_text()
+
+
+def test_nothing_written_holds_a_path_of_this_machine(stack_file: Path) -> None:
+    written = [file for file in stack_file.parents[2].rglob("*") if file.is_file()]
+    assert stack_file in written
+    absolute = re.compile(rf"(?<![\w:/.*-])/(?:{'|'.join(p.name for p in Path('/').iterdir())})/")
+    for file in written:
+        paths = [p for p in absolute.findall(file.read_text()) if p not in ("/var/",)]
+        assert not paths, f"{file.name}: {paths}"
+        assert str(Path.home()) not in file.read_text()
+
+
+def test_local_state_is_in_the_project_and_survives_cdktf_out(stack_file: Path, stack: Json) -> None:
+    path = stack["terraform"]["backend"]["local"]["path"]
+    project = stack_file.parents[3]
+    assert (stack_file.parent / path).resolve() == (project / "terraform.karpenter.tfstate").resolve()
+
+
+def test_state_may_be_in_s3(tmp_path: Path) -> None:
+    settings = Settings(backend="s3", s3_bucket="states", s3_region="eu-west-1", s3_profile="team")
+    written = synth_stack(tmp_path / "cdktf.out", settings).read_text()
+    assert '"use_lockfile": true' in written
+    for part in ('"bucket": "states"', '"key": "karpenter/terraform.tfstate"', '"profile": "team"', '"encrypt": true'):
+        assert part in written
+    assert "kms_key_id" not in written
+
+
+def test_two_elements_with_one_address_are_refused() -> None:
+    def twice(stack: TerraformStack) -> None:
+        scope = Addressed(stack, "scope")
+        for _ in range(2):
+            scope.add(TerraformLocal, "local.name", "x")
+
+    with pytest.raises(ValueError, match=r"local\.name: the stack has an element at this address"):
+        synth(twice)
+
+
+def test_the_refusal_holds_across_constructs(tmp_path: Path) -> None:
+    class Stack(Addressed, TerraformStack):
+        pass
+
+    stack = Stack(App(outdir=str(tmp_path)), "stack")
+    Addressed(stack, "one").add(TerraformLocal, "local.name", "x")
+    with pytest.raises(ValueError, match=r"local\.name"):
+        Addressed(stack, "two").add(TerraformLocal, "local.name", "x")

@@ -1,0 +1,123 @@
+"""The synthesized JSON in real Terraform: validate, plan, apply, plan again, destroy."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.terraform import NO_CHANGES, Workspace, needs_modules, needs_terraform
+
+pytestmark = [pytest.mark.terraform, needs_terraform]
+
+GPU = ["p5.48xlarge"]
+
+# What the HCL makes in each region, counted on the HCL: a region's number of zones, and every variable changed in one.
+REGIONS: list[tuple[dict[str, Any], int]] = [
+    ({"region": "us-west-2", "gpu_instance_types": GPU}, 107),
+    ({"region": "us-east-1", "gpu_instance_types": GPU}, 119),
+    ({"region": "us-west-1", "gpu_instance_types": GPU}, 95),
+    (
+        {
+            "region": "ap-northeast-1",
+            "gpu_instance_types": ["p5.48xlarge", "p4d.24xlarge"],
+            "gpu_capacity_type": ["spot", "on-demand"],
+            "vpc_cidr": "10.64.0.0/16",
+            "cluster_name_prefix": "train",
+            "karpenter_node_instance_types": ["m6i.large", "m6a.large"],
+            "karpenter_node_min_size": 3,
+            "karpenter_node_max_size": 6,
+            "karpenter_node_desired_size": 4,
+        },
+        101,
+    ),
+    ({"region": "xx-eight-8", "gpu_instance_types": GPU}, 131),
+]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, stack_file: Path) -> Workspace:
+    return Workspace(tmp_path, stack_file)
+
+
+@pytest.fixture
+def adopted(workspace: Workspace, reference: Path) -> Workspace:
+    """A project whose state is the one that the HCL left."""
+    shutil.copy(reference / "us-west-2.tfstate", workspace.state)
+    shutil.copy(reference / "us-west-2.tfvars", workspace.folder / "terraform.tfvars")
+    return workspace
+
+
+def test_it_is_valid(workspace: Workspace) -> None:
+    assert "The configuration is valid" in workspace.run("validate").output
+
+
+@needs_modules
+def test_a_plan_on_the_state_that_the_hcl_left_is_empty(adopted: Workspace) -> None:
+    plan = adopted.run("plan", "-input=false", "-detailed-exitcode", expect=NO_CHANGES)
+    assert "No changes. Your infrastructure matches the configuration." in plan.output
+
+
+@needs_modules
+@pytest.mark.parametrize(("variables", "resources"), REGIONS, ids=lambda value: value["region"] if isinstance(value, dict) else "")
+def test_a_region_is_made_stays_as_it_is_and_is_destroyed(workspace: Workspace, variables: dict[str, Any], resources: int) -> None:
+    workspace.variables(**variables)
+    made = workspace.run("apply", "-auto-approve", "-input=false").output
+    assert f"Apply complete! Resources: {resources} added, 0 changed, 0 destroyed." in made
+    assert f'region = "{variables["region"]}"' in made
+    workspace.run("plan", "-input=false", "-detailed-exitcode", expect=NO_CHANGES)
+    destroyed = workspace.run("destroy", "-auto-approve", "-input=false").output
+    assert f"Destroy complete! Resources: {resources} destroyed." in destroyed
+    assert workspace.run("state", "list").output == ""
+
+
+def test_variables_come_from_a_tfvars_file_and_from_var(workspace: Workspace) -> None:
+    (workspace.folder / "terraform.tfvars").write_text('region = "eu-west-1"\ngpu_instance_types = ["p5.48xlarge"]\n')
+    workspace.run("apply", "-auto-approve", "-input=false", "-var", "cluster_name_prefix=from-var")
+    outputs = json.loads(workspace.run("output", "-json").output)
+    assert outputs["region"]["value"] == "eu-west-1"
+    assert "from-var-zz9x" in json.dumps(json.loads(workspace.state.read_text()))
+
+
+@needs_modules
+def test_what_is_planned_anew_is_what_the_hcl_made(workspace: Workspace, reference: Path) -> None:
+    """Resource by resource, in every value that is known before anything is made."""
+    shutil.copy(reference / "us-west-2.tfvars", workspace.folder / "terraform.tfvars")
+    made = json.loads((reference / "us-west-2.tfstate").read_text())
+    expected = {
+        _address(resource, instance): instance["attributes"]
+        for resource in made["resources"]
+        for instance in resource["instances"]
+        if resource["mode"] == "managed"
+    }
+    planned = {
+        change["address"]: change["change"]["after"]
+        for change in workspace.plan()["resource_changes"]
+        if change["mode"] == "managed"
+    }
+    assert planned.keys() == expected.keys()
+    differences = {
+        f"{address}.{name}": (value, expected[address].get(name))
+        for address, values in planned.items()
+        for name, value in values.items()
+        if value is not None and not _like(value, expected[address].get(name))
+    }
+    assert differences == {}
+
+
+def _address(resource: dict[str, Any], instance: dict[str, Any]) -> str:
+    key = f"[{json.dumps(instance['index_key'])}]" if "index_key" in instance else ""
+    module = f"{resource['module']}." if "module" in resource else ""
+    return f"{module}{resource['type']}.{resource['name']}{key}"
+
+
+def _like(planned: Any, made: Any) -> bool:
+    """Whether what is known of `planned` stands in `made`; a plan leaves out what it does not know."""
+    match planned, made:
+        case dict(), dict():
+            return all(value is None or _like(value, made.get(key)) for key, value in planned.items())
+        case list(), list():
+            return len(planned) == len(made) and all(map(_like, planned, made))
+        case _:
+            return bool(planned == made)
