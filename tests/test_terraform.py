@@ -101,7 +101,7 @@ def test_what_is_planned_anew_is_what_the_hcl_made(workspace: Workspace, referen
         f"{address}.{name}": (value, expected[address].get(name))
         for address, values in planned.items()
         for name, value in values.items()
-        if value is not None and not _like(value, expected[address].get(name))
+        if not _like(value, expected[address].get(name))
     }
     assert differences == {}
 
@@ -115,8 +115,10 @@ def _address(resource: dict[str, Any], instance: dict[str, Any]) -> str:
 def _like(planned: Any, made: Any) -> bool:
     """Whether what is known of `planned` stands in `made`; a plan leaves out what it does not know."""
     match planned, made:
+        case None, _:
+            return True
         case dict(), dict():
-            return all(value is None or _like(value, made.get(key)) for key, value in planned.items())
+            return all(_like(value, made.get(key)) for key, value in planned.items())
         case list(), list():
             return len(planned) == len(made) and all(map(_like, planned, made))
         case _:

@@ -1,0 +1,91 @@
+"""The cdktf CLI as a user's shell would run it, in a project folder of its own."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.terraform import needs_modules, needs_terraform
+
+PROJECT = Path(__file__).parents[1]
+CLI = PROJECT / "node_modules" / ".bin" / "cdktf"
+
+needs_cli = pytest.mark.skipif(not CLI.exists(), reason="the cdktf CLI is not here: `make test-cli` brings it from npm")
+pytestmark = [pytest.mark.cli, needs_cli, needs_terraform]
+
+Cdktf = Callable[..., str]
+
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The project's files in another folder, as a fresh clone has them, with the set-up of this one."""
+    for name in ("main.py", "cdktf.json"):
+        shutil.copy(PROJECT / name, tmp_path)
+    for name in ("stacks", "imports"):
+        shutil.copytree(PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in (".venv", "node_modules"):
+        (tmp_path / name).symlink_to(PROJECT / name)
+    (tmp_path / "terraform.tfvars").write_text('region = "us-west-2"\ngpu_instance_types = ["p5.48xlarge"]\n')
+    return tmp_path
+
+
+@pytest.fixture
+def cdktf(project: Path) -> Cdktf:
+    """Run the CLI in the project; returns what it prints."""
+
+    def run(*arguments: str) -> str:
+        command = [str(CLI), *arguments]
+        done = subprocess.run(
+            command,
+            cwd=project,
+            env={**os.environ, "CI": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-4000:]
+        return ANSI.sub("", done.stdout)
+
+    return run
+
+
+# Without a provider lock: under the rig, no provider is downloaded that could be locked.
+NO_LOCK = "--skip-provider-lock"
+
+
+def test_synth_writes_the_golden_copy(cdktf: Cdktf, project: Path) -> None:
+    assert "Generated Terraform code for the stacks: karpenter" in cdktf("synth")
+    written = project / "cdktf.out" / "stacks" / "karpenter" / "cdk.tf.json"
+    assert written.read_text() == (PROJECT / "tests" / "golden" / "cdk.tf.json").read_text()
+
+
+@needs_modules
+def test_deploy_makes_all_output_shows_it_diff_finds_nothing_and_destroy_removes_it(cdktf: Cdktf, project: Path) -> None:
+    variables = ("--var-file", "terraform.tfvars")
+    assert "Plan: 107 to add, 0 to change, 0 to destroy." in cdktf("diff", NO_LOCK, *variables)
+
+    deployed = cdktf("deploy", "--auto-approve", NO_LOCK, *variables)
+    assert "Apply complete! Resources: 107 added, 0 changed, 0 destroyed." in deployed
+    assert (project / "terraform.karpenter.tfstate").exists()
+
+    shutil.rmtree(project / "cdktf.out")  # the state is not in it
+    shown = cdktf("output", NO_LOCK)
+    for name in ("cluster_endpoint", "cluster_name", "cluster_version", "configure_kubectl", "region"):
+        assert f"{name} = " in shown
+
+    assert "No changes." in cdktf("diff", NO_LOCK, *variables)
+    assert "Destroy complete! Resources: 107 destroyed." in cdktf("destroy", "--auto-approve", NO_LOCK, *variables)
+
+
+@needs_modules
+def test_variables_may_be_given_with_var(cdktf: Cdktf) -> None:
+    planned = cdktf("diff", NO_LOCK, "--var", "region=us-west-1", "--var", 'gpu_instance_types=["p5.48xlarge"]')
+    assert "Plan: 95 to add" in planned
