@@ -71,11 +71,11 @@ def test_synth_writes_the_golden_copy(cdktf: Cdktf, project: Path) -> None:
 
 @needs_modules
 def test_deploy_makes_all_output_shows_it_diff_finds_nothing_and_destroy_removes_it(cdktf: Cdktf, project: Path) -> None:
-    variables = ("--var-file", "terraform.tfvars")
-    cdktf("diff", NO_LOCK, *variables)
+    # The CLI reads the project's terraform.tfvars by itself.
+    cdktf("diff", NO_LOCK)
     assert planned(project) == {"create": 107}
 
-    cdktf("deploy", "--auto-approve", NO_LOCK, *variables)
+    cdktf("deploy", "--auto-approve", NO_LOCK)
     assert in_state(project) == 107
 
     shutil.rmtree(project / "cdktf.out")  # the state is not in it
@@ -83,14 +83,15 @@ def test_deploy_makes_all_output_shows_it_diff_finds_nothing_and_destroy_removes
     for name in ("cluster_endpoint", "cluster_name", "cluster_version", "configure_kubectl", "region"):
         assert f"{name} = " in shown
 
-    cdktf("diff", NO_LOCK, *variables)
+    cdktf("diff", NO_LOCK)
     assert planned(project) == {"no-op": 107}
-    cdktf("destroy", "--auto-approve", NO_LOCK, *variables)
+    cdktf("destroy", "--auto-approve", NO_LOCK)
     assert in_state(project) == 0
 
 
 @needs_modules
 def test_variables_may_be_given_with_var(cdktf: Cdktf, project: Path) -> None:
+    (project / "terraform.tfvars").unlink()  # it would win
     cdktf("diff", NO_LOCK, "--var", "region=us-west-1", "--var", 'gpu_instance_types=["p5.48xlarge"]')
     assert planned(project) == {"create": 95}
 
