@@ -11,8 +11,10 @@ Expression: TypeAlias = str
 """`"${module.vpc.vpc_id}"`, or a literal string where Terraform takes either."""
 
 
-def hcl(value: Expression) -> str:
-    """What `value` is called inside another expression: `${var.region}` gives `var.region`, a literal is quoted."""
+def hcl(value: Expression | int) -> str:
+    """What `value` is called inside another expression: `${var.region}` gives `var.region`, a literal is as JSON has it."""
+    if isinstance(value, int):
+        return json.dumps(value)
     inner = value[2:-1]
     if value.startswith("${") and value.endswith("}") and "${" not in inner:
         return inner

@@ -7,8 +7,10 @@ that a plan reads `helm_release.karpenter` and a state that the HCL left fits.
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
-from cdktf import TerraformElement
+from cdktf import TerraformElement, TerraformStack
 from constructs import Construct
+
+from stacks.rules import Rule
 
 P = ParamSpec("P")
 E = TypeVar("E", bound=TerraformElement)
@@ -21,6 +23,7 @@ class Addressed(Construct):
         super().__init__(scope, id)
         # One set for a whole stack: CDKTF would merge two elements with one address without a word.
         self._addresses: set[str] = getattr(scope, "_addresses", set())
+        self._stack: TerraformStack = getattr(scope, "_stack", None) or TerraformStack.of(self)
 
     def add(
         self,
@@ -42,3 +45,7 @@ class Addressed(Construct):
         made.override_logical_id(address.rpartition(".")[2])
         self._addresses.add(address)
         return made
+
+    def add_check(self, name: str, rule: Rule) -> None:
+        """Make a `check` block, a warning at plan and apply. CDKTF has no class for it."""
+        self._stack.add_override(f"check.{name}", {"assert": [rule.block()]})

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from cdktf_cdktf_provider_aws.eks_pod_identity_association import EksPodIdentityAssociation
 from cdktf_cdktf_provider_aws.iam_policy import IamPolicy
@@ -13,7 +14,9 @@ from constructs import Construct
 
 from imports.expressions import Expression
 from stacks.addresses import Addressed
-from stacks.cluster import Cluster
+from stacks.arguments import check_arguments
+from stacks.karpenter import Karpenter
+from stacks.settings import Preset
 
 CHART_VERSION = "1.11.0"
 NAMESPACE = "kube-system"
@@ -25,8 +28,9 @@ class AlbController(Addressed):
 
     Args:
         name: the start of the names of its policy and role.
-        cluster: where it runs; its load balancers are in the cluster's network.
+        karpenter: what it is installed after, in the same cluster: its webhook fails every Service until it runs.
         region: the cluster's AWS region.
+        preset: in `recommended`, its policy is the official one.
         tags: the tags of all that is made here; load balancers get the controller's own.
     """
 
@@ -36,17 +40,20 @@ class AlbController(Addressed):
         id: str,
         *,
         name: Expression,
-        cluster: Cluster,
+        karpenter: Karpenter,
         region: Expression,
+        preset: Preset,
         tags: Mapping[str, str],
     ) -> None:
         super().__init__(scope, id)
+        check_arguments(self, locals())
+        cluster = karpenter.cluster
         policy = self.add(
             IamPolicy,
             "aws_iam_policy.aws_load_balancer_controller",
             name=f"{name}-AWSLoadBalancerControllerIAMPolicy",
             description="IAM policy for AWS Load Balancer Controller",
-            policy=_compact(json.loads(POLICY.read_text())),
+            policy=_compact(policy_document(preset)),
             tags=tags,
         )
         role = self.add(
@@ -56,7 +63,7 @@ class AlbController(Addressed):
             assume_role_policy=_compact(POD_IDENTITY_TRUST),
             tags=tags,
         )
-        self.add(
+        attachment = self.add(
             IamRolePolicyAttachment,
             "aws_iam_role_policy_attachment.aws_load_balancer_controller",
             policy_arn=policy.arn,
@@ -89,7 +96,8 @@ class AlbController(Addressed):
                     region=region,
                 )
             ],
-            depends_on=[association, cluster.eks],
+            # The last three so that a destroy takes nothing away from it while it removes load balancers.
+            depends_on=[association, cluster.eks, karpenter.release, attachment, cluster.network.vpc],
         )
 
 
@@ -105,7 +113,13 @@ tolerations:
     operator: Exists
 """
 
+# The HCL's policy: the official one of 2.11.0 without these three actions, each in the statement of the other.
 POLICY = Path(__file__).with_name("alb_iam_policy.json")
+MISSING_ACTIONS = {
+    "ec2:GetSecurityGroupsForVpc": "ec2:DescribeTags",
+    "elasticloadbalancing:DescribeCapacityReservation": "elasticloadbalancing:DescribeListenerAttributes",
+    "elasticloadbalancing:ModifyCapacityReservation": "elasticloadbalancing:ModifyListenerAttributes",
+}
 
 POD_IDENTITY_TRUST = {
     "Version": "2012-10-17",
@@ -117,6 +131,15 @@ POD_IDENTITY_TRUST = {
         }
     ],
 }
+
+
+def policy_document(preset: Preset) -> dict[str, Any]:
+    """The controller's IAM policy."""
+    document: dict[str, Any] = json.loads(POLICY.read_text())
+    if preset == "recommended":
+        for statement in document["Statement"]:
+            statement["Action"] += [action for action, beside in MISSING_ACTIONS.items() if beside in statement["Action"]]
+    return document
 
 
 def _compact(document: Mapping[str, object]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from cdktf import TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.data_aws_ecrpublic_authorization_token import DataAwsEcrpublicAuthorizationToken
 from cdktf_cdktf_provider_aws.provider import AwsProvider
 from cdktf_cdktf_provider_helm.release import Release
@@ -10,9 +11,14 @@ from constructs import Construct
 from imports.eks import KarpenterAws
 from imports.expressions import Expression
 from stacks.addresses import Addressed
+from stacks.arguments import check_arguments
 from stacks.cluster import Cluster
 
 CHART_VERSION = "1.6.0"
+REGISTRY = "oci://public.ecr.aws"
+
+ECR_PUBLIC_USER = "${data.aws_ecrpublic_authorization_token.token.user_name}"
+ECR_PUBLIC_PASSWORD = "${sensitive(data.aws_ecrpublic_authorization_token.token.password)}"  # noqa: S105
 
 
 class Karpenter(Addressed):
@@ -36,6 +42,8 @@ class Karpenter(Addressed):
         tags: Mapping[str, str],
     ) -> None:
         super().__init__(scope, id)
+        check_arguments(self, locals())
+        self.cluster = cluster
         self.node_role_name = node_role_name
         self.aws = self.add(
             KarpenterAws,
@@ -61,9 +69,9 @@ class Karpenter(Addressed):
             "helm_release.karpenter",
             namespace="kube-system",
             name="karpenter",
-            repository="oci://public.ecr.aws/karpenter",
-            repository_username="${data.aws_ecrpublic_authorization_token.token.user_name}",
-            repository_password="${data.aws_ecrpublic_authorization_token.token.password}",  # noqa: S106
+            repository=f"{REGISTRY}/karpenter",
+            repository_username=ECR_PUBLIC_USER,
+            repository_password=ECR_PUBLIC_PASSWORD,
             chart="karpenter",
             version=CHART_VERSION,
             wait=True,
@@ -75,6 +83,12 @@ class Karpenter(Addressed):
                     interruption_queue=self.aws.queue_name,
                 )
             ],
+            # A destroy goes this way backwards. While Karpenter removes its nodes it needs all of its IAM, its queue, the nodes it
+            # runs on, and the way out of the VPC to AWS.
+            depends_on=[self.aws, cluster.eks, cluster.network.vpc],
+            # The token is another one at every plan. What logs in to the registry is the helm provider, with a fresh one; the
+            # provider would try the one in the state, hours old, if it had not. (helm provider 3, OCIRegistryPerformLogin)
+            lifecycle=TerraformResourceLifecycle(ignore_changes=["repository_password"]),
         )
 
 

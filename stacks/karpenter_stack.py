@@ -1,6 +1,14 @@
 """The stack: the whole system, in the order in which it is built."""
 
-from cdktf import LocalBackend, S3Backend, TerraformLocal, TerraformOutput, TerraformStack
+from cdktf import (
+    LocalBackend,
+    Precondition,
+    S3Backend,
+    TerraformLocal,
+    TerraformOutput,
+    TerraformResourceLifecycle,
+    TerraformStack,
+)
 from cdktf_cdktf_provider_random.string_resource import StringResource
 from constructs import Construct
 
@@ -11,6 +19,7 @@ from stacks.karpenter import Karpenter
 from stacks.network import Network
 from stacks.nodepools import NodePools
 from stacks.providers import PROFILE, REQUIRED_PROVIDERS, REQUIRED_TERRAFORM, CloudProviders, ClusterProviders
+from stacks.rules import node_group_sizes, node_group_zones
 from stacks.settings import Settings
 from stacks.variables import Variables
 
@@ -20,15 +29,32 @@ class KarpenterStack(Addressed, TerraformStack):
 
     def __init__(self, scope: Construct, settings: Settings) -> None:
         super().__init__(scope, settings.stack)
-        variables = Variables(self, "variables")
+        variables = Variables(self, "variables", preset=settings.preset)
 
-        self.add(StringResource, "random_string.suffix", length=4, special=False, upper=False)
+        self.add(
+            StringResource,
+            "random_string.suffix",
+            length=4,
+            special=False,
+            upper=False,
+            # The first that is made: what must hold between variables must hold before it.
+            lifecycle=TerraformResourceLifecycle(
+                precondition=[Precondition(**rule.block()) for rule in (node_group_sizes(), node_group_zones())]
+            ),
+        )
         self.add(TerraformLocal, "local.name", f"{variables.cluster_name_prefix}-${{random_string.suffix.result}}")
         name = "${local.name}"
         tags = {"Example": name, "GithubRepo": "terraform-aws-eks", "GithubOrg": "terraform-aws-modules"}
 
         cloud = CloudProviders(self, "cloud", region=variables.region)
-        network = Network(self, "network", name=name, cidr=variables.vpc_cidr, tags=tags)
+        network = Network(
+            self,
+            "network",
+            name=name,
+            cidr=variables.vpc_cidr,
+            availability_zones=variables.availability_zones,
+            tags=tags,
+        )
         cluster = Cluster(
             self,
             "cluster",
@@ -39,12 +65,22 @@ class KarpenterStack(Addressed, TerraformStack):
                 min_size=variables.karpenter_node_min_size,
                 max_size=variables.karpenter_node_max_size,
                 desired_size=variables.karpenter_node_desired_size,
+                availability_zones=variables.karpenter_node_availability_zones,
             ),
+            offering_checks=settings.offering_checks,
             tags=tags,
         )
         ClusterProviders(self, "kubernetes", cluster=cluster)
         karpenter = Karpenter(self, "karpenter", cluster=cluster, node_role_name=name, ecr_public=cloud.ecr_public, tags=tags)
-        AlbController(self, "alb", name=name, cluster=cluster, region=variables.region, tags=tags)
+        AlbController(
+            self,
+            "alb",
+            name=name,
+            karpenter=karpenter,
+            region=variables.region,
+            preset=settings.preset,
+            tags=tags,
+        )
         NodePools(
             self,
             "nodepools",
@@ -52,6 +88,10 @@ class KarpenterStack(Addressed, TerraformStack):
             discovery=name,
             gpu_instance_types=variables.gpu_instance_types,
             gpu_capacity_type=variables.gpu_capacity_type,
+            gpu_limit=variables.gpu_limit,
+            gpu_drift_budget=variables.gpu_drift_budget,
+            preset=settings.preset,
+            offering_checks=settings.offering_checks,
         )
 
         self._output("cluster_name", "Name of the cluster.", cluster.eks.cluster_name)

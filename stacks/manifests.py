@@ -79,6 +79,7 @@ class NodePool:
         requirements: which instance types.
         consolidate_after: how long a node is empty before it goes, as `30s` or `1h`.
         limits: the most that all nodes of the pool have together, as `{"cpu": 1000}`.
+        budgets: how many nodes Karpenter may disrupt at a time, and why; its own 10% if there are none.
         labels, taints: of the nodes.
     """
 
@@ -86,7 +87,8 @@ class NodePool:
     node_class: NodeClass
     requirements: Sequence[Requirement]
     consolidate_after: str
-    limits: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, Any] | str = field(default_factory=dict)
+    budgets: Sequence[Mapping[str, Any]] | str = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: Sequence[Taint] = ()
 
@@ -101,12 +103,12 @@ class NodePool:
         template: dict[str, Any] = {"spec": node}
         if self.labels:
             template["metadata"] = {"labels": dict(self.labels)}
-        spec: dict[str, Any] = {
-            "template": template,
-            "disruption": {"consolidationPolicy": "WhenEmpty", "consolidateAfter": self.consolidate_after},
-        }
+        disruption: dict[str, Any] = {"consolidationPolicy": "WhenEmpty", "consolidateAfter": self.consolidate_after}
+        if self.budgets:
+            disruption["budgets"] = self.budgets if isinstance(self.budgets, str) else list(self.budgets)
+        spec: dict[str, Any] = {"template": template, "disruption": disruption}
         if self.limits:
-            spec["limits"] = dict(self.limits)
+            spec["limits"] = self.limits if isinstance(self.limits, str) else dict(self.limits)
         return _object("karpenter.sh/v1", "NodePool", self.name, spec)
 
 

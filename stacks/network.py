@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from cdktf import TerraformLocal
+from cdktf import Postcondition, TerraformLocal, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.data_aws_availability_zones import (
     DataAwsAvailabilityZones,
     DataAwsAvailabilityZonesFilter,
@@ -13,12 +13,18 @@ from constructs import Construct
 from imports.expressions import Expression, hcl
 from imports.vpc import Vpc
 from stacks.addresses import Addressed
+from stacks.arguments import check_arguments, check_cidr
+from stacks.rules import MOST_ZONES, VPC_PREFIXES, Rule
 
-# EKS has no control plane in this zone, and refuses subnets there for it.
+# EKS has no control plane in these zones, and refuses subnets there for it. An account's letter for a zone is its own; the name
+# is the HCL's rule. https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
+ZONE_IDS_WITHOUT_CONTROL_PLANE = ("use1-az3", "usw1-az2", "cac1-az3")
 ZONES_WITHOUT_CONTROL_PLANE = ("us-east-1e",)
 
 # EKS wants two zones for the control plane; a third is for one that fails; more gain nothing.
-CONTROL_PLANE_ZONES = 3
+LEAST_CONTROL_PLANE_ZONES, MOST_CONTROL_PLANE_ZONES = 2, 3
+
+PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 
 
 class Network(Addressed):
@@ -26,26 +32,34 @@ class Network(Addressed):
 
     Args:
         name: the name of the VPC, and the value of the tag by which Karpenter finds the private subnets.
-        cidr: the IPv4 network of the VPC.
+        cidr: the IPv4 network of the VPC, /16 to /20.
+        availability_zones: a list of zones, in the order of their subnets; an empty one stands for all of the region.
         tags: the tags of all that is made.
     """
 
-    def __init__(self, scope: Construct, id: str, *, name: Expression, cidr: Expression, tags: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: Expression,
+        cidr: Expression,
+        availability_zones: Expression,
+        tags: Mapping[str, str],
+    ) -> None:
         super().__init__(scope, id)
+        check_arguments(self, locals())
+        check_cidr("Network: cidr", cidr, VPC_PREFIXES)
+        zones, chosen = "data.aws_availability_zones.available", hcl(availability_zones)
         self.add(
             DataAwsAvailabilityZones,
-            "data.aws_availability_zones.available",
+            zones,
             # No local zones, and none that the account would have to opt in to.
             filter=[DataAwsAvailabilityZonesFilter(name="opt-in-status", values=["opt-in-not-required"])],
+            lifecycle=TerraformResourceLifecycle(postcondition=[Postcondition(**rule.block()) for rule in _zone_rules(chosen)]),
         )
-        self.add(TerraformLocal, "local.azs", "${data.aws_availability_zones.available.names}")
-        excluded = json.dumps(ZONES_WITHOUT_CONTROL_PLANE)
-        self.add(
-            TerraformLocal,
-            "local.control_plane_azs",
-            f"${{[for k, zone in [for zone in local.azs : zone if !contains({excluded}, zone)] : zone"
-            f" if k < {CONTROL_PLANE_ZONES}]}}",
-        )
+        self.add(TerraformLocal, "local.azs", f"${{{_azs(zones, chosen)}}}")
+        self.add(TerraformLocal, "local.control_plane_azs", f"${{{_control_plane_azs(zones, 'local.azs')}}}")
         self.vpc = self.add(
             Vpc,
             "module.vpc",
@@ -62,12 +76,65 @@ class Network(Addressed):
             private_subnet_tags={"kubernetes.io/role/internal-elb": "1", "karpenter.sh/discovery": name},
             tags=tags,
         )
+        self.add_check("vpc_cidr_is_private", _private(cidr))
 
     @property
     def control_plane_subnets(self) -> Expression:
         """A list: the ids of the intra subnets in the zones that are chosen for the control plane."""
-        subnets = hcl(self.vpc.intra_subnets)
-        return f"${{[for k, zone in local.azs : {subnets}[k] if contains(local.control_plane_azs, zone)]}}"
+        return self._subnets_in(self.vpc.intra_subnets, "local.control_plane_azs")
+
+    def private_subnets_in(self, zones: str) -> Expression:
+        """A list: the ids of the private subnets in `zones`, a list without its `${}`."""
+        return self._subnets_in(self.vpc.private_subnets, zones)
+
+    def _subnets_in(self, subnets: Expression, zones: str) -> Expression:
+        return f"${{[for k, zone in local.azs : {hcl(subnets)}[k] if contains({zones}, zone)]}}"
+
+
+def _azs(zones: str, chosen: str) -> str:
+    return f"length({chosen}) > 0 ? tolist({chosen}) : tolist({zones}.names)"
+
+
+def _control_plane_azs(zones: str, azs: str) -> str:
+    """The first of `azs` where EKS has a control plane; `zones` is what AWS says of the region's zones."""
+    ids = f"zipmap({zones}.names, {zones}.zone_ids)"
+    without = f"contains({json.dumps(ZONE_IDS_WITHOUT_CONTROL_PLANE)}, lookup({ids}, zone, zone))"
+    named = f"contains({json.dumps(ZONES_WITHOUT_CONTROL_PLANE)}, zone)"
+    usable = f"[for zone in {azs} : zone if !{without} && !{named}]"
+    return f"[for k, zone in {usable} : zone if k < {MOST_CONTROL_PLANE_ZONES}]"
+
+
+def _zone_rules(chosen: str) -> list[Rule]:
+    """On what AWS answers, so that they hold before the first subnet is planned."""
+    azs = f"({_azs('self', chosen)})"
+    others = f"setsubtract({chosen}, self.names)"
+    control_plane = _control_plane_azs("self", azs)
+    return [
+        Rule(
+            f"length({others}) == 0",
+            f'availability_zones: ${{jsonencode({others})}} is no zone of the region; ${{join(", ", self.names)}} are.',
+        ),
+        Rule(
+            f"length({azs}) <= {MOST_ZONES}",
+            f"availability_zones: the region has ${{length(self.names)}} zones, and vpc_cidr has room for {MOST_ZONES}. Name those "
+            'to use, of ${join(", ", self.names)}.',
+        ),
+        Rule(
+            f"length({control_plane}) >= {LEAST_CONTROL_PLANE_ZONES}",
+            f'EKS wants {LEAST_CONTROL_PLANE_ZONES} zones for the control plane, and ${{join(", ", {azs})}} has '
+            f"${{length({control_plane})}} where EKS has one. Take another region, or other availability_zones.",
+        ),
+    ]
+
+
+def _private(cidr: Expression) -> Rule:
+    address = f'split("/", {hcl(cidr)})[0]'
+    inside = (f'cidrsubnet("${{{address}}}/{net.rpartition("/")[2]}", 0, 0) == "{net}"' for net in PRIVATE_NETWORKS)
+    return Rule(
+        f"anytrue([{', '.join(inside)}])",
+        f"vpc_cidr: ${{jsonencode({hcl(cidr)})}} is outside the private networks ({', '.join(PRIVATE_NETWORKS)}): nodes could not "
+        "reach the public addresses in it.",
+    )
 
 
 def _subnets(cidr: Expression, *, new_bits: int, first: int) -> Expression:

@@ -1,14 +1,21 @@
 """Karpenter's objects: the general and the GPU node pool, each with its node class."""
 
+import json
+
 from cdktf import TerraformLocal
 from constructs import Construct
 
-from imports.expressions import Expression
+from imports.expressions import Expression, hcl
 from imports.kubectl import KubectlManifest
 from stacks import bottlerocket
 from stacks.addresses import Addressed
+from stacks.arguments import check_arguments
+from stacks.catalogue import usable_types
 from stacks.karpenter import Karpenter
 from stacks.manifests import NodeClass, NodePool, Requirement, Taint
+from stacks.offerings import Offerings
+from stacks.rules import Rule
+from stacks.settings import Preset
 
 
 class NodePools(Addressed):
@@ -19,6 +26,10 @@ class NodePools(Addressed):
         discovery: the value of the tag `karpenter.sh/discovery` on the subnets and security groups to use.
         gpu_instance_types: a list, for the GPU pool.
         gpu_capacity_type: a list of spot, on-demand, reserved.
+        gpu_limit: a number of GPUs, or null.
+        gpu_drift_budget: how many GPU nodes may be replaced at a time because they drifted, or null.
+        preset: in `recommended`, a destroy waits until Karpenter has removed a pool's nodes.
+        offering_checks: whether a plan asks EC2 where the GPU types are offered.
     """
 
     def __init__(
@@ -30,8 +41,15 @@ class NodePools(Addressed):
         discovery: Expression,
         gpu_instance_types: Expression,
         gpu_capacity_type: Expression,
+        gpu_limit: Expression,
+        gpu_drift_budget: Expression,
+        preset: Preset,
+        offering_checks: bool,
     ) -> None:
         super().__init__(scope, id)
+        check_arguments(self, locals())
+        self._karpenter = karpenter
+        self._wait = True if preset == "recommended" else None
         general_class = NodeClass(
             name="default", role=karpenter.node_role_name, discovery=discovery, user_data=bottlerocket.GENERAL
         )
@@ -50,6 +68,7 @@ class NodePools(Addressed):
             limits={"cpu": 1000},
             consolidate_after="30s",
         )
+        limit, drift = hcl(gpu_limit), hcl(gpu_drift_budget)
         gpu = NodePool(
             name="gpu-spot",
             node_class=gpu_class,
@@ -63,28 +82,65 @@ class NodePools(Addressed):
             labels={"gpu-type": "nvidia", "nodepool": "gpu-spot"},
             # A GPU node that came is kept for the next job: spot capacity may not come again.
             consolidate_after="1h",
+            limits=f'${{{limit} == null ? null : {{"nvidia.com/gpu" = {limit}}}}}',
+            # Karpenter's own 10% goes when there is any budget, and is said again for the other reasons.
+            budgets=f'${{{drift} == null ? null : [{{nodes = "10%"}}, {{nodes = {drift}, reasons = ["Drifted"]}}]}}',
         )
-        self._object("default", general_class, general, karpenter)
-        self._object("gpu", gpu_class, gpu, karpenter)
+        self._add_objects("default", general_class, general)
+        self._add_objects("gpu", gpu_class, gpu)
+        self._check_gpu_types(hcl(gpu_instance_types), offering_checks=offering_checks)
 
-    def _object(self, name: str, node_class: NodeClass, pool: NodePool, karpenter: Karpenter) -> None:
+    def _add_objects(self, name: str, node_class: NodeClass, pool: NodePool) -> None:
         """A node class after Karpenter, and its pool after it."""
-        class_manifest, pool_manifest = f"ec2nodeclass_{name}", f"nodepool_{name}"
+        class_name, pool_name = f"ec2nodeclass_{name}", f"nodepool_{name}"
         # As locals, a manifest is data in the JSON, and Terraform's own yamlencode quotes what stands in it.
-        self.add(TerraformLocal, f"local.{class_manifest}", node_class.manifest())
-        self.add(TerraformLocal, f"local.{pool_manifest}", pool.manifest())
+        self.add(TerraformLocal, f"local.{class_name}", node_class.manifest())
+        self.add(TerraformLocal, f"local.{pool_name}", pool.manifest())
         made = self.add(
             KubectlManifest,
-            f"kubectl_manifest.{class_manifest}",
-            yaml_body=f"${{yamlencode(local.{class_manifest})}}",
-            depends_on=[karpenter.release],
+            f"kubectl_manifest.{class_name}",
+            yaml_body=f"${{yamlencode(local.{class_name})}}",
+            wait=self._wait,
+            depends_on=[self._karpenter.release],
         )
         self.add(
             KubectlManifest,
-            f"kubectl_manifest.{pool_manifest}",
-            yaml_body=f"${{yamlencode(local.{pool_manifest})}}",
+            f"kubectl_manifest.{pool_name}",
+            yaml_body=f"${{yamlencode({_without_nulls(f'local.{pool_name}')})}}",
+            wait=self._wait,
             depends_on=[made],
         )
+
+    def _check_gpu_types(self, types: str, *, offering_checks: bool) -> None:
+        unknown = f"setsubtract({types}, {json.dumps(usable_types())})"
+        self.add_check(
+            "gpu_instance_types_are_known",
+            Rule(
+                f"length({unknown}) == 0",
+                f"gpu_instance_types: ${{jsonencode({unknown})}} is in no catalogue of ours. It is used all the "
+                "same: see that it has NVIDIA GPUs, amd64 and NVMe disks.",
+            ),
+        )
+        if not offering_checks:
+            return
+        offered = Offerings(self, "gpu", f"${{{types}}}")
+        zones_of_type = f"[for zone in local.azs : zone if {offered.includes('type', 'zone')}]"
+        told = f'[for type in {types} : "${{type}} in ${{join(", ", coalescelist({zones_of_type}, ["no zone"]))}}"]'
+        self.add_check(
+            "gpu_types_are_offered",
+            Rule(
+                f"alltrue([for type in {types} : length({zones_of_type}) == length(local.azs)])",
+                f'gpu_instance_types: EC2 offers ${{join("; ", {told})}}, of ${{join(", ", local.azs)}}. '
+                "GPU nodes come up there only.",
+            ),
+        )
+
+
+def _without_nulls(pool: str) -> str:
+    """`pool` without the fields of its spec and of its disruption that a variable left null: Karpenter takes no null there."""
+    spec = f"{{for k, v in {pool}.spec : k => v if v != null}}"
+    disruption = f"{{for k, v in {pool}.spec.disruption : k => v if v != null}}"
+    return f"merge({pool}, {{spec = merge({spec}, {{disruption = {disruption}}})}})"
 
 
 AMD64 = Requirement(key="kubernetes.io/arch", operator="In", values=["amd64"])

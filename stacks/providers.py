@@ -1,7 +1,12 @@
 """The five providers, and the versions of them that may be used."""
 
 from cdktf_cdktf_provider_aws.provider import AwsProvider
-from cdktf_cdktf_provider_helm.provider import HelmProvider, HelmProviderKubernetes, HelmProviderKubernetesExec
+from cdktf_cdktf_provider_helm.provider import (
+    HelmProvider,
+    HelmProviderKubernetes,
+    HelmProviderKubernetesExec,
+    HelmProviderRegistries,
+)
 from cdktf_cdktf_provider_kubernetes.provider import KubernetesProvider, KubernetesProviderExec
 from cdktf_cdktf_provider_random.provider import RandomProvider
 from constructs import Construct
@@ -9,6 +14,7 @@ from constructs import Construct
 from imports.expressions import Expression, hcl
 from imports.kubectl import KubectlExec, KubectlProvider
 from stacks.cluster import Cluster
+from stacks.karpenter import ECR_PUBLIC_PASSWORD, ECR_PUBLIC_USER, REGISTRY
 
 PROFILE = "default"
 """The AWS profile of all that is done here, by Terraform and by `aws eks get-token`."""
@@ -54,6 +60,7 @@ class ClusterProviders(Construct):
             kubernetes=HelmProviderKubernetes(
                 host=host, cluster_ca_certificate=certificate, exec=HelmProviderKubernetesExec(**login)
             ),
+            registries=[HelmProviderRegistries(url=REGISTRY, username=ECR_PUBLIC_USER, password=ECR_PUBLIC_PASSWORD)],
             # A cache of its own: the user's, with other repositories in it, stays out of this.
             repository_cache="${path.module}/.helm/cache",
             repository_config_path="${path.module}/.helm/repositories.yaml",

@@ -7,12 +7,16 @@ else it has its default: the environment wins. What a deployment is made of, as 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 ENVIRONMENT_PREFIX = "CDKTF_KARPENTER_"
 
 # Not settings, though they look like some: `cdktf init`'s feature flags, and the switch of imports.lazy.
 _NOT_SETTINGS = {"excludeStackIdFromLogicalIds", "allowSepCharsInLogicalIds", "eager"}
+
+
+Backend: TypeAlias = Literal["local", "s3"]
+Preset: TypeAlias = Literal["reference", "recommended"]
 
 
 class SettingError(ValueError):
@@ -25,6 +29,10 @@ class Settings:
 
     Attributes:
         stack: the name of the stack, and so of its folder below `cdktf.out/stacks` and of its local state.
+        preset: `reference`: the plan on a state that the HCL left is empty. `recommended`, for a new deployment: all that is better
+            than the HCL and shows in a plan is on.
+        offering_checks: warn at plan where EC2 does not offer an instance type in a zone. Wants the right
+            ec2:DescribeInstanceTypeOfferings.
         backend: where the state is: `local`, or `s3` for teams.
         local_path: local: the state's file, by default `terraform.<stack>.tfstate` in the project. A relative path starts where
             terraform runs, in `cdktf.out/stacks/<stack>`.
@@ -38,7 +46,9 @@ class Settings:
     """
 
     stack: str = "karpenter"
-    backend: Literal["local", "s3"] = "local"
+    preset: Preset = "reference"
+    offering_checks: bool = True
+    backend: Backend = "local"
     local_path: str = ""
     s3_bucket: str = ""
     s3_key: str = ""
@@ -60,9 +70,9 @@ class Settings:
                 if not getattr(self, name):
                     raise SettingError(f"{name}: backend s3 needs it, and it is not set.")
         for setting in fields(self):
-            kind, _, _ = setting.name.partition("_")
-            used = kind in (self.backend, setting.name)
-            if not used and getattr(self, setting.name) != setting.default:
+            backend, _, _ = setting.name.partition("_")
+            unused = backend in get_args(Backend) and backend != self.backend
+            if unused and getattr(self, setting.name) != setting.default:
                 raise SettingError(f"{setting.name}: it is set, but backend is {self.backend!r} and would not use it.")
 
     @property

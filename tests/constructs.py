@@ -11,14 +11,18 @@ TAGS = {"Example": "gpu"}
 
 
 def network(stack: TerraformStack) -> Network:
-    return Network(stack, "network", name="gpu", cidr="10.0.0.0/16", tags=TAGS)
+    return Network(stack, "network", name="gpu", cidr="10.0.0.0/16", availability_zones="${var.zones}", tags=TAGS)
 
 
 def cluster(stack: TerraformStack) -> Cluster:
     node_group = NodeGroup(
-        instance_types="${var.types}", min_size="${var.min}", max_size="${var.max}", desired_size="${var.desired}"
+        instance_types="${var.types}",
+        min_size="${var.min}",
+        max_size="${var.max}",
+        desired_size="${var.desired}",
+        availability_zones="${var.node_zones}",
     )
-    return Cluster(stack, "cluster", name="gpu", network=network(stack), node_group=node_group, tags=TAGS)
+    return Cluster(stack, "cluster", name="gpu", network=network(stack), node_group=node_group, offering_checks=True, tags=TAGS)
 
 
 def karpenter(stack: TerraformStack) -> Karpenter:

@@ -5,14 +5,14 @@ import yaml
 from cdktf import TerraformStack
 
 from stacks.alb import AlbController
-from tests.constructs import TAGS, cluster
+from tests.constructs import TAGS, karpenter
 from tests.synthesis import Json, addresses, synth
 
 NAME = "aws_load_balancer_controller"
 
 
 def alb(stack: TerraformStack) -> AlbController:
-    return AlbController(stack, "alb", name="gpu", cluster=cluster(stack), region="us-west-2", tags=TAGS)
+    return AlbController(stack, "alb", name="gpu", karpenter=karpenter(stack), region="us-west-2", preset="reference", tags=TAGS)
 
 
 def resource(kind: str) -> dict[str, Any]:
@@ -41,9 +41,15 @@ def test_role_and_policy_are_named_after_the_cluster() -> None:
     assert resource("aws_iam_policy")["name"] == "gpu-AWSLoadBalancerControllerIAMPolicy"
 
 
-def test_the_release_waits_for_its_credentials_and_the_cluster() -> None:
+def test_the_release_waits_for_its_credentials_the_cluster_and_karpenter() -> None:
     release = resource("helm_release")
-    assert release["depends_on"] == [f"aws_eks_pod_identity_association.{NAME}", "module.eks"]
+    assert release["depends_on"] == [
+        f"aws_eks_pod_identity_association.{NAME}",
+        "module.eks",
+        "helm_release.karpenter",
+        f"aws_iam_role_policy_attachment.{NAME}",
+        "module.vpc",
+    ]
     assert (release["version"], release["wait"], release["timeout"]) == ("1.11.0", True, 600)
 
 

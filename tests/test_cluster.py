@@ -34,6 +34,8 @@ def test_karpenters_own_nodes_are_labelled_tainted_and_sized_by_the_node_group()
     assert group == {
         "ami_type": "BOTTLEROCKET_x86_64",
         "instance_types": "${var.types}",
+        "subnet_ids": "${[for k, zone in local.azs : module.vpc.private_subnets[k] if contains("
+        "(length(var.node_zones) > 0 ? tolist(var.node_zones) : local.azs), zone)]}",
         "min_size": "${var.min}",
         "max_size": "${var.max}",
         "desired_size": "${var.desired}",

@@ -7,7 +7,9 @@ def test_it_is_one_vpc_over_the_zones_that_need_no_opt_in() -> None:
     assert addresses(document) == {"data.aws_availability_zones.available", "module.vpc"}
     (zones,) = document["data"]["aws_availability_zones"].values()
     assert zones["filter"] == [{"name": "opt-in-status", "values": ["opt-in-not-required"]}]
-    assert document["locals"]["azs"] == "${data.aws_availability_zones.available.names}"
+    assert document["locals"]["azs"] == (
+        "${length(var.zones) > 0 ? tolist(var.zones) : tolist(data.aws_availability_zones.available.names)}"
+    )
 
 
 def test_each_zone_gets_a_private_a_public_and_an_intra_subnet() -> None:
