@@ -6,6 +6,7 @@ RIG ?= ../shared/rig/run
 
 VENV := .venv
 BIN := $(VENV)/bin
+STACK := cdktf.out/stacks/karpenter
 
 # No bytecode for the thousands of modules that nobody imports; no other virtual environment than ours.
 export PIP_COMPILE := 0
@@ -19,7 +20,7 @@ PIPENV_VERSION := 2026.10.3
 # Node for jsii comes from PyPI unless one is here that jsii supports.
 NODE_CATEGORY := $(if $(filter v22.% v24.%,$(shell node --version 2>/dev/null)),,node)
 
-.PHONY: help synth test check format golden lock test-terraform test-cli test-all clean
+.PHONY: help synth test check format golden lock terraform-test test-terraform test-cli test-all clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,9 +41,15 @@ format: $(VENV)/.dev-packages ## Format, and mend what lint can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-golden: $(VENV)/.packages ## Take what is synthesized now as the golden copy; read the diff
+golden: $(VENV)/.dev-packages ## Take what is synthesized now as the golden copy, and the cases for terraform test
 	@$(BIN)/python main.py
 	@cp cdktf.out/stacks/karpenter/cdk.tf.json tests/golden/
+	@$(BIN)/python -m tests.cases
+
+terraform-test: synth ## Run terraform test on what is synthesized; needs Terraform 1.7, and no AWS account
+	@mkdir -p $(STACK)/tests && cp tests/terraform/*.tftest.hcl $(STACK)/tests
+	@terraform -chdir=$(STACK) init -input=false >/dev/null
+	@terraform -chdir=$(STACK) test
 
 test-terraform: $(VENV)/.dev-packages ## Run the tests that need Terraform, under the rig
 	@$(RIG) $(BIN)/pytest -m terraform

@@ -115,7 +115,7 @@ class Cluster(Addressed):
     def _check_offerings(self, node_group: NodeGroup, zones: str) -> None:
         """EKS refuses a node group with a zone that does not offer its instance type, when half of the rest is made."""
         offered = Offerings(self, "node_group", node_group.instance_types)
-        pairs = f"setproduct({hcl(node_group.instance_types)}, {zones})"
+        pairs = f"setproduct({hcl(node_group.instance_types)}, setintersection({zones}, local.azs))"
         missing = f'[for pair in {pairs} : join(" in ", pair) if !{offered.includes("pair[0]", "pair[1]")}]'
         self.add_check(
             "node_group_types_are_offered",

@@ -57,6 +57,15 @@ class Workspace:
         """Write terraform.tfvars.json, which Terraform reads by itself."""
         (self.folder / "terraform.tfvars.json").write_text(json.dumps(values))
 
+    def destroyed(self) -> list[tuple[str, str]]:
+        """Destroy all; returns, in their order, what happened: apply_start or apply_complete, and the address."""
+        events = map(json.loads, self.run("destroy", "-auto-approve", "-input=false", "-json").output.splitlines())
+        return [
+            (event["type"], event["hook"]["resource"]["addr"])
+            for event in events
+            if event["type"] in ("apply_start", "apply_complete") and event["hook"]["action"] == "delete"
+        ]
+
     def plan(self) -> dict[str, Any]:
         """The plan as JSON."""
         self.run("plan", "-input=false", "-out=plan.tfplan")

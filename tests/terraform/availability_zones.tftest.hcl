@@ -1,0 +1,311 @@
+# Written by `make golden` from tests/cases.py. `make terraform-test` runs it: with Terraform 1.7 or newer, without an AWS account.
+
+mock_provider "aws" {}
+mock_provider "aws" {
+  alias = "virginia"
+}
+mock_provider "helm" {}
+mock_provider "kubernetes" {}
+mock_provider "kubectl" {}
+mock_provider "random" {}
+
+override_module {
+  target = module.vpc
+  outputs = {
+    vpc_id          = "vpc-1"
+    private_subnets = ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8"]
+    intra_subnets   = ["i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7", "i8"]
+  }
+}
+override_module {
+  target = module.eks
+  outputs = {
+    cluster_name                       = "gpu"
+    cluster_endpoint                   = "https://gpu.example"
+    cluster_version                    = "1.33"
+    cluster_certificate_authority_data = "Z3B1"
+  }
+}
+override_module {
+  target  = module.karpenter
+  outputs = { queue_name = "gpu" }
+}
+
+# [] is taken
+run "case_1_is_taken" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    availability_zones = []
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+}
+
+# ["us-west-2a", "us-west-2c"] is taken
+run "case_2_us_west_2a_us_west_2c_is_taken" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    availability_zones = ["us-west-2a", "us-west-2c"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+}
+
+# ["us-west-2d", "us-west-2b", "us-west-2a"] is taken
+run "case_3_us_west_2d_us_west_2b_us_west_2a_is_taken" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    availability_zones = ["us-west-2d", "us-west-2b", "us-west-2a"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+}
+
+# ["us-west-2a", "us-west-2a"] is refused
+run "case_4_us_west_2a_us_west_2a_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    availability_zones = ["us-west-2a", "us-west-2a"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [var.availability_zones]
+}
+
+# ["xx-many-9a", "xx-many-9b", "xx-many-9c", "xx-man and so on is refused
+run "case_5_xx_many_9a_xx_many_9b_xx_many_9c_xx_man_and_so_on_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    availability_zones = ["xx-many-9a", "xx-many-9b", "xx-many-9c", "xx-many-9d", "xx-many-9e", "xx-many-9f", "xx-many-9g", "xx-many-9h", "xx-many-9i"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [var.availability_zones]
+}
+
+# a zone of another region is refused
+run "case_6_a_zone_of_another_region_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    availability_zones = ["us-west-2a", "us-west-1a"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [data.aws_availability_zones.available]
+}
+
+# one zone is refused
+run "case_7_one_zone_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    availability_zones = ["us-west-2a"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [data.aws_availability_zones.available]
+}
+
+# nine zones are refused
+run "case_8_nine_zones_are_refused" {
+  command = plan
+
+  variables {
+    region = "xx-many-9"
+    gpu_instance_types = ["p5.48xlarge"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["xx-many-9a", "xx-many-9b", "xx-many-9c", "xx-many-9d", "xx-many-9e", "xx-many-9f", "xx-many-9g", "xx-many-9h", "xx-many-9i"], "zone_ids": ["xx9-az0", "xx9-az1", "xx9-az2", "xx9-az3", "xx9-az4", "xx9-az5", "xx9-az6", "xx9-az7", "xx9-az8"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["xx-many-9a", "xx-many-9b", "xx-many-9c", "xx-many-9d", "xx-many-9e", "xx-many-9f", "xx-many-9g", "xx-many-9h", "xx-many-9i"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["xx-many-9a", "xx-many-9b", "xx-many-9c", "xx-many-9d", "xx-many-9e", "xx-many-9f", "xx-many-9g", "xx-many-9h", "xx-many-9i"]}
+  }
+  expect_failures = [data.aws_availability_zones.available]
+}
+
+# eight of nine are taken
+run "case_9_eight_of_nine_are_taken" {
+  command = plan
+
+  variables {
+    region = "xx-many-9"
+    gpu_instance_types = ["p5.48xlarge"]
+    availability_zones = ["xx-many-9a", "xx-many-9b", "xx-many-9c", "xx-many-9d", "xx-many-9e", "xx-many-9f", "xx-many-9g", "xx-many-9h"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["xx-many-9a", "xx-many-9b", "xx-many-9c", "xx-many-9d", "xx-many-9e", "xx-many-9f", "xx-many-9g", "xx-many-9h", "xx-many-9i"], "zone_ids": ["xx9-az0", "xx9-az1", "xx9-az2", "xx9-az3", "xx9-az4", "xx9-az5", "xx9-az6", "xx9-az7", "xx9-az8"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["xx-many-9a", "xx-many-9b", "xx-many-9c", "xx-many-9d", "xx-many-9e", "xx-many-9f", "xx-many-9g", "xx-many-9h", "xx-many-9i"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["xx-many-9a", "xx-many-9b", "xx-many-9c", "xx-many-9d", "xx-many-9e", "xx-many-9f", "xx-many-9g", "xx-many-9h", "xx-many-9i"]}
+  }
+}
+
+# a region of one zone is refused
+run "case_10_a_region_of_one_zone_is_refused" {
+  command = plan
+
+  variables {
+    region = "xx-one-1"
+    gpu_instance_types = ["p5.48xlarge"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["xx-one-1a"], "zone_ids": ["xx1-az1"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge"], "locations": ["xx-one-1a"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large"], "locations": ["xx-one-1a"]}
+  }
+  expect_failures = [data.aws_availability_zones.available]
+}
+
+# a region of two zones is taken
+run "case_11_a_region_of_two_zones_is_taken" {
+  command = plan
+
+  variables {
+    region = "us-west-1"
+    gpu_instance_types = ["p5.48xlarge"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-1a", "us-west-1c"], "zone_ids": ["usw1-az1", "usw1-az3"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-1a", "us-west-1c"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large"], "locations": ["us-west-1a", "us-west-1c"]}
+  }
+}
+
+# two zones of which EKS has one are refused
+run "case_12_two_zones_of_which_eks_has_one_are_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-1"
+    gpu_instance_types = ["p5.48xlarge"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-1b", "us-west-1c"], "zone_ids": ["usw1-az2", "usw1-az3"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-1b", "us-west-1c"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large"], "locations": ["us-west-1b", "us-west-1c"]}
+  }
+  expect_failures = [data.aws_availability_zones.available]
+}

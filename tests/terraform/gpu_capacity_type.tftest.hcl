@@ -1,0 +1,197 @@
+# Written by `make golden` from tests/cases.py. `make terraform-test` runs it: with Terraform 1.7 or newer, without an AWS account.
+
+mock_provider "aws" {}
+mock_provider "aws" {
+  alias = "virginia"
+}
+mock_provider "helm" {}
+mock_provider "kubernetes" {}
+mock_provider "kubectl" {}
+mock_provider "random" {}
+
+override_module {
+  target = module.vpc
+  outputs = {
+    vpc_id          = "vpc-1"
+    private_subnets = ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8"]
+    intra_subnets   = ["i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7", "i8"]
+  }
+}
+override_module {
+  target = module.eks
+  outputs = {
+    cluster_name                       = "gpu"
+    cluster_endpoint                   = "https://gpu.example"
+    cluster_version                    = "1.33"
+    cluster_certificate_authority_data = "Z3B1"
+  }
+}
+override_module {
+  target  = module.karpenter
+  outputs = { queue_name = "gpu" }
+}
+
+# ["spot"] is taken
+run "case_1_spot_is_taken" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    gpu_capacity_type = ["spot"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+}
+
+# ["spot", "on-demand"] is taken
+run "case_2_spot_on_demand_is_taken" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    gpu_capacity_type = ["spot", "on-demand"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+}
+
+# ["reserved", "on-demand", "spot"] is taken
+run "case_3_reserved_on_demand_spot_is_taken" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    gpu_capacity_type = ["reserved", "on-demand", "spot"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+}
+
+# [] is refused
+run "case_4_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    gpu_capacity_type = []
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [var.gpu_capacity_type]
+}
+
+# ["spot", "spot"] is refused
+run "case_5_spot_spot_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    gpu_capacity_type = ["spot", "spot"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [var.gpu_capacity_type]
+}
+
+# ["ondemand"] is refused
+run "case_6_ondemand_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    gpu_capacity_type = ["ondemand"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [var.gpu_capacity_type]
+}
+
+# ["spot", "Spot"] is refused
+run "case_7_spot_spot_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    gpu_capacity_type = ["spot", "Spot"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [var.gpu_capacity_type]
+}

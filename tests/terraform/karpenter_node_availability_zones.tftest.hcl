@@ -1,0 +1,197 @@
+# Written by `make golden` from tests/cases.py. `make terraform-test` runs it: with Terraform 1.7 or newer, without an AWS account.
+
+mock_provider "aws" {}
+mock_provider "aws" {
+  alias = "virginia"
+}
+mock_provider "helm" {}
+mock_provider "kubernetes" {}
+mock_provider "kubectl" {}
+mock_provider "random" {}
+
+override_module {
+  target = module.vpc
+  outputs = {
+    vpc_id          = "vpc-1"
+    private_subnets = ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8"]
+    intra_subnets   = ["i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7", "i8"]
+  }
+}
+override_module {
+  target = module.eks
+  outputs = {
+    cluster_name                       = "gpu"
+    cluster_endpoint                   = "https://gpu.example"
+    cluster_version                    = "1.33"
+    cluster_certificate_authority_data = "Z3B1"
+  }
+}
+override_module {
+  target  = module.karpenter
+  outputs = { queue_name = "gpu" }
+}
+
+# [] is taken
+run "case_1_is_taken" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    karpenter_node_availability_zones = []
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+}
+
+# ["us-west-2a"] is taken
+run "case_2_us_west_2a_is_taken" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    karpenter_node_availability_zones = ["us-west-2a"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+}
+
+# ["us-west-2c", "us-west-2d"] is taken
+run "case_3_us_west_2c_us_west_2d_is_taken" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    karpenter_node_availability_zones = ["us-west-2c", "us-west-2d"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+}
+
+# ["us-west-2a", "us-west-2a"] is refused
+run "case_4_us_west_2a_us_west_2a_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    karpenter_node_availability_zones = ["us-west-2a", "us-west-2a"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [var.karpenter_node_availability_zones]
+}
+
+# a zone outside the network is refused
+run "case_5_a_zone_outside_the_network_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    karpenter_node_availability_zones = ["us-west-2e"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
+}
+
+# a zone that is not among those picked is refused
+run "case_6_a_zone_that_is_not_among_those_picked_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    availability_zones = ["us-west-2a", "us-west-2b"]
+    karpenter_node_availability_zones = ["us-west-2c"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
+}
+
+# a zone without the type may be left out
+run "case_7_a_zone_without_the_type_may_be_left_out" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    karpenter_node_availability_zones = ["us-west-2a", "us-west-2b", "us-west-2c"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c"]}
+  }
+}

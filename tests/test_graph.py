@@ -1,0 +1,94 @@
+"""The graph: what a destroy takes away first, and what a preset changes on a living deployment."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stacks.settings import Settings
+from tests.synthesis import Json, synth_stack
+from tests.terraform import Workspace, needs_modules, needs_terraform
+
+KARPENTERS_OBJECTS = {f"kubectl_manifest.{kind}_{name}" for kind in ("ec2nodeclass", "nodepool") for name in ("default", "gpu")}
+
+
+def test_the_load_balancer_controller_comes_after_karpenter(stack: Json) -> None:
+    assert "helm_release.karpenter" in stack["resource"]["helm_release"]["aws_load_balancer_controller"]["depends_on"]
+
+
+def test_karpenter_comes_after_all_that_it_needs(stack: Json) -> None:
+    assert stack["resource"]["helm_release"]["karpenter"]["depends_on"] == ["module.karpenter", "module.eks", "module.vpc"]
+
+
+def test_no_secret_is_in_the_helm_release_in_plain_sight(stack: Json) -> None:
+    password = stack["resource"]["helm_release"]["karpenter"]["repository_password"]
+    assert password.startswith("${sensitive(")
+    (helm,) = stack["provider"]["helm"]
+    assert helm["registries"] == [
+        {
+            "url": "oci://public.ecr.aws",
+            "username": "${data.aws_ecrpublic_authorization_token.token.user_name}",
+            "password": password,
+        }
+    ]
+
+
+@pytest.fixture(scope="module")
+def recommended_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return synth_stack(tmp_path_factory.mktemp("recommended") / "cdktf.out", Settings(preset="recommended"))
+
+
+def test_recommended_waits_for_nodes_to_be_gone(recommended_file: Path, stack: Json) -> None:
+    document = json.loads(recommended_file.read_text())
+    assert all(made["wait"] is True for made in document["resource"]["kubectl_manifest"].values())
+    assert not any("wait" in made for made in stack["resource"]["kubectl_manifest"].values())
+
+
+def test_recommended_limits_gpus_and_keeps_drift_from_running_jobs(recommended_file: Path, stack: Json) -> None:
+    variables = json.loads(recommended_file.read_text())["variable"]
+    assert (variables["gpu_limit"]["default"], variables["gpu_drift_budget"]["default"]) == (32, "0")
+    assert (stack["variable"]["gpu_limit"]["default"], stack["variable"]["gpu_drift_budget"]["default"]) == (None, None)
+
+
+@pytest.mark.terraform
+@needs_terraform
+@needs_modules
+def test_karpenters_objects_are_gone_before_anything_that_karpenter_needs(tmp_path: Path, stack_file: Path) -> None:
+    workspace = Workspace(tmp_path, stack_file)
+    workspace.variables(region="us-west-2", gpu_instance_types=["p5.48xlarge"])
+    workspace.run("apply", "-auto-approve", "-input=false")
+    happened = workspace.destroyed()
+    assert len(happened) == 2 * 107
+
+    gone = {address: n for n, (kind, address) in enumerate(happened) if kind == "apply_complete"}
+    begun = {address: n for n, (kind, address) in enumerate(happened) if kind == "apply_start"}
+    last_object = max(gone[address] for address in KARPENTERS_OBJECTS)
+    assert begun["helm_release.karpenter"] > last_object
+    needed = [address for address in begun if address.startswith("module.")]
+    assert len(needed) == 96
+    assert min(begun[address] for address in needed) > gone["helm_release.karpenter"]
+
+
+@pytest.mark.terraform
+@needs_terraform
+@needs_modules
+def test_recommended_updates_an_adopted_state_in_place_and_replaces_nothing(
+    tmp_path: Path, recommended_file: Path, reference: Path
+) -> None:
+    workspace = Workspace(tmp_path, recommended_file)
+    shutil.copy(reference / "us-west-2.tfstate", workspace.state)
+    shutil.copy(reference / "us-west-2.tfvars", workspace.folder / "terraform.tfvars")
+    changes = {change["address"]: change["change"]["actions"] for change in workspace.plan()["resource_changes"]}
+    assert {address: actions for address, actions in changes.items() if actions != ["no-op"]} == {
+        address: ["update"] for address in {*KARPENTERS_OBJECTS, "aws_iam_policy.aws_load_balancer_controller"}
+    }
+
+
+@pytest.mark.terraform
+@needs_terraform
+@needs_modules
+def test_no_plan_shows_the_registry_token(tmp_path: Path, stack_file: Path) -> None:
+    workspace = Workspace(tmp_path, stack_file)
+    workspace.variables(region="us-west-2", gpu_instance_types=["p5.48xlarge"])
+    assert "stub-password" not in workspace.run("plan", "-input=false").output
