@@ -1,80 +1,113 @@
-"""Load of a prebuilt provider only what is used of it.
+"""Load of CDKTF's packages only what is used of them.
 
 `cdktf_cdktf_provider_aws/__init__.py` imports its 2,213 submodules, and the JavaScript behind it requires as many: half a minute
-and 1.7 GB for a stack that uses six of them. Two small pieces leave that out, and change nothing of what is synthesized:
+and 1.7 GB for a stack that uses ten of them. Three small pieces leave that out, and change nothing of what is synthesized:
 
-- An import hook for the packages named `cdktf_cdktf_provider_*`. It runs their `__init__.py` without its `from . import x` lines
-  and imports a submodule when somebody asks for it (PEP 562, which newer jsii-pacmak generates itself).
-- `lazy.cjs`, preloaded into the Node process that jsii starts and into no other, which takes a provider's `lib/lazy-index.js`
-  where it would take `lib/index.js`.
+- A provider's `__init__.py` is run without its `from . import x` lines; a submodule is imported when somebody asks for it (PEP 562,
+  which newer jsii-pacmak generates itself).
+- The generated modules are compiled with their annotations as strings (PEP 563): evaluating those, for thousands of arguments that
+  are never given, is nearly all the time that their import takes. jsii's checks of the arguments that are given stay; they
+  evaluate the annotations of a function when it is first called, and keep the result.
+- `lazy.cjs`, preloaded into the Node process that jsii starts and into no other, takes a provider's `lib/lazy-index.js` where jsii
+  would take `lib/index.js`.
 
 A package without those lines, or without that file, loads as it always does. `from cdktf_cdktf_provider_aws.iam_role import
-IamRole` needs no care. `CDKTF_KARPENTER_EAGER=1` switches both pieces off, to compare.
+IamRole` needs no care. `CDKTF_KARPENTER_EAGER=1` switches all of it off, to compare.
 """
 
+import __future__
+
 import importlib
+import marshal
 import os
 import re
 import shlex
 import shutil
 import sys
+import typing
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from importlib.util import find_spec
+from importlib.util import MAGIC_NUMBER, cache_from_source, find_spec
 from pathlib import Path
 from types import CodeType, ModuleType
 
 PREFIX = "cdktf_cdktf_provider_"
+GENERATED = ("cdktf", "constructs")
 EAGER = "CDKTF_KARPENTER_EAGER"
 
 _EAGER_IMPORT = re.compile(r"^from \. import (\w+)$", re.MULTILINE)
 
+# `typing` for the generated modules: they ask for a function's hints at every call of it.
+_typing = ModuleType("typing")
+vars(_typing).update(vars(typing), get_type_hints=cache(typing.get_type_hints))
+
 
 class _LazyLoader(SourceFileLoader):
-    """Loads a provider package's `__init__.py`, its submodules on demand."""
+    """Loads a generated module: its annotations as strings, and a provider's submodules on demand."""
 
-    submodules: frozenset[str] = frozenset()
-
-    def get_code(self, fullname: str) -> CodeType | None:
-        source = self.get_data(self.path).decode()
-        self.submodules = frozenset(_EAGER_IMPORT.findall(source))
-        if not self.submodules:
-            return super().get_code(fullname)
-        # Compiled here and not cached: the .pyc on disk stays that of the ordinary package.
-        return compile(_EAGER_IMPORT.sub("", source), self.path, "exec", dont_inherit=True)
+    def get_code(self, fullname: str) -> CodeType:
+        """The module's code, from a cache beside the ordinary one, which stays that of the ordinary module."""
+        source = Path(self.path)
+        stat = source.stat()
+        header = MAGIC_NUMBER + f"{stat.st_mtime_ns} {stat.st_size} ".encode()
+        cached = Path(cache_from_source(self.path, optimization="lazy"))
+        with suppress(OSError):
+            data = cached.read_bytes()
+            if data.startswith(header):
+                code: CodeType = marshal.loads(data[len(header) :])  # noqa: S302  (we wrote it)
+                return code
+        text = _EAGER_IMPORT.sub("", source.read_text()) if _is_provider(fullname) else source.read_text()
+        code = compile(text, self.path, "exec", flags=__future__.annotations.compiler_flag, dont_inherit=True)
+        if not sys.dont_write_bytecode:
+            with suppress(OSError):
+                cached.parent.mkdir(exist_ok=True)
+                self.set_data(str(cached), header + marshal.dumps(code))
+        return code
 
     def exec_module(self, module: ModuleType) -> None:
+        """Run the code, and make what it left out available."""
         super().exec_module(module)
+        vars(module)["typing"] = _typing
         name = module.__name__
-        published = sys.modules[name]  # `publication` put another module in the place of the one that was executed
+        if not _is_provider(name):
+            return
+        submodules = frozenset(_EAGER_IMPORT.findall(Path(self.path).read_text()))
 
-        def __getattr__(attribute: str) -> object:  # noqa: N807 (PEP 562)
-            if attribute in self.submodules:
+        def __getattr__(attribute: str) -> object:  # noqa: N807  (PEP 562)
+            if attribute in submodules:
                 return importlib.import_module(f"{name}.{attribute}")
             raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
 
-        for target in (module, published):
+        # `publication` has put another module in the place of the one that was run.
+        for target in (module, sys.modules[name]):
             vars(target)["__getattr__"] = __getattr__
-        self._tell_jsii(name)
+        _tell_jsii(name, submodules)
 
-    def _tell_jsii(self, name: str) -> None:
-        """Where jsii finds the Python class of an object that it returns, if nothing has imported that submodule yet."""
-        from jsii import _reference_map as references
 
-        assembly = next((a for a, module in references._assembly_to_module.items() if module == name), None)
-        for submodule in self.submodules if assembly else ():
-            head, *tail = submodule.split("_")
-            namespace = head + "".join(map(str.capitalize, tail))
-            references._submodule_fqn_map[f"{assembly}.{namespace}"] = f"{name}.{submodule}"
+def _is_provider(name: str) -> bool:
+    return name.startswith(PREFIX) and "." not in name
+
+
+def _tell_jsii(name: str, submodules: frozenset[str]) -> None:
+    """Where jsii finds the Python class of an object that it returns, if nothing has imported that submodule yet."""
+    from jsii import _reference_map as references
+
+    assembly = next((a for a, module in references._assembly_to_module.items() if module == name), None)
+    for submodule in submodules if assembly else ():
+        head, *tail = submodule.split("_")
+        namespace = head + "".join(map(str.capitalize, tail))
+        references._submodule_fqn_map[f"{assembly}.{namespace}"] = f"{name}.{submodule}"
 
 
 class _LazyFinder(MetaPathFinder):
-    """Finds the provider packages, and nothing else."""
+    """Finds the generated packages and what is in them, and nothing else."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if not fullname.startswith(PREFIX) or "." in fullname:
+        package = fullname.partition(".")[0]
+        if not package.startswith(PREFIX) and package not in GENERATED:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec and isinstance(spec.loader, SourceFileLoader):
@@ -118,7 +151,7 @@ def _node() -> str:
 
 
 def install() -> None:
-    """Make provider packages lazy and start jsii's Node process. Before `import cdktf`, which starts it the ordinary way."""
+    """Make loading lazy, and start jsii's Node process. Before `import cdktf`, which starts it the ordinary way."""
     if not os.environ.get(EAGER) and not any(isinstance(finder, _LazyFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _LazyFinder())
     with _node_environment():

@@ -48,7 +48,7 @@ class AlbController(Addressed):
         super().__init__(scope, id)
         check_arguments(self, locals())
         cluster = karpenter.cluster
-        policy = self.add(
+        self.add(
             IamPolicy,
             "aws_iam_policy.aws_load_balancer_controller",
             name=f"{name}-AWSLoadBalancerControllerIAMPolicy",
@@ -56,7 +56,7 @@ class AlbController(Addressed):
             policy=_compact(policy_document(preset)),
             tags=tags,
         )
-        role = self.add(
+        self.add(
             IamRole,
             "aws_iam_role.aws_load_balancer_controller",
             name=f"{name}-{SERVICE_ACCOUNT}",
@@ -66,8 +66,8 @@ class AlbController(Addressed):
         attachment = self.add(
             IamRolePolicyAttachment,
             "aws_iam_role_policy_attachment.aws_load_balancer_controller",
-            policy_arn=policy.arn,
-            role=role.name,
+            policy_arn="${aws_iam_policy.aws_load_balancer_controller.arn}",
+            role="${aws_iam_role.aws_load_balancer_controller.name}",
         )
         association = self.add(
             EksPodIdentityAssociation,
@@ -75,7 +75,7 @@ class AlbController(Addressed):
             cluster_name=cluster.eks.cluster_name,
             namespace=NAMESPACE,
             service_account=SERVICE_ACCOUNT,
-            role_arn=role.arn,
+            role_arn="${aws_iam_role.aws_load_balancer_controller.arn}",
             tags=tags,
         )
         self.release = self.add(

@@ -4,27 +4,25 @@ from cdktf import (
     LocalBackend,
     Precondition,
     S3Backend,
-    TerraformLocal,
     TerraformOutput,
     TerraformResourceLifecycle,
-    TerraformStack,
 )
 from cdktf_cdktf_provider_random.string_resource import StringResource
 from constructs import Construct
 
-from stacks.addresses import Addressed
+from stacks.addresses import AddressedStack
 from stacks.alb import AlbController
 from stacks.cluster import Cluster, NodeGroup
 from stacks.karpenter import Karpenter
 from stacks.network import Network
 from stacks.nodepools import NodePools
-from stacks.providers import PROFILE, REQUIRED_PROVIDERS, REQUIRED_TERRAFORM, CloudProviders, ClusterProviders
+from stacks.providers import PROFILE, REQUIRED_PROVIDERS, REQUIRED_TERRAFORM, add_cloud_providers, add_cluster_providers
 from stacks.rules import node_group_sizes, node_group_zones
 from stacks.settings import Settings
 from stacks.variables import Variables
 
 
-class KarpenterStack(Addressed, TerraformStack):
+class KarpenterStack(AddressedStack):
     """An EKS cluster for GPU Spot work: `Settings` decide the synthesis, `Variables` the deployment."""
 
     def __init__(self, scope: Construct, settings: Settings) -> None:
@@ -42,11 +40,10 @@ class KarpenterStack(Addressed, TerraformStack):
                 precondition=[Precondition(**rule.block()) for rule in (node_group_sizes(), node_group_zones())]
             ),
         )
-        self.add(TerraformLocal, "local.name", f"{variables.cluster_name_prefix}-${{random_string.suffix.result}}")
-        name = "${local.name}"
+        name = self.add_local("name", f"{variables.cluster_name_prefix}-${{random_string.suffix.result}}")
         tags = {"Example": name, "GithubRepo": "terraform-aws-eks", "GithubOrg": "terraform-aws-modules"}
 
-        cloud = CloudProviders(self, "cloud", region=variables.region)
+        ecr_public = add_cloud_providers(self, region=variables.region)
         network = Network(
             self,
             "network",
@@ -70,8 +67,8 @@ class KarpenterStack(Addressed, TerraformStack):
             offering_checks=settings.offering_checks,
             tags=tags,
         )
-        ClusterProviders(self, "kubernetes", cluster=cluster)
-        karpenter = Karpenter(self, "karpenter", cluster=cluster, node_role_name=name, ecr_public=cloud.ecr_public, tags=tags)
+        add_cluster_providers(self, cluster=cluster)
+        karpenter = Karpenter(self, "karpenter", cluster=cluster, node_role_name=name, ecr_public=ecr_public, tags=tags)
         AlbController(
             self,
             "alb",
@@ -104,6 +101,7 @@ class KarpenterStack(Addressed, TerraformStack):
             f"aws eks update-kubeconfig --name {cluster.eks.cluster_name} --region {variables.region} --profile {PROFILE}",
         )
         self._terraform(settings)
+        self.send_blocks()
 
     def _output(self, name: str, description: str, value: str) -> None:
         # Not with `add`: straight below the stack, an id is the address as it is.

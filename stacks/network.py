@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from cdktf import Postcondition, TerraformLocal, TerraformResourceLifecycle
+from cdktf import Postcondition, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.data_aws_availability_zones import (
     DataAwsAvailabilityZones,
     DataAwsAvailabilityZonesFilter,
@@ -58,8 +58,8 @@ class Network(Addressed):
             filter=[DataAwsAvailabilityZonesFilter(name="opt-in-status", values=["opt-in-not-required"])],
             lifecycle=TerraformResourceLifecycle(postcondition=[Postcondition(**rule.block()) for rule in _zone_rules(chosen)]),
         )
-        self.add(TerraformLocal, "local.azs", f"${{{_azs(zones, chosen)}}}")
-        self.add(TerraformLocal, "local.control_plane_azs", f"${{{_control_plane_azs(zones, 'local.azs')}}}")
+        self.add_local("azs", f"${{{_azs(zones, chosen)}}}")
+        self.add_local("control_plane_azs", f"${{{_control_plane_azs(zones, 'local.azs')}}}")
         self.vpc = self.add(
             Vpc,
             "module.vpc",

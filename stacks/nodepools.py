@@ -2,7 +2,6 @@
 
 import json
 
-from cdktf import TerraformLocal
 from constructs import Construct
 
 from imports.expressions import Expression, hcl
@@ -94,8 +93,8 @@ class NodePools(Addressed):
         """A node class after Karpenter, and its pool after it."""
         class_name, pool_name = f"ec2nodeclass_{name}", f"nodepool_{name}"
         # As locals, a manifest is data in the JSON, and Terraform's own yamlencode quotes what stands in it.
-        self.add(TerraformLocal, f"local.{class_name}", node_class.manifest())
-        self.add(TerraformLocal, f"local.{pool_name}", pool.manifest())
+        self.add_local(class_name, node_class.manifest())
+        self.add_local(pool_name, pool.manifest())
         made = self.add(
             KubectlManifest,
             f"kubectl_manifest.{class_name}",

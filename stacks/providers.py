@@ -32,52 +32,44 @@ REQUIRED_PROVIDERS = {
 }
 
 
-class CloudProviders(Construct):
-    """What reaches AWS: the provider of the region, and `ecr_public` for the one region that has public ECR's tokens."""
-
-    def __init__(self, scope: Construct, id: str, *, region: Expression) -> None:
-        super().__init__(scope, id)
-        RandomProvider(self, "random")
-        AwsProvider(self, "aws", region=region, profile=PROFILE)
-        self.ecr_public = AwsProvider(self, "virginia", alias="virginia", region="us-east-1", profile=PROFILE)
+def add_cloud_providers(scope: Construct, *, region: Expression) -> AwsProvider:
+    """What reaches AWS; returns the provider of the one region that has public ECR's tokens."""
+    RandomProvider(scope, "random")
+    AwsProvider(scope, "aws", region=region, profile=PROFILE)
+    return AwsProvider(scope, "virginia", alias="virginia", region="us-east-1", profile=PROFILE)
 
 
-class ClusterProviders(Construct):
+def add_cluster_providers(scope: Construct, *, cluster: Cluster) -> None:
     """What reaches the cluster. All log in as the AWS profile does."""
-
-    def __init__(self, scope: Construct, id: str, *, cluster: Cluster) -> None:
-        super().__init__(scope, id)
-        host = cluster.eks.cluster_endpoint
-        certificate = f"${{base64decode({hcl(cluster.eks.cluster_certificate_authority_data)})}}"
-        login = KubectlExec(
-            api_version="client.authentication.k8s.io/v1beta1",
-            command="aws",
-            args=["eks", "get-token", "--cluster-name", cluster.eks.cluster_name, "--profile", PROFILE],
-        )
-        HelmProvider(
-            self,
-            "helm",
-            kubernetes=HelmProviderKubernetes(
-                host=host, cluster_ca_certificate=certificate, exec=HelmProviderKubernetesExec(**login)
-            ),
-            registries=[HelmProviderRegistries(url=REGISTRY, username=ECR_PUBLIC_USER, password=ECR_PUBLIC_PASSWORD)],
-            # A cache of its own: the user's, with other repositories in it, stays out of this.
-            repository_cache="${path.module}/.helm/cache",
-            repository_config_path="${path.module}/.helm/repositories.yaml",
-        )
-        KubernetesProvider(
-            self,
-            "kubernetes",
-            host=host,
-            cluster_ca_certificate=certificate,
-            exec=[KubernetesProviderExec(**login)],
-        )
-        KubectlProvider(
-            self,
-            "kubectl",
-            host=host,
-            cluster_ca_certificate=certificate,
-            exec=login,
-            apply_retry_count=5,
-            load_config_file=False,
-        )
+    host = cluster.eks.cluster_endpoint
+    certificate = f"${{base64decode({hcl(cluster.eks.cluster_certificate_authority_data)})}}"
+    login = KubectlExec(
+        api_version="client.authentication.k8s.io/v1beta1",
+        command="aws",
+        args=["eks", "get-token", "--cluster-name", cluster.eks.cluster_name, "--profile", PROFILE],
+    )
+    HelmProvider(
+        scope,
+        "helm",
+        kubernetes=HelmProviderKubernetes(host=host, cluster_ca_certificate=certificate, exec=HelmProviderKubernetesExec(**login)),
+        registries=[HelmProviderRegistries(url=REGISTRY, username=ECR_PUBLIC_USER, password=ECR_PUBLIC_PASSWORD)],
+        # A cache of its own: the user's, with other repositories in it, stays out of this.
+        repository_cache="${path.module}/.helm/cache",
+        repository_config_path="${path.module}/.helm/repositories.yaml",
+    )
+    KubernetesProvider(
+        scope,
+        "kubernetes",
+        host=host,
+        cluster_ca_certificate=certificate,
+        exec=[KubernetesProviderExec(**login)],
+    )
+    KubectlProvider(
+        scope,
+        "kubectl",
+        host=host,
+        cluster_ca_certificate=certificate,
+        exec=login,
+        apply_retry_count=5,
+        load_config_file=False,
+    )

@@ -4,9 +4,10 @@ The class of a change of each on a living deployment stands in docs/variables.md
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from cdktf import TerraformVariable, TerraformVariableValidationConfig, Token
+from cdktf import Token
 from constructs import Construct
 
 from imports.expressions import Expression
@@ -104,18 +105,19 @@ class Variables(Addressed):
         return self._variable(name, "number", description, default, rules=rules.number_of_nodes(name))
 
     def _variable(self, name: str, type: str, description: str, default: Any = _REQUIRED, *, rules: Sequence[Rule]) -> Expression:
-        given: dict[str, Any] = {}
+        body: dict[str, Any] = {
+            "type": type,
+            "description": description,
+            "validation": [rule.block() for rule in rules],
+        }
         if default is not _REQUIRED:
-            # jsii takes None for nothing at all, and the variable would be required.
-            given["default"] = Token.null_value() if default is None else default
-        self.add(
-            TerraformVariable,
-            f"var.{name}",
-            type=type,
-            description=description,
-            # Null may be given where it says something; elsewhere it stands for the default.
-            nullable=default is None,
-            validation=[TerraformVariableValidationConfig(**rule.block()) for rule in rules],
-            **given,
-        )
-        return f"${{var.{name}}}"
+            body["default"] = _null() if default is None else default
+        if default is not None:
+            body["nullable"] = False  # a null that says nothing stands for the default
+        return self.add_variable(name, body)
+
+
+@cache
+def _null() -> Any:
+    """Terraform's null; jsii takes None for nothing at all."""
+    return Token.null_value()

@@ -3,9 +3,10 @@ import re
 from pathlib import Path
 
 import pytest
-from cdktf import App, TerraformLocal, TerraformStack
+from cdktf import App, TerraformStack
+from cdktf_cdktf_provider_random.string_resource import StringResource
 
-from stacks.addresses import Addressed
+from stacks.addresses import Addressed, AddressedStack
 from stacks.settings import Settings
 from tests.synthesis import Json, addresses, synth, synth_stack
 
@@ -165,17 +166,14 @@ def test_two_elements_with_one_address_are_refused() -> None:
     def twice(stack: TerraformStack) -> None:
         scope = Addressed(stack, "scope")
         for _ in range(2):
-            scope.add(TerraformLocal, "local.name", "x")
+            scope.add_local("name", "x")
 
     with pytest.raises(ValueError, match=r"local\.name: the stack has an element at this address"):
         synth(twice)
 
 
 def test_the_refusal_holds_across_constructs(tmp_path: Path) -> None:
-    class Stack(Addressed, TerraformStack):
-        pass
-
-    stack = Stack(App(outdir=str(tmp_path)), "stack")
-    Addressed(stack, "one").add(TerraformLocal, "local.name", "x")
-    with pytest.raises(ValueError, match=r"local\.name"):
-        Addressed(stack, "two").add(TerraformLocal, "local.name", "x")
+    stack = AddressedStack(App(outdir=str(tmp_path)), "stack")
+    Addressed(stack, "one").add(StringResource, "random_string.name", length=4)
+    with pytest.raises(ValueError, match=r"random_string\.name"):
+        Addressed(stack, "two").add(StringResource, "random_string.name", length=4)
