@@ -8,8 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STACK := cdktf.out/stacks/karpenter
 
-# No bytecode for the thousands of modules that nobody imports; no other virtual environment than ours.
+# Bytecode for what is imported, and not for the thousands of modules that nobody imports; no other virtual environment than ours.
 export PIP_COMPILE := 0
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIPENV_VENV_IN_PROJECT := 1
 export PIPENV_IGNORE_VIRTUALENVS := 1
@@ -20,7 +21,7 @@ PIPENV_VERSION := 2026.10.3
 # Node for jsii comes from PyPI unless one is here that jsii supports.
 NODE_CATEGORY := $(if $(filter v22.% v24.%,$(shell node --version 2>/dev/null)),,node)
 
-.PHONY: help synth test check format golden lock terraform-test test-terraform test-cli test-all clean
+.PHONY: help synth test check format golden bench lock terraform-test test-terraform test-cli test-all clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +57,9 @@ test-terraform: $(VENV)/.dev-packages ## Run the tests that need Terraform, unde
 
 test-cli: $(VENV)/.dev-packages node_modules/.cdktf-cli ## Run the tests of the cdktf CLI, under the rig
 	@$(RIG) $(BIN)/pytest -m cli
+
+bench: $(VENV)/.dev-packages ## Measure synthesis, and write docs/speed.md
+	@PYTHONPATH=. $(BIN)/python docs/bench.py
 
 lock: $(VENV)/.pipenv ## Resolve the Pipfile anew
 	@$(BIN)/pipenv lock
