@@ -4,6 +4,7 @@ Nothing here fails on a slow machine: what is compared ran interleaved, and the 
 """
 
 import argparse
+import json
 import os
 import platform
 import resource
@@ -186,11 +187,11 @@ def page(found: dict[str, list[Run]], first: dict[str, float]) -> str:
             "# How fast synthesis is",
             "",
             "Written by `make bench`; how it is made fast stands in [imports/lazy.py](../imports/lazy.py) and",
-            "[stacks/addresses.py](../stacks/addresses.py). Medians of interleaved runs, each a process of its own, with warm caches;",
-            "peak memory is that of the whole process tree.",
+            "[stacks/addresses.py](../stacks/addresses.py). Medians of interleaved runs, each a process of its own, with warm",
+            "caches; peak memory is that of the whole process tree.",
             "",
-            f"Machine: {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()} {platform.machine()}, "
-            f"Python {platform.python_version()}, Node {_node_version()}.",
+            f"Machine: {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()} "
+            f"{platform.machine()}, Python {platform.python_version()}, Node {_node_version()}.",
             "",
             "| what | wall s | times the empty app | CPU s | peak MB | runs |",
             "|---|---|---|---|---|---|",
@@ -204,7 +205,7 @@ def page(found: dict[str, list[Run]], first: dict[str, float]) -> str:
             "```mermaid",
             "xychart-beta horizontal",
             '  title "Wall seconds"',
-            f"  x-axis [{', '.join(f'"{name}"' for name in shown)}]",
+            f"  x-axis {json.dumps(list(shown))}",
             f'  y-axis "seconds" 0 --> {max(m.wall for m in shown.values()):.0f}',
             f"  bar [{', '.join(f'{m.wall:.2f}' for m in shown.values())}]",
             "```",

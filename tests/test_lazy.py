@@ -1,0 +1,111 @@
+"""Loading stays lazy: by what is loaded, not by the clock."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from imports.lazy import EAGER, PREFIX
+
+PROJECT = Path(__file__).parents[1]
+
+REPORT = """
+import json, sys
+{before}
+from stacks.karpenter_stack import KarpenterStack
+from stacks.settings import Settings
+from cdktf import App
+app = App(outdir={outdir!r}, stack_traces=False)
+KarpenterStack(app, Settings())
+app.synth()
+import psutil
+(node,) = psutil.Process().children()
+print(json.dumps({{"modules": list(sys.modules), "node_mb": node.memory_info().rss / 1e6, "options": node.environ().get("NODE_OPTIONS")}}))
+"""
+LAZY = "from imports import lazy; lazy.install()"
+
+
+def report(outdir: Path, before: str = LAZY, **environment: str) -> dict[str, object]:
+    """What a process that synthesizes the stack has loaded."""
+    run = subprocess.run(
+        [sys.executable, "-c", REPORT.format(outdir=str(outdir), before=before)],
+        cwd=PROJECT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, object] = json.loads(run.stdout)
+    return found
+
+
+def providers(found: dict[str, object]) -> set[str]:
+    """The submodules of provider packages that are loaded."""
+    modules = found["modules"]
+    assert isinstance(modules, list)
+    parts = (name.split(".") for name in modules if name.startswith(PREFIX))
+    return {f"{p[0]}.{p[1]}" for p in parts if len(p) > 1 and not p[1].startswith("_")}
+
+
+def test_only_the_providers_submodules_that_the_code_names_are_loaded(tmp_path: Path) -> None:
+    named = {
+        line.split()[1]
+        for file in (PROJECT / "stacks").glob("*.py")
+        for line in file.read_text().splitlines()
+        if line.startswith(f"from {PREFIX}")
+    }
+    assert len(named) > 10
+    assert providers(report(tmp_path)) == named
+
+
+def test_the_node_process_is_small_and_alone_has_the_preload(tmp_path: Path) -> None:
+    found = report(tmp_path)
+    assert isinstance(found["node_mb"], float)
+    assert found["node_mb"] < 250  # eager: over 700
+    assert "lazy.cjs" in str(found["options"])
+    assert "lazy.cjs" not in os.environ.get("NODE_OPTIONS", "")
+
+
+def test_a_package_that_is_built_differently_loads_as_it_always_does(tmp_path: Path) -> None:
+    package = tmp_path / f"{PREFIX}other"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .part import VALUE\n__all__ = ['VALUE']\n")
+    (package / "part.py").write_text("VALUE = 7\n")
+    code = f"{LAZY}\nimport {package.name}; print({package.name}.VALUE, hasattr({package.name}, 'nothing'))"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == "7 False\n"
+
+
+def test_a_submodule_that_nobody_imported_is_there_when_it_is_asked_for() -> None:
+    import cdktf_cdktf_provider_random
+
+    assert cdktf_cdktf_provider_random.pet.Pet.__name__ == "Pet"
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = cdktf_cdktf_provider_random.nothing
+
+
+def test_jsii_still_refuses_an_argument_of_another_type() -> None:
+    from cdktf import Testing as CdktfTesting
+    from cdktf_cdktf_provider_random.string_resource import StringResource
+
+    with pytest.raises(TypeError, match="length"):
+        StringResource(CdktfTesting.stub_version(CdktfTesting.app()), "x", length="four")  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_lazy_and_ordinary_loading_synthesize_the_same_bytes(tmp_path: Path) -> None:
+    eager = report(tmp_path / "eager", **{EAGER: "1"})
+    assert len(providers(eager)) > 2000
+    report(tmp_path / "lazy")
+    files = {kind: (tmp_path / kind / "stacks" / "karpenter" / "cdk.tf.json").read_bytes() for kind in ("eager", "lazy")}
+    assert files["eager"] == files["lazy"]
