@@ -21,7 +21,7 @@ PIPENV_VERSION := 2026.10.3
 # Node for jsii comes from PyPI unless one is here that jsii supports.
 NODE_CATEGORY := $(if $(filter v22.% v24.%,$(shell node --version 2>/dev/null)),,node)
 
-.PHONY: help synth test check format golden bench lock terraform-test test-terraform test-cli test-all clean
+.PHONY: help synth test check format golden bench lock terraform-test test-terraform test-cli test-slow test-terrain test-scan test-all clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,17 @@ test-cli: $(VENV)/.dev-packages node_modules/.cdktf-cli ## Run the tests of the 
 bench: $(VENV)/.dev-packages ## Measure synthesis, and write docs/speed.md
 	@PYTHONPATH=. $(BIN)/python docs/bench.py
 
+test-slow: $(VENV)/.dev-packages ## Run the test that loads everything, to compare
+	@$(BIN)/pytest -m slow
+
+test-terrain: $(VENV)/.dev-packages .venv-terrain/.packages ## Run the program on CDK Terrain, the fork of CDKTF
+	@$(BIN)/pytest -m terrain
+
+test-scan: $(VENV)/.dev-packages .venv-scan/.packages ## Scan what is synthesized with checkov
+	@$(BIN)/pytest -m scan -rP
+
+test-all: test test-slow test-terrain test-scan test-terraform test-cli ## Run all tests
+
 lock: $(VENV)/.pipenv ## Resolve the Pipfile anew
 	@$(BIN)/pipenv lock
 	@$(BIN)/python -c 'import json, pathlib; p = pathlib.Path("Pipfile.lock"); d = json.loads(p.read_text()); \
@@ -68,7 +79,7 @@ lock: $(VENV)/.pipenv ## Resolve the Pipfile anew
 	p.write_text(json.dumps(d, indent=4) + "\n")'
 
 clean: ## Remove what the set-up and synthesis made; state stays
-	@rm -rf $(VENV) node_modules cdktf.out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .venv-* node_modules cdktf.out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/.pipenv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -84,6 +95,11 @@ $(VENV)/.packages: $(VENV)/.pipenv Pipfile.lock
 
 $(VENV)/.dev-packages: $(VENV)/.packages
 	@$(BIN)/pipenv sync --categories=dev-packages
+	@touch $@
+
+.venv-%/.packages: tests/requirements-%.txt
+	@$(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/pip install --quiet -r $<
 	@touch $@
 
 node_modules/.cdktf-cli:

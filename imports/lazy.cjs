@@ -5,7 +5,7 @@ const { existsSync } = require("node:fs");
 const Module = require("node:module");
 const { dirname, join } = require("node:path");
 
-const PROVIDER_INDEX = /[\\/]@cdktf[\\/]provider-[^\\/]+[\\/]lib[\\/]index\.js$/;
+const PROVIDER_INDEX = /[\\/]@cdkt[fn][\\/]provider-[^\\/]+[\\/]lib[\\/]index\.js$/;
 const resolve = Module._resolveFilename;
 
 Module._resolveFilename = function (...request) {

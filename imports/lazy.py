@@ -34,8 +34,9 @@ from importlib.util import MAGIC_NUMBER, cache_from_source, find_spec
 from pathlib import Path
 from types import CodeType, ModuleType
 
-PREFIX = "cdktf_cdktf_provider_"
-GENERATED = ("cdktf", "constructs")
+# CDK Terrain, the fork of CDKTF that is maintained, is built the same way under names of its own.
+PROVIDER = re.compile(r"(cdktf_cdktf|cdktn)_provider_\w+")
+GENERATED = ("cdktf", "cdktn", "constructs")
 EAGER = "CDKTF_KARPENTER_EAGER"
 
 _EAGER_IMPORT = re.compile(r"^from \. import (\w+)$", re.MULTILINE)
@@ -88,7 +89,7 @@ class _LazyLoader(SourceFileLoader):
 
 
 def _is_provider(name: str) -> bool:
-    return name.startswith(PREFIX) and "." not in name
+    return PROVIDER.fullmatch(name) is not None
 
 
 def _tell_jsii(name: str, submodules: frozenset[str]) -> None:
@@ -107,7 +108,7 @@ class _LazyFinder(MetaPathFinder):
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         package = fullname.partition(".")[0]
-        if not package.startswith(PREFIX) and package not in GENERATED:
+        if not _is_provider(package) and package not in GENERATED:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec and isinstance(spec.loader, SourceFileLoader):
@@ -155,4 +156,4 @@ def install() -> None:
     if not os.environ.get(EAGER) and not any(isinstance(finder, _LazyFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _LazyFinder())
     with _node_environment():
-        importlib.import_module("cdktf")
+        importlib.import_module("cdktf" if find_spec("cdktf") else "cdktn")
