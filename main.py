@@ -1,5 +1,6 @@
 """The app: read the settings, make the stack, synthesize."""
 
+import gc
 import json
 import os
 import sys
@@ -30,6 +31,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    gc.disable()  # nothing here lives long enough to be worth collecting
     try:
         main()
     except ValueError as error:

@@ -32,6 +32,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import MAGIC_NUMBER, cache_from_source, find_spec
 from pathlib import Path
+from threading import Thread
 from types import CodeType, ModuleType
 
 # CDK Terrain, the fork of CDKTF that is maintained, is built the same way under names of its own.
@@ -153,7 +154,21 @@ def _node() -> str:
 
 def install() -> None:
     """Make loading lazy, and start jsii's Node process. Before `import cdktf`, which starts it the ordinary way."""
-    if not os.environ.get(EAGER) and not any(isinstance(finder, _LazyFinder) for finder in sys.meta_path):
+    eager = bool(os.environ.get(EAGER))
+    if not eager and not any(isinstance(finder, _LazyFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _LazyFinder())
     with _node_environment():
+        if not eager:
+            _start_node()
         importlib.import_module("cdktf" if find_spec("cdktf") else "cdktn")
+
+
+def _start_node() -> None:
+    """Start Node as the first use of jsii would, and import meanwhile what needs Python alone."""
+    from jsii import kernel
+
+    starting = Thread(target=getattr, args=(kernel.provider, "_process", None))
+    starting.start()
+    for module in ("typeguard", "publication", "typing_extensions", "importlib.metadata", "csv", "ipaddress"):
+        importlib.import_module(module)
+    starting.join()
