@@ -1,7 +1,7 @@
 """Load of CDKTF's packages only what is used of them.
 
 `cdktf_cdktf_provider_aws/__init__.py` imports its 2,213 submodules, and the JavaScript behind it requires as many: half a minute
-and 1.7 GB for a stack that uses ten of them. Three small pieces leave that out, and change nothing of what is synthesized:
+and 1.7 GB for a stack that uses ten of them. Four small pieces leave that out, and change nothing of what is synthesized:
 
 - A provider's `__init__.py` is run without its `from . import x` lines; a submodule is imported when somebody asks for it (PEP 562,
   which newer jsii-pacmak generates itself).
@@ -11,6 +11,8 @@ and 1.7 GB for a stack that uses ten of them. Three small pieces leave that out,
 - `lazy.cjs`, preloaded into the Node process that jsii starts and into no other, takes a provider's `lib/lazy-index.js` where jsii
   would take `lib/index.js`.
 
+- The package that jsii loads is the one that `imports.slim` cuts to what the project names.
+
 A package without those lines, or without that file, loads as it always does. `from cdktf_cdktf_provider_aws.iam_role import
 IamRole` needs no care. `CDKTF_KARPENTER_EAGER=1` switches all of it off, to compare.
 """
@@ -18,6 +20,7 @@ IamRole` needs no care. `CDKTF_KARPENTER_EAGER=1` switches all of it off, to com
 import __future__
 
 import importlib
+import json
 import marshal
 import os
 import re
@@ -35,11 +38,14 @@ from pathlib import Path
 from threading import Thread
 from types import CodeType, ModuleType
 
+from imports import slim
+
 # CDK Terrain, the fork of CDKTF that is maintained, is built the same way under names of its own.
 PROVIDER = re.compile(r"(cdktf_cdktf|cdktn)_provider_\w+")
 GENERATED = ("cdktf", "cdktn", "constructs")
 EAGER = "CDKTF_KARPENTER_EAGER"
 
+_TARBALL = re.compile(r'"([^"]+\.jsii\.tgz)"')
 _EAGER_IMPORT = re.compile(r"^from \. import (\w+)$", re.MULTILINE)
 
 # `typing` for the generated modules: they ask for a function's hints at every call of it.
@@ -52,6 +58,9 @@ class _LazyLoader(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         """The module's code, from a cache beside the ordinary one, which stays that of the ordinary module."""
+        package, _, rest = fullname.partition(".")
+        if rest == "_jsii" and package in slim.named():
+            return self._with_slim_tarball(package)
         source = Path(self.path)
         stat = source.stat()
         header = MAGIC_NUMBER + f"{stat.st_mtime_ns} {stat.st_size} ".encode()
@@ -62,12 +71,22 @@ class _LazyLoader(SourceFileLoader):
                 code: CodeType = marshal.loads(data[len(header) :])  # noqa: S302  (we wrote it)
                 return code
         text = _EAGER_IMPORT.sub("", source.read_text()) if _is_provider(fullname) else source.read_text()
-        code = compile(text, self.path, "exec", flags=__future__.annotations.compiler_flag, dont_inherit=True)
+        code = _compiled(text, self.path)
         if not sys.dont_write_bytecode:
             with suppress(OSError):
                 cached.parent.mkdir(exist_ok=True)
                 self.set_data(str(cached), header + marshal.dumps(code))
         return code
+
+    def _with_slim_tarball(self, package: str) -> CodeType:
+        """The code of a provider's `_jsii`, which names the tarball that jsii loads."""
+        folder = Path(self.path).parent
+        return _compiled(
+            _TARBALL.sub(
+                lambda name: json.dumps(str(slim.slim(folder / name[1], slim.named()[package]))), Path(self.path).read_text()
+            ),
+            self.path,
+        )
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the code, and make what it left out available."""
@@ -89,6 +108,12 @@ class _LazyLoader(SourceFileLoader):
         _tell_jsii(name, submodules)
 
 
+def _compiled(text: str, path: str) -> CodeType:
+    """Code with its annotations as strings."""
+    code: CodeType = compile(text, path, "exec", flags=__future__.annotations.compiler_flag, dont_inherit=True)
+    return code
+
+
 def _is_provider(name: str) -> bool:
     return PROVIDER.fullmatch(name) is not None
 
@@ -99,18 +124,18 @@ def _tell_jsii(name: str, submodules: frozenset[str]) -> None:
 
     assembly = next((a for a, module in references._assembly_to_module.items() if module == name), None)
     for submodule in submodules if assembly else ():
-        head, *tail = submodule.split("_")
-        namespace = head + "".join(map(str.capitalize, tail))
-        references._submodule_fqn_map[f"{assembly}.{namespace}"] = f"{name}.{submodule}"
+        references._submodule_fqn_map[f"{assembly}.{slim.namespace(submodule)}"] = f"{name}.{submodule}"
 
 
 class _LazyFinder(MetaPathFinder):
     """Finds the generated packages and what is in them, and nothing else."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        package = fullname.partition(".")[0]
+        package, _, rest = fullname.partition(".")
         if not _is_provider(package) and package not in GENERATED:
             return None
+        if package in slim.named() and rest and "." not in rest and not rest.startswith("_") and rest not in slim.named()[package]:
+            raise ImportError(f"{fullname}: no file of the project names it, and so it is not loaded. Import it by this name.")
         spec = PathFinder.find_spec(fullname, path, target)
         if spec and isinstance(spec.loader, SourceFileLoader):
             spec.loader = _LazyLoader(spec.loader.name, spec.loader.path)

@@ -1,0 +1,100 @@
+"""A provider's jsii assembly cut to what the project names.
+
+jsii hashes the AWS provider's tarball of 37 MB at every start, unpacks it into 600 MB once, and reads an index of all 2,213
+resources. A tarball with the dozen that are used costs next to nothing. It is made once for each set of them, beside the ordinary
+one, in less time than unpacking that one takes.
+
+What is used is what the project's Python files name as `cdktf_cdktf_provider_x.y`: to use another resource, name it. An import by a
+name that is put together at run time is refused in one line, which says so.
+"""
+
+import io
+import json
+import re
+import tarfile
+from collections.abc import Iterator
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+PROJECT = Path(__file__).resolve().parents[1]
+SOURCES = ("*.py", "imports/**/*.py", "stacks/**/*.py", "tests/**/*.py", "docs/**/*.py")
+
+_NAMED = re.compile(r"\b((?:cdktf_cdktf|cdktn)_provider_\w+)\.(\w+)")
+_GETTER = re.compile(r"^Object\.defineProperty\(exports, '(\w+)', .*require\('\./([\w-]+)'\).*$", re.MULTILINE)
+
+
+@cache
+def named() -> dict[str, frozenset[str]]:
+    """By provider package, the submodules that the project's Python files name."""
+    found: dict[str, set[str]] = {}
+    for pattern in SOURCES:
+        for file in PROJECT.glob(pattern):
+            for package, submodule in _NAMED.findall(file.read_text()):
+                found.setdefault(package, set()).add(submodule)
+    return {package: frozenset(submodules | {"provider"}) for package, submodules in found.items()}
+
+
+def namespace(submodule: str) -> str:
+    """What jsii calls a Python submodule: `iam_role` is `iamRole`."""
+    head, *tail = submodule.split("_")
+    return head + "".join(map(str.capitalize, tail))
+
+
+def slim(tarball: Path, submodules: frozenset[str]) -> Path:
+    """The tarball cut to `submodules`; the ordinary one where it is built differently, or its folder cannot be written."""
+    key = sha256("\n".join(sorted(submodules)).encode()).hexdigest()[:12]
+    cut = tarball.with_name(f"{key}-{tarball.name}")
+    if cut.exists():
+        return cut
+    try:
+        with TemporaryDirectory(dir=tarball.parent, prefix=".slim-") as folder:
+            made = Path(folder, cut.name)
+            _write(tarball, {namespace(submodule) for submodule in submodules}, made)
+            return made.replace(cut)  # in one step: another process may be at it too
+    except (OSError, LookupError):
+        return tarball
+
+
+def _write(tarball: Path, namespaces: set[str], made: Path) -> None:
+    """Copy what belongs to `namespaces`.
+
+    Raises:
+        LookupError: the package has no lazy index, or it lacks one of them.
+    """
+    with tarfile.open(tarball) as package, tarfile.open(made, "w:gz") as cut:
+        for name, data in _kept(package, namespaces):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            cut.addfile(member, io.BytesIO(data))
+
+
+def _kept(package: tarfile.TarFile, namespaces: set[str]) -> Iterator[tuple[str, bytes]]:
+    scripts: dict[str, bytes] = {}
+    index = ""
+    for member in package:
+        data = package.extractfile(member)
+        if data is None:
+            continue
+        match member.name.split("/"):
+            case ["package", ".jsii"]:
+                yield member.name, _assembly(json.load(data), namespaces)
+            case ["package", "package.json"]:
+                yield member.name, data.read()
+            case ["package", "lib", "lazy-index.js"]:
+                index = data.read().decode()
+            case ["package", "lib", folder, "index.js"]:
+                scripts[folder] = data.read()
+    folders = dict(_GETTER.findall(index))
+    getters = "\n".join(match[0] for match in _GETTER.finditer(index) if match[1] in namespaces) + "\n"
+    yield "package/lib/index.js", getters.encode()
+    for name in namespaces:
+        yield f"package/lib/{folders[name]}/index.js", scripts[folders[name]]
+
+
+def _assembly(assembly: dict[str, dict[str, object]], namespaces: set[str]) -> bytes:
+    """The description of the package without the types of other namespaces."""
+    for part in ("types", "submodules"):
+        assembly[part] = {fqn: it for fqn, it in assembly.get(part, {}).items() if fqn.split(".")[1] in namespaces}
+    return json.dumps(assembly).encode()
