@@ -4,6 +4,7 @@ CDKTF's own refusals come from JavaScript and bury the cause. A Terraform expres
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -51,6 +52,16 @@ def check_positive(what: str, value: int | str) -> None:
         return
     if isinstance(value, str | bool) or value < 1:
         raise ValueError(f"{what}: {value!r} is not allowed; a whole number, 1 at least, or a Terraform expression is.")
+
+
+def check_shape(what: str, value: str, pattern: str, like: str) -> None:
+    """Check a string against a pattern; `like` is an example of what is allowed.
+
+    Raises:
+        ValueError: it does not match.
+    """
+    if "${" not in value and not re.fullmatch(pattern, value):
+        raise ValueError(f"{what}: {value!r} is not allowed; {like} is.")
 
 
 def _allowed(hint: Any) -> tuple[Any, ...]:

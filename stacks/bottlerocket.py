@@ -7,6 +7,8 @@ The text is the HCL's, byte for byte. Karpenter compares a hash of it: any other
 
 from dataclasses import dataclass
 
+from stacks.arguments import check_positive, check_shape
+
 
 @dataclass(frozen=True, kw_only=True)
 class SociParallelPull:
@@ -16,11 +18,19 @@ class SociParallelPull:
         downloads: chunks of one image fetched at a time.
         chunk_size: as `16mb`.
         unpacks: layers of one image unpacked at a time.
+
+    Raises:
+        ValueError: a number less than 1, or a size that Bottlerocket would refuse.
     """
 
     downloads: int
     chunk_size: str
     unpacks: int
+
+    def __post_init__(self) -> None:
+        check_positive("SociParallelPull: downloads", self.downloads)
+        check_positive("SociParallelPull: unpacks", self.unpacks)
+        check_shape("SociParallelPull: chunk_size", self.chunk_size, r"\d+(kb|mb|gb)", "16mb")
 
     def toml(self) -> str:
         """The settings, one table after another."""

@@ -27,7 +27,7 @@ class KarpenterStack(AddressedStack):
 
     def __init__(self, scope: Construct, settings: Settings) -> None:
         super().__init__(scope, settings.stack)
-        variables = Variables(self, "variables", preset=settings.preset)
+        variables = Variables(self, preset=settings.preset)
 
         self.add(
             StringResource,

@@ -8,9 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from stacks.arguments import check_shape
+
 Manifest: TypeAlias = dict[str, Any]
 
 API_GROUP = "karpenter.k8s.aws"
+
+NAME = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +29,9 @@ class NodeClass:
         tags: on the instances, beside the discovery tag.
         instance_store_policy: RAID0 makes one disk of the NVMe disks.
         ami_alias: the AMI, as `bottlerocket@latest` or `bottlerocket@v1.45.0`.
+
+    Raises:
+        ValueError: a name or an alias that Kubernetes or Karpenter would refuse.
     """
 
     name: str
@@ -34,6 +41,10 @@ class NodeClass:
     tags: Mapping[str, str] = field(default_factory=dict)
     instance_store_policy: Literal["RAID0"] | None = None
     ami_alias: str = "bottlerocket@latest"
+
+    def __post_init__(self) -> None:
+        check_shape("NodeClass: name", self.name, NAME, "gpu")
+        check_shape("NodeClass: ami_alias", self.ami_alias, r"bottlerocket@(latest|v\d+\.\d+\.\d+)", "bottlerocket@v1.45.0")
 
     def manifest(self) -> Manifest:
         """The Kubernetes object."""
@@ -81,6 +92,9 @@ class NodePool:
         limits: the most that all nodes of the pool have together, as `{"cpu": 1000}`.
         budgets: how many nodes Karpenter may disrupt at a time, and why; its own 10% if there are none.
         labels, taints: of the nodes.
+
+    Raises:
+        ValueError: a name or a duration that Kubernetes or Karpenter would refuse.
     """
 
     name: str
@@ -91,6 +105,10 @@ class NodePool:
     budgets: Sequence[Mapping[str, Any]] | str = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: Sequence[Taint] = ()
+
+    def __post_init__(self) -> None:
+        check_shape("NodePool: name", self.name, NAME, "gpu-spot")
+        check_shape("NodePool: consolidate_after", self.consolidate_after, r"(\d+(s|m|h))+|Never", "1h30m or Never")
 
     def manifest(self) -> Manifest:
         """The Kubernetes object."""

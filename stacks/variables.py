@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 from cdktf import Token
-from constructs import Construct
 
 from imports.expressions import Expression
 from stacks import rules
@@ -19,11 +18,11 @@ from stacks.settings import Preset
 _REQUIRED = object()
 
 
-class Variables(Addressed):
+class Variables:
     """Each attribute is the expression of the variable of that name: `variables.region` is `${var.region}`."""
 
-    def __init__(self, scope: Construct, id: str, *, preset: Preset) -> None:
-        super().__init__(scope, id)
+    def __init__(self, stack: Addressed, *, preset: Preset) -> None:
+        self._stack = stack
         recommended = preset == "recommended"
         self.region = self._variable(
             "region",
@@ -114,7 +113,7 @@ class Variables(Addressed):
             body["default"] = _null() if default is None else default
         if default is not None:
             body["nullable"] = False  # a null that says nothing stands for the default
-        return self.add_variable(name, body)
+        return self._stack.add_variable(name, body)
 
 
 @cache

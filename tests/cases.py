@@ -266,12 +266,15 @@ override_module {
   target  = module.karpenter
   outputs = { queue_name = "gpu" }
 }
+
+# As usual, AWS answers:
 """
 
 
 def tftest(cases: list[Case], *, expect: bool = True) -> str:
     """The cases as a `.tftest.hcl`; without `expect`, a case that Terraform objects to fails, and its words can be read."""
-    return "\n".join([HEADER, *(_run(number, case, expect=expect) for number, case in enumerate(cases, 1))])
+    usual = [line for target, values in _answers(DEFAULT).items() for line in _override(target, values)]
+    return "\n".join([HEADER, *usual, "", *(_run(number, case, expect=expect) for number, case in enumerate(cases, 1))])
 
 
 def _run(number: int, case: Case, *, expect: bool) -> str:
@@ -279,22 +282,34 @@ def _run(number: int, case: Case, *, expect: bool) -> str:
     slug = "_".join(re.findall(r"[a-z0-9]+", case.name.lower()))
     lines = [f"# {case.name}", f'run "case_{number}_{slug}" {{', "  command = plan", ""]
     lines += ["  variables {", *(f"    {name} = {json.dumps(value)}" for name, value in variables.items()), "  }"]
-    lines += _override(NETWORK, names=list(case.zones), zone_ids=list(case.zones.values()))
-    for name, types in (("gpu", "gpu_instance_types"), ("node_group", "karpenter_node_instance_types")):
-        without = case.not_offered.get(name, [])
-        pairs = [(kind, zone) for kind in variables.get(types, ["m5.large"]) for zone in case.zones if zone not in without]
-        lines += _override(
-            f"data.aws_ec2_instance_type_offerings.{name}",
-            instance_types=[kind for kind, _ in pairs],
-            locations=[zone for _, zone in pairs],
-        )
+    usual = _answers(DEFAULT)
+    for target, values in _answers(case).items():
+        if values != usual[target]:
+            lines += [f"  {line}" for line in _override(target, values)]
     if expect and case.objects:
         lines.append(f"  expect_failures = [{case.objects}]")
     return "\n".join([*lines, "}", ""])
 
 
-def _override(target: str, **values: Any) -> list[str]:
-    return ["  override_data {", f"    target = {target}", f"    values = {json.dumps(values)}", "  }"]
+def _answers(case: Case) -> dict[str, dict[str, list[str]]]:
+    """What AWS answers in a case, by data source."""
+    variables = {**DEFAULTS, **case.variables}
+    answers = {NETWORK: {"names": list(case.zones), "zone_ids": list(case.zones.values())}}
+    for name, types in (("gpu", "gpu_instance_types"), ("node_group", "karpenter_node_instance_types")):
+        without = case.not_offered.get(name, [])
+        pairs = [(kind, zone) for kind in variables.get(types, ["m5.large"]) for zone in case.zones if zone not in without]
+        answers[f"data.aws_ec2_instance_type_offerings.{name}"] = {
+            "instance_types": [kind for kind, _ in pairs],
+            "locations": [zone for _, zone in pairs],
+        }
+    return answers
+
+
+def _override(target: str, values: dict[str, list[str]]) -> list[str]:
+    return ["override_data {", f"  target = {target}", f"  values = {json.dumps(values)}", "}"]
+
+
+DEFAULT = Case("as usual", {})
 
 
 def files() -> dict[str, str]:

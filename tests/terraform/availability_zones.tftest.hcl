@@ -31,6 +31,21 @@ override_module {
   outputs = { queue_name = "gpu" }
 }
 
+# As usual, AWS answers:
+
+override_data {
+  target = data.aws_availability_zones.available
+  values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+}
+override_data {
+  target = data.aws_ec2_instance_type_offerings.gpu
+  values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+}
+override_data {
+  target = data.aws_ec2_instance_type_offerings.node_group
+  values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+}
+
 # [] is taken
 run "case_1_is_taken" {
   command = plan
@@ -39,18 +54,6 @@ run "case_1_is_taken" {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
     availability_zones = []
-  }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
 }
 
@@ -63,18 +66,6 @@ run "case_2_us_west_2a_us_west_2c_is_taken" {
     gpu_instance_types = ["p5.48xlarge"]
     availability_zones = ["us-west-2a", "us-west-2c"]
   }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
 }
 
 # ["us-west-2d", "us-west-2b", "us-west-2a"] is taken
@@ -86,18 +77,6 @@ run "case_3_us_west_2d_us_west_2b_us_west_2a_is_taken" {
     gpu_instance_types = ["p5.48xlarge"]
     availability_zones = ["us-west-2d", "us-west-2b", "us-west-2a"]
   }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
 }
 
 # ["us-west-2a", "us-west-2a"] is refused
@@ -108,18 +87,6 @@ run "case_4_us_west_2a_us_west_2a_is_refused" {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
     availability_zones = ["us-west-2a", "us-west-2a"]
-  }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.availability_zones]
 }
@@ -133,18 +100,6 @@ run "case_5_xx_many_9a_xx_many_9b_xx_many_9c_xx_man_and_so_on_is_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     availability_zones = ["xx-many-9a", "xx-many-9b", "xx-many-9c", "xx-many-9d", "xx-many-9e", "xx-many-9f", "xx-many-9g", "xx-many-9h", "xx-many-9i"]
   }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
   expect_failures = [var.availability_zones]
 }
 
@@ -157,18 +112,6 @@ run "case_6_a_zone_of_another_region_is_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     availability_zones = ["us-west-2a", "us-west-1a"]
   }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
   expect_failures = [data.aws_availability_zones.available]
 }
 
@@ -180,18 +123,6 @@ run "case_7_one_zone_is_refused" {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
     availability_zones = ["us-west-2a"]
-  }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [data.aws_availability_zones.available]
 }

@@ -31,6 +31,21 @@ override_module {
   outputs = { queue_name = "gpu" }
 }
 
+# As usual, AWS answers:
+
+override_data {
+  target = data.aws_availability_zones.available
+  values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+}
+override_data {
+  target = data.aws_ec2_instance_type_offerings.gpu
+  values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+}
+override_data {
+  target = data.aws_ec2_instance_type_offerings.node_group
+  values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+}
+
 # null is taken
 run "case_1_null_is_taken" {
   command = plan
@@ -39,18 +54,6 @@ run "case_1_null_is_taken" {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
     gpu_drift_budget = null
-  }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
 }
 
@@ -63,18 +66,6 @@ run "case_2_0_is_taken" {
     gpu_instance_types = ["p5.48xlarge"]
     gpu_drift_budget = "0"
   }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
 }
 
 # "1" is taken
@@ -85,18 +76,6 @@ run "case_3_1_is_taken" {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
     gpu_drift_budget = "1"
-  }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
 }
 
@@ -109,18 +88,6 @@ run "case_4_10_is_taken" {
     gpu_instance_types = ["p5.48xlarge"]
     gpu_drift_budget = "10%"
   }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
 }
 
 # "100%" is taken
@@ -132,18 +99,6 @@ run "case_5_100_is_taken" {
     gpu_instance_types = ["p5.48xlarge"]
     gpu_drift_budget = "100%"
   }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
 }
 
 # "101%" is refused
@@ -154,18 +109,6 @@ run "case_6_101_is_refused" {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
     gpu_drift_budget = "101%"
-  }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.gpu_drift_budget]
 }
@@ -179,18 +122,6 @@ run "case_7_none_is_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     gpu_drift_budget = "none"
   }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
   expect_failures = [var.gpu_drift_budget]
 }
 
@@ -203,18 +134,6 @@ run "case_8_1_is_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     gpu_drift_budget = "-1"
   }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
   expect_failures = [var.gpu_drift_budget]
 }
 
@@ -226,18 +145,6 @@ run "case_9_is_refused" {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
     gpu_drift_budget = ""
-  }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.gpu_drift_budget]
 }

@@ -31,6 +31,21 @@ override_module {
   outputs = { queue_name = "gpu" }
 }
 
+# As usual, AWS answers:
+
+override_data {
+  target = data.aws_availability_zones.available
+  values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+}
+override_data {
+  target = data.aws_ec2_instance_type_offerings.gpu
+  values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+}
+override_data {
+  target = data.aws_ec2_instance_type_offerings.node_group
+  values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+}
+
 # ["p5.48xlarge"] is taken
 run "case_1_p5_48xlarge_is_taken" {
   command = plan
@@ -38,18 +53,6 @@ run "case_1_p5_48xlarge_is_taken" {
   variables {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
-  }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
 }
 
@@ -62,16 +65,8 @@ run "case_2_g6e_12xlarge_p4d_24xlarge_is_taken" {
     gpu_instance_types = ["g6e.12xlarge", "p4d.24xlarge"]
   }
   override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
     target = data.aws_ec2_instance_type_offerings.gpu
     values = {"instance_types": ["g6e.12xlarge", "g6e.12xlarge", "g6e.12xlarge", "g6e.12xlarge", "p4d.24xlarge", "p4d.24xlarge", "p4d.24xlarge", "p4d.24xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d", "us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
 }
 
@@ -84,16 +79,8 @@ run "case_3_p6_b200_48xlarge_is_taken" {
     gpu_instance_types = ["p6-b200.48xlarge"]
   }
   override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
     target = data.aws_ec2_instance_type_offerings.gpu
     values = {"instance_types": ["p6-b200.48xlarge", "p6-b200.48xlarge", "p6-b200.48xlarge", "p6-b200.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
 }
 
@@ -106,16 +93,8 @@ run "case_4_is_refused" {
     gpu_instance_types = []
   }
   override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
     target = data.aws_ec2_instance_type_offerings.gpu
     values = {"instance_types": [], "locations": []}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.gpu_instance_types]
 }
@@ -129,16 +108,8 @@ run "case_5_p5_48xlarge_p5_48xlarge_is_refused" {
     gpu_instance_types = ["p5.48xlarge", "p5.48xlarge"]
   }
   override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
     target = data.aws_ec2_instance_type_offerings.gpu
     values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d", "us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.gpu_instance_types]
 }
@@ -152,16 +123,8 @@ run "case_6_p5_is_refused" {
     gpu_instance_types = ["p5"]
   }
   override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
     target = data.aws_ec2_instance_type_offerings.gpu
     values = {"instance_types": ["p5", "p5", "p5", "p5"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.gpu_instance_types]
 }
@@ -175,16 +138,8 @@ run "case_7_p5_48xlarge_is_refused" {
     gpu_instance_types = ["P5.48xlarge"]
   }
   override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
     target = data.aws_ec2_instance_type_offerings.gpu
     values = {"instance_types": ["P5.48xlarge", "P5.48xlarge", "P5.48xlarge", "P5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.gpu_instance_types]
 }
@@ -198,16 +153,8 @@ run "case_8_is_refused" {
     gpu_instance_types = [""]
   }
   override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
     target = data.aws_ec2_instance_type_offerings.gpu
     values = {"instance_types": ["", "", "", ""], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.gpu_instance_types]
 }
@@ -221,16 +168,8 @@ run "case_9_p5_48xlarge_g4ad_xlarge_is_refused" {
     gpu_instance_types = ["p5.48xlarge", "g4ad.xlarge"]
   }
   override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
     target = data.aws_ec2_instance_type_offerings.gpu
     values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "g4ad.xlarge", "g4ad.xlarge", "g4ad.xlarge", "g4ad.xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d", "us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.gpu_instance_types]
 }
@@ -244,16 +183,8 @@ run "case_10_g6f_large_is_refused" {
     gpu_instance_types = ["g6f.large"]
   }
   override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
     target = data.aws_ec2_instance_type_offerings.gpu
     values = {"instance_types": ["g6f.large", "g6f.large", "g6f.large", "g6f.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.gpu_instance_types]
 }
@@ -267,16 +198,8 @@ run "case_11_gr6f_4xlarge_is_refused" {
     gpu_instance_types = ["gr6f.4xlarge"]
   }
   override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
     target = data.aws_ec2_instance_type_offerings.gpu
     values = {"instance_types": ["gr6f.4xlarge", "gr6f.4xlarge", "gr6f.4xlarge", "gr6f.4xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.gpu_instance_types]
 }
@@ -290,16 +213,8 @@ run "case_12_g5g_xlarge_is_refused" {
     gpu_instance_types = ["g5g.xlarge"]
   }
   override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
     target = data.aws_ec2_instance_type_offerings.gpu
     values = {"instance_types": ["g5g.xlarge", "g5g.xlarge", "g5g.xlarge", "g5g.xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.gpu_instance_types]
 }
@@ -313,16 +228,8 @@ run "case_13_a_type_that_nobody_here_knows_is_warned_of" {
     gpu_instance_types = ["p9.48xlarge"]
   }
   override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
     target = data.aws_ec2_instance_type_offerings.gpu
     values = {"instance_types": ["p9.48xlarge", "p9.48xlarge", "p9.48xlarge", "p9.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [check.gpu_instance_types_are_known]
 }
@@ -336,16 +243,8 @@ run "case_14_zones_without_a_type_are_told" {
     gpu_instance_types = ["p5.48xlarge"]
   }
   override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
     target = data.aws_ec2_instance_type_offerings.gpu
     values = {"instance_types": ["p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [check.gpu_types_are_offered]
 }
@@ -359,16 +258,8 @@ run "case_15_a_region_without_a_type_is_told" {
     gpu_instance_types = ["p5.48xlarge"]
   }
   override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
     target = data.aws_ec2_instance_type_offerings.gpu
     values = {"instance_types": [], "locations": []}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [check.gpu_types_are_offered]
 }

@@ -31,6 +31,21 @@ override_module {
   outputs = { queue_name = "gpu" }
 }
 
+# As usual, AWS answers:
+
+override_data {
+  target = data.aws_availability_zones.available
+  values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+}
+override_data {
+  target = data.aws_ec2_instance_type_offerings.gpu
+  values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+}
+override_data {
+  target = data.aws_ec2_instance_type_offerings.node_group
+  values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+}
+
 # [] is taken
 run "case_1_is_taken" {
   command = plan
@@ -39,18 +54,6 @@ run "case_1_is_taken" {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_availability_zones = []
-  }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
 }
 
@@ -63,18 +66,6 @@ run "case_2_us_west_2a_is_taken" {
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_availability_zones = ["us-west-2a"]
   }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
 }
 
 # ["us-west-2c", "us-west-2d"] is taken
@@ -85,18 +76,6 @@ run "case_3_us_west_2c_us_west_2d_is_taken" {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_availability_zones = ["us-west-2c", "us-west-2d"]
-  }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
 }
 
@@ -109,18 +88,6 @@ run "case_4_us_west_2a_us_west_2a_is_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_availability_zones = ["us-west-2a", "us-west-2a"]
   }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
   expect_failures = [var.karpenter_node_availability_zones]
 }
 
@@ -132,18 +99,6 @@ run "case_5_a_zone_outside_the_network_is_refused" {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_availability_zones = ["us-west-2e"]
-  }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [random_string.suffix]
 }
@@ -158,18 +113,6 @@ run "case_6_a_zone_that_is_not_among_those_picked_is_refused" {
     availability_zones = ["us-west-2a", "us-west-2b"]
     karpenter_node_availability_zones = ["us-west-2c"]
   }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
   expect_failures = [random_string.suffix]
 }
 
@@ -181,14 +124,6 @@ run "case_7_a_zone_without_the_type_may_be_left_out" {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_availability_zones = ["us-west-2a", "us-west-2b", "us-west-2c"]
-  }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   override_data {
     target = data.aws_ec2_instance_type_offerings.node_group

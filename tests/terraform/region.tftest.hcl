@@ -31,6 +31,21 @@ override_module {
   outputs = { queue_name = "gpu" }
 }
 
+# As usual, AWS answers:
+
+override_data {
+  target = data.aws_availability_zones.available
+  values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
+}
+override_data {
+  target = data.aws_ec2_instance_type_offerings.gpu
+  values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+}
+override_data {
+  target = data.aws_ec2_instance_type_offerings.node_group
+  values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+}
+
 # "us-west-2" is taken
 run "case_1_us_west_2_is_taken" {
   command = plan
@@ -38,18 +53,6 @@ run "case_1_us_west_2_is_taken" {
   variables {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
-  }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
 }
 
@@ -61,18 +64,6 @@ run "case_2_ap_southeast_5_is_taken" {
     region = "ap-southeast-5"
     gpu_instance_types = ["p5.48xlarge"]
   }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
 }
 
 # "us-gov-west-1" is taken
@@ -82,18 +73,6 @@ run "case_3_us_gov_west_1_is_taken" {
   variables {
     region = "us-gov-west-1"
     gpu_instance_types = ["p5.48xlarge"]
-  }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
 }
 
@@ -105,18 +84,6 @@ run "case_4_eusc_de_east_1_is_taken" {
     region = "eusc-de-east-1"
     gpu_instance_types = ["p5.48xlarge"]
   }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
 }
 
 # "US-West-2" is refused
@@ -126,18 +93,6 @@ run "case_5_us_west_2_is_refused" {
   variables {
     region = "US-West-2"
     gpu_instance_types = ["p5.48xlarge"]
-  }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.region]
 }
@@ -150,18 +105,6 @@ run "case_6_us_west_2a_is_refused" {
     region = "us-west-2a"
     gpu_instance_types = ["p5.48xlarge"]
   }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
   expect_failures = [var.region]
 }
 
@@ -173,18 +116,6 @@ run "case_7_oregon_is_refused" {
     region = "oregon"
     gpu_instance_types = ["p5.48xlarge"]
   }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
   expect_failures = [var.region]
 }
 
@@ -195,18 +126,6 @@ run "case_8_is_refused" {
   variables {
     region = ""
     gpu_instance_types = ["p5.48xlarge"]
-  }
-  override_data {
-    target = data.aws_availability_zones.available
-    values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.region]
 }
