@@ -12,6 +12,7 @@ import io
 import json
 import re
 import tarfile
+import zlib
 from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
@@ -22,6 +23,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 SOURCES = ("*.py", "imports/**/*.py", "stacks/**/*.py", "tests/**/*.py", "docs/**/*.py")
 
 _NAMED = re.compile(r"\b((?:cdktf_cdktf|cdktn)_provider_\w+)\.(\w+)")
+_REQUIRED = re.compile(r"""require\(["'](?:\.\./)+([\w-]+)""")
 _GETTER = re.compile(r"^Object\.defineProperty\(exports, '(\w+)', .*require\('\./([\w-]+)'\).*$", re.MULTILINE)
 
 
@@ -71,26 +73,31 @@ def _write(tarball: Path, namespaces: set[str], made: Path) -> None:
 
 
 def _kept(package: tarfile.TarFile, namespaces: set[str]) -> Iterator[tuple[str, bytes]]:
-    scripts: dict[str, bytes] = {}
+    scripts: dict[str, dict[str, bytes]] = {}
+    assembly: dict[str, dict[str, object]] = {}
     index = ""
     for member in package:
         data = package.extractfile(member)
-        if data is None:
-            continue
         match member.name.split("/"):
-            case ["package", ".jsii"]:
-                yield member.name, _assembly(json.load(data), namespaces)
-            case ["package", "package.json"]:
+            case ["package", ".jsii"] if data:
+                assembly = json.load(data)
+            case ["package", "package.json"] if data:
                 yield member.name, data.read()
-            case ["package", "lib", "lazy-index.js"]:
+            case ["package", "lib", "lazy-index.js"] if data:
                 index = data.read().decode()
-            case ["package", "lib", folder, "index.js"]:
-                scripts[folder] = data.read()
+            case ["package", "lib", folder, *_, file] if data and file.endswith(".js"):
+                scripts.setdefault(folder, {})[member.name] = zlib.compress(data.read(), 1)
     folders = dict(_GETTER.findall(index))
-    getters = "\n".join(match[0] for match in _GETTER.finditer(index) if match[1] in namespaces) + "\n"
-    yield "package/lib/index.js", getters.encode()
-    for name in namespaces:
-        yield f"package/lib/{folders[name]}/index.js", scripts[folders[name]]
+    wanted = [folders[name] for name in namespaces]
+    for folder in wanted:  # and what it requires, which is appended while this goes on
+        for name, packed in scripts[folder].items():
+            script = zlib.decompress(packed)
+            wanted += [other for other in _REQUIRED.findall(script.decode()) if other in scripts and other not in wanted]
+            yield name, script
+    kept = {name for name, folder in folders.items() if folder in wanted}
+    getters = (match[0] for match in _GETTER.finditer(index) if match[1] in kept)
+    yield "package/lib/index.js", "\n".join(getters).encode()
+    yield "package/.jsii", _assembly(assembly, kept)
 
 
 def _assembly(assembly: dict[str, dict[str, object]], namespaces: set[str]) -> bytes:
