@@ -8,6 +8,13 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent
 
+NEXT = """\
+Written, with preset {preset}: {folder}/cdk.tf.json
+
+Next: cp terraform.tfvars.example terraform.tfvars, name your region and GPU types in it, and
+  terraform -chdir={folder} init
+  terraform -chdir={folder} plan -var-file=../../../terraform.tfvars"""
+
 
 def main() -> None:
     """Write the Terraform JSON to `cdktf.out`, or to where the cdktf CLI wants it."""
@@ -27,12 +34,12 @@ def main() -> None:
     KarpenterStack(app, settings)
     app.synth()
     if "CDKTF_OUTDIR" not in os.environ:  # the CLI has words of its own
-        print(f"{Path(app.outdir, 'stacks', settings.stack, 'cdk.tf.json').relative_to(PROJECT)} is written.")
+        print(NEXT.format(folder=Path(app.outdir, "stacks", settings.stack).relative_to(PROJECT), preset=settings.preset))
 
 
 if __name__ == "__main__":
     gc.disable()  # nothing here lives long enough to be worth collecting
     try:
         main()
-    except ValueError as error:
-        sys.exit(str(error))
+    except (ValueError, RuntimeError) as error:  # RuntimeError: what jsii makes of CDKTF's own refusals
+        sys.exit(str(error).strip())
