@@ -53,7 +53,7 @@ terraform-test: synth ## Run terraform test on what is synthesized; needs Terraf
 	@terraform -chdir=$(STACK) test
 
 test-terraform: $(VENV)/.dev-packages ## Run the tests that need Terraform, under the rig
-	@$(RIG) $(BIN)/pytest -n 2 -m terraform
+	@$(RIG) $(BIN)/pytest -n 2 --dist worksteal -m terraform
 
 test-cli: $(VENV)/.dev-packages node_modules/.cdktf-cli ## Run the tests of the cdktf CLI, under the rig
 	@$(RIG) $(BIN)/pytest -m cli
