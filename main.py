@@ -29,8 +29,8 @@ def main() -> None:
 
     context = json.loads((PROJECT / "cdktf.json").read_text()).get("context", {})
     settings = load(context, os.environ)
-    # Without stack traces: they hold paths of this machine, and nobody reads them in the JSON.
-    app = App(outdir=str(PROJECT / "cdktf.out"), stack_traces=False)
+    # Without stack traces: nobody reads them, and each costs time.
+    app = App(outdir=os.environ.get("CDKTF_OUTDIR", str(PROJECT / "cdktf.out")), stack_traces=False)
     KarpenterStack(app, settings)
     app.synth()
     if "CDKTF_OUTDIR" not in os.environ:  # the CLI has words of its own

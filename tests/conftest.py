@@ -10,15 +10,22 @@ from imports import lazy
 
 lazy.install()  # before a test module imports cdktf
 
-from tests.synthesis import Json, synth_stack  # noqa: E402
+import main  # noqa: E402
+from tests.synthesis import Json  # noqa: E402
 
 SHARED = Path(os.environ.get("KARPENTER_SHARED", Path(__file__).parents[2] / "shared"))
 
 
 @pytest.fixture(scope="session")
 def stack_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The stack's cdk.tf.json with default settings."""
-    return synth_stack(tmp_path_factory.mktemp("project") / "cdktf.out")
+    """The stack's cdk.tf.json with default settings, as main.py writes it."""
+    outdir = tmp_path_factory.mktemp("project") / "cdktf.out"
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in [name for name in os.environ if name.startswith("CDKTF")]:
+            patch.delenv(variable)
+        patch.setenv("CDKTF_OUTDIR", str(outdir))
+        main.main()
+    return outdir / "stacks" / "karpenter" / "cdk.tf.json"
 
 
 @pytest.fixture(scope="session")
