@@ -38,8 +38,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    gc.disable()  # nothing here lives long enough to be worth collecting
+    gc.disable()  # nothing here lives long enough to be worth collecting,
     try:
         main()
     except (ValueError, RuntimeError) as error:  # RuntimeError: what jsii makes of CDKTF's own refusals
         sys.exit(str(error).strip())
+    gc.freeze()  # nor is it at exit, where Python would

@@ -31,7 +31,7 @@ import gc, sys; gc.disable(); from imports import lazy; lazy.install()
 from cdktf import App; from stacks.karpenter_stack import KarpenterStack; from stacks.settings import Settings
 app = App(outdir=sys.argv[1], stack_traces=False)
 for number in range(int(sys.argv[2])): KarpenterStack(app, Settings(stack=f"s{number}"))
-app.synth()
+app.synth(); gc.freeze()
 """
 
 
