@@ -6,6 +6,7 @@ CDKTF's own refusals come from JavaScript and bury the cause. A Terraform expres
 import ipaddress
 import re
 from collections.abc import Mapping
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -16,13 +17,16 @@ def check_arguments(construct: object, arguments: Mapping[str, Any]) -> None:
     Raises:
         ValueError: one has another type.
     """
-    for name, hint in get_type_hints(type(construct).__init__).items():
+    for name, hint in _type_hints(type(construct).__init__).items():
         if name in ("scope", "id", "return"):
             continue
         value, allowed = arguments[name], _allowed(hint)
         if not any(isinstance(value, kind) if isinstance(kind, type) else value == kind for kind in allowed):
             wanted = " or ".join(kind.__name__ if isinstance(kind, type) else repr(kind) for kind in allowed)
             raise ValueError(f"{type(construct).__name__}: {name}: {value!r} is not allowed; {wanted} is.")
+
+
+_type_hints = cache(get_type_hints)  # an app may have many stacks
 
 
 def check_cidr(what: str, value: str, prefixes: tuple[int, int]) -> None:
