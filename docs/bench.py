@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -76,8 +76,8 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "JSII_NODE": os.environ.get("JSII_NODE") or _node(), **more}
 
 
-def run(subject: Subject) -> Run:
-    """Run a subject once, in a process of its own."""
+def run(subject: Subject, *, watched: bool = False) -> Run:
+    """Run a subject once, in a process of its own. Watching its memory slows it, and is a run that is not timed."""
     with tempfile.TemporaryDirectory() as outdir:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         begin = time.perf_counter()
@@ -90,10 +90,12 @@ def run(subject: Subject) -> Run:
         )
         peak: list[float] = [0.0]
         watch = threading.Thread(target=_watch, args=(process, peak))
-        watch.start()
+        if watched:
+            watch.start()
         code = process.wait()
         wall = time.perf_counter() - begin
-        watch.join()
+        if watched:
+            watch.join()
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if code:
         raise SystemExit(f"{subject.name}: exit code {code}")
@@ -101,7 +103,7 @@ def run(subject: Subject) -> Run:
 
 
 def _watch(process: psutil.Popen, peak: list[float]) -> None:
-    """Keep the highest sum of the tree's resident memory, looked at every 50 ms; more often would slow what is measured."""
+    """Keep the highest sum of the tree's resident memory, looked at every 20 ms."""
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         total = 0
         for member in (process, *_children(process)):
@@ -110,7 +112,7 @@ def _watch(process: psutil.Popen, peak: list[float]) -> None:
             except psutil.Error:
                 continue
         peak[0] = max(peak[0], total / 1e6)
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 def _children(process: psutil.Popen) -> list[psutil.Process]:
@@ -121,14 +123,17 @@ def _children(process: psutil.Popen) -> list[psutil.Process]:
 
 
 def interleaved(runs: int) -> dict[str, list[Run]]:
-    """Every subject in turn, `runs` times; the first turn warms the caches and does not count."""
+    """Every subject in turn, `runs` times; a turn before them warms the caches, and is watched for memory."""
     found: dict[str, list[Run]] = {subject.name: [] for subject in SUBJECTS}
+    peaks: dict[str, float] = {}
     for turn in range(runs + 1):
         for subject in SUBJECTS:
             if turn % subject.share == 0 or subject.share == 1:
-                made = run(subject)
+                made = run(subject, watched=turn == 0)
                 if turn:
-                    found[subject.name].append(made)
+                    found[subject.name].append(replace(made, peak=peaks[subject.name]))
+                else:
+                    peaks[subject.name] = made.peak
         print(f"turn {turn} of {runs}", file=sys.stderr)
     return found
 
@@ -194,7 +199,7 @@ def page(found: dict[str, list[Run]], first: dict[str, float]) -> str:
             "",
             "Written by `make bench`; how it is made fast stands in [imports/lazy.py](../imports/lazy.py) and",
             "[stacks/addresses.py](../stacks/addresses.py). Medians of interleaved runs, each a process of its own, with warm",
-            "caches; peak memory is that of the whole process tree.",
+            "caches; peak memory is that of the whole process tree, in a run of its own.",
             "",
             f"Machine: {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()} "
             f"{platform.machine()}, Python {platform.python_version()}, Node {_node_version()}.",
