@@ -1,5 +1,7 @@
 """Where EC2 offers instance types, asked at plan and without a say in what is planned."""
 
+from functools import cache
+
 from cdktf import Token
 from cdktf_cdktf_provider_aws.data_aws_ec2_instance_type_offerings import (
     DataAwsEc2InstanceTypeOfferings,
@@ -8,6 +10,9 @@ from cdktf_cdktf_provider_aws.data_aws_ec2_instance_type_offerings import (
 
 from imports.expressions import Expression
 from stacks.addresses import Addressed
+
+# A binding wants a list where an expression for one stands; the same token may stand in many stacks.
+_as_list = cache(Token.as_list)
 
 
 class Offerings:
@@ -27,7 +32,7 @@ class Offerings:
             DataAwsEc2InstanceTypeOfferings,
             self._address,
             location_type="availability-zone",
-            filter=[DataAwsEc2InstanceTypeOfferingsFilter(name="instance-type", values=Token.as_list(instance_types))],
+            filter=[DataAwsEc2InstanceTypeOfferingsFilter(name="instance-type", values=_as_list(instance_types))],
         )
 
     def includes(self, instance_type: str, zone: str) -> str:
