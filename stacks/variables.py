@@ -1,6 +1,6 @@
 """The input variables: what a user sets in `terraform.tfvars`, with `-var` or in TF_VAR_*.
 
-The class of a change of each on a living deployment stands in docs/variables.md.
+What a change of each does to a living deployment stands in the README, as its class.
 """
 
 from collections.abc import Sequence
