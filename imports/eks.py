@@ -6,7 +6,6 @@ Both at 21.11.0: the version whose plan on what the HCL deployed is empty (the H
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
-from cdktf import ITerraformDependable
 from constructs import Construct
 
 from imports.expressions import Expression
@@ -77,15 +76,8 @@ class KarpenterAws(RegistryModule):
     SOURCE = f"{Eks.SOURCE}//modules/karpenter"
     VERSION = Eks.VERSION
 
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        depends_on: Sequence[ITerraformDependable] | None = None,
-        **inputs: Unpack[KarpenterInputs],
-    ) -> None:
-        super().__init__(scope, id, inputs, depends_on=depends_on)
+    def __init__(self, scope: Construct, id: str, **inputs: Unpack[KarpenterInputs]) -> None:
+        super().__init__(scope, id, inputs)
 
     @property
     def queue_name(self) -> Expression:

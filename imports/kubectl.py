@@ -11,7 +11,6 @@ from cdktf import (
     TerraformProvider,
     TerraformProviderGeneratorMetadata,
     TerraformResource,
-    TerraformResourceLifecycle,
 )
 from constructs import Construct
 
@@ -73,7 +72,6 @@ class KubectlManifest(TerraformResource):
         yaml_body: Expression,
         wait: bool | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,
-        lifecycle: TerraformResourceLifecycle | None = None,
     ) -> None:
         super().__init__(
             scope,
@@ -81,7 +79,6 @@ class KubectlManifest(TerraformResource):
             terraform_resource_type="kubectl_manifest",
             terraform_generator_metadata=_PROVIDER,
             depends_on=depends_on,
-            lifecycle=lifecycle,
         )
         self.add_override("yaml_body", yaml_body)
         if wait is not None:

@@ -1,9 +1,9 @@
 """What the module bindings share: a module of the public registry, pinned, with typed outputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from cdktf import ITerraformDependable, TerraformHclModule
+from cdktf import TerraformHclModule
 from constructs import Construct
 
 from imports.expressions import Expression
@@ -18,15 +18,8 @@ class RegistryModule(TerraformHclModule):
     SOURCE: ClassVar[str]
     VERSION: ClassVar[str]
 
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        inputs: Mapping[str, Any],
-        *,
-        depends_on: Sequence[ITerraformDependable] | None = None,
-    ) -> None:
-        super().__init__(scope, id, source=self.SOURCE, version=self.VERSION, variables=dict(inputs), depends_on=depends_on)
+    def __init__(self, scope: Construct, id: str, inputs: Mapping[str, Any]) -> None:
+        super().__init__(scope, id, source=self.SOURCE, version=self.VERSION, variables=dict(inputs))
         self._address = id
 
     def output(self, name: str) -> Expression:
