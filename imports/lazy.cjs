@@ -11,10 +11,6 @@ const resolve = Module._resolveFilename;
 Module._resolveFilename = function (...request) {
   const file = resolve.apply(this, request);
   if (!PROVIDER_INDEX.test(file)) return file;
-  const folder = dirname(file);
-  const lazy = join(folder, "lazy-index.js");
-  if (!existsSync(lazy)) return file;
-  // Every stack has the provider itself: read it now, while Python is busy with its own side.
-  setImmediate(() => require(join(folder, "provider")));
-  return lazy;
+  const lazy = join(dirname(file), "lazy-index.js");
+  return existsSync(lazy) ? lazy : file;
 };

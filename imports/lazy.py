@@ -10,7 +10,6 @@ and 1.7 GB for a stack that uses ten of them. Four small pieces leave that out, 
   evaluate the annotations of a function when it is first called, and keep the result.
 - `lazy.cjs`, preloaded into the Node process that jsii starts and into no other, takes a provider's `lib/lazy-index.js` where jsii
   would take `lib/index.js`.
-
 - The package that jsii loads is the one that `imports.slim` cuts to what the project names.
 
 A package without those lines, or without that file, loads as it always does. `from cdktf_cdktf_provider_aws.iam_role import

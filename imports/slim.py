@@ -23,6 +23,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 SOURCES = ("*.py", "imports/**/*.py", "stacks/**/*.py", "tests/**/*.py", "docs/**/*.py")
 
 _NAMED = re.compile(r"\b((?:cdktf_cdktf|cdktn)_provider_\w+)\.(\w+)")
+_IMPORTED = re.compile(r"^\s*from ((?:cdktf_cdktf|cdktn)_provider_\w+) import (?:\(([^)]*)\)|(.*))$", re.MULTILINE)
 _REQUIRED = re.compile(r"""require\(["'](?:\.\./)+([\w-]+)""")
 _GETTER = re.compile(r"^Object\.defineProperty\(exports, '(\w+)', .*require\('\./([\w-]+)'\).*$", re.MULTILINE)
 
@@ -33,9 +34,15 @@ def named() -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for pattern in SOURCES:
         for file in PROJECT.glob(pattern):
-            for package, submodule in _NAMED.findall(file.read_text()):
-                found.setdefault(package, set()).add(submodule)
-    return {package: frozenset(submodules | {"provider"}) for package, submodules in found.items()}
+            for package, submodule in names_in(file.read_text()):
+                found.setdefault(package, {"provider"}).add(submodule)
+    return {package: frozenset(submodules) for package, submodules in found.items()}
+
+
+def names_in(source: str) -> list[tuple[str, str]]:
+    """The pairs of provider package and submodule in `import x.y`, `from x.y import Z` and `from x import y, z as w`."""
+    listed = [(package, part.split()) for package, *lists in _IMPORTED.findall(source) for part in "".join(lists).split(",")]
+    return _NAMED.findall(source) + [(package, words[0]) for package, words in listed if words]
 
 
 def namespace(submodule: str) -> str:
@@ -63,7 +70,7 @@ def _write(tarball: Path, namespaces: set[str], made: Path) -> None:
     """Copy what belongs to `namespaces`.
 
     Raises:
-        LookupError: the package has no lazy index, or it lacks one of them.
+        LookupError: the package has no lazy index.
     """
     with tarfile.open(tarball) as package, tarfile.open(made, "w:gz") as cut:
         for name, data in _kept(package, namespaces):
@@ -88,7 +95,9 @@ def _kept(package: tarfile.TarFile, namespaces: set[str]) -> Iterator[tuple[str,
             case ["package", "lib", folder, *_, file] if data and file.endswith(".js"):
                 scripts.setdefault(folder, {})[member.name] = zlib.compress(data.read(), 1)
     folders = dict(_GETTER.findall(index))
-    wanted = [folders[name] for name in namespaces]
+    if not folders:
+        raise LookupError("no lazy index")
+    wanted = [folders[name] for name in namespaces if name in folders]  # a name that is no submodule fails where it is imported
     for folder in wanted:  # and what it requires, which is appended while this goes on
         for name, packed in scripts[folder].items():
             script = zlib.decompress(packed)

@@ -104,6 +104,19 @@ def test_a_submodule_that_no_file_names_is_refused_in_one_line() -> None:
         importlib.import_module(PREFIX + "aws.s3" + "_bucket")
 
 
+def test_every_way_to_write_an_import_names_a_submodule() -> None:
+    package = PREFIX + "x"
+    source = "\n".join(
+        [
+            f"import {package}.a",
+            f"from {package}.b import B",
+            f"from {package} import c, d as e  # why",
+            f"from {package} import (\n    f,\n    g,\n)",
+        ]
+    )
+    assert {submodule for _, submodule in slim.names_in(source)} == {"a", "b", "c", "d", "f", "g"}
+
+
 def test_a_provider_that_cannot_be_cut_loads_whole(tmp_path: Path) -> None:
     tarball = tmp_path / "provider-x@1.jsii.tgz"
     with tarfile.open(tarball, "w:gz") as package:
