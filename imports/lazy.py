@@ -1,7 +1,7 @@
 """Load of CDKTF's packages only what is used of them.
 
 `cdktf_cdktf_provider_aws/__init__.py` imports its 2,213 submodules, and the JavaScript behind it requires as many: half a minute
-and 1.7 GB for a stack that uses ten of them. Four small pieces leave that out, and change nothing of what is synthesized:
+and 1.7 GB for a stack that uses ten of them. Five small pieces leave that out, and change nothing of what is synthesized:
 
 - A provider's `__init__.py` is run without its `from . import x` lines; a submodule is imported when somebody asks for it (PEP 562,
   which newer jsii-pacmak generates itself).
@@ -10,6 +10,7 @@ and 1.7 GB for a stack that uses ten of them. Four small pieces leave that out, 
   evaluate the annotations of a function when it is first called, and keep the result.
 - `lazy.cjs`, preloaded into the Node process that jsii starts and into no other, takes a provider's `lib/lazy-index.js` where jsii
   would take `lib/index.js`.
+- `single.cjs`, preloaded there too, lets that one process do what jsii starts a second for.
 - The package that jsii loads is the one that `imports.slim` cuts to what the project names.
 
 A package without those lines, or without that file, loads as it always does. `from cdktf_cdktf_provider_aws.iam_role import
@@ -35,21 +36,37 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import MAGIC_NUMBER, cache_from_source, find_spec
 from pathlib import Path
 from threading import Thread
-from types import CodeType, ModuleType
+from types import CodeType, ModuleType, NoneType
+from typing import Any
 
 from imports import slim
 
 # CDK Terrain, the fork of CDKTF that is maintained, is built the same way under names of its own.
 PROVIDER = re.compile(r"(cdktf_cdktf|cdktn)_provider_\w+")
 GENERATED = ("cdktf", "cdktn", "constructs")
+PRELOADS = ("lazy.cjs", "single.cjs")
 EAGER = "CDKTF_KARPENTER_EAGER"
 
 _TARBALL = re.compile(r'"([^"]+\.jsii\.tgz)"')
 _EAGER_IMPORT = re.compile(r"^from \. import (\w+)$", re.MULTILINE)
 
-# `typing` for the generated modules: they ask for a function's hints at every call of it.
+# What is loaded in the place of `typing` in the generated modules: they ask for a function's hints at every call of it.
 _typing = ModuleType("typing")
 vars(_typing).update(vars(typing), get_type_hints=cache(typing.get_type_hints))
+
+
+@cache
+def _typeguard() -> ModuleType:
+    """In the place of typeguard: it tries one member of a Union after the other on each argument that is not given."""
+    typeguard = importlib.import_module("typeguard")
+
+    def check_type(*, value: object, expected_type: Any, **more: Any) -> None:
+        if value is not None or NoneType not in typing.get_args(expected_type):
+            typeguard.check_type(value=value, expected_type=expected_type, **more)
+
+    module = ModuleType("typeguard")
+    vars(module).update(vars(typeguard), check_type=check_type)
+    return module
 
 
 class _LazyLoader(SourceFileLoader):
@@ -90,7 +107,7 @@ class _LazyLoader(SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         """Run the code, and make what it left out available."""
         super().exec_module(module)
-        vars(module)["typing"] = _typing
+        vars(module).update(typing=_typing, typeguard=_typeguard())
         name = module.__name__
         if not _is_provider(name):
             return
@@ -148,8 +165,9 @@ def _node_environment() -> Iterator[None]:
     if not before["JSII_NODE"]:
         os.environ["JSII_NODE"] = _node()
     if not os.environ.get(EAGER):
-        preload = shlex.join(["--require", str(Path(__file__).with_suffix(".cjs"))]).replace("'", '"')
-        os.environ["NODE_OPTIONS"] = f"{before['NODE_OPTIONS'] or ''} {preload}".strip()
+        preloads = (word for name in PRELOADS for word in ("--require", str(Path(__file__).with_name(name))))
+        options = shlex.join(["--preserve-symlinks", *preloads]).replace("'", '"')
+        os.environ["NODE_OPTIONS"] = f"{before['NODE_OPTIONS'] or ''} {options}".strip()
     try:
         yield
     finally:
