@@ -70,10 +70,10 @@ class Run:
 
 def environment(**more: str) -> dict[str, str]:
     """An ordinary user's: Python may write its bytecode; jsii gets the Node that the project brings, if any, for every subject."""
-    from imports.lazy import _node
+    from imports.lazy import node
 
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "CDKTF_"))}
-    return {**kept, "JSII_NODE": os.environ.get("JSII_NODE") or _node(), **more}
+    return {**kept, "JSII_NODE": os.environ.get("JSII_NODE") or node(), **more}
 
 
 def run(subject: Subject, *, watched: bool = False) -> Run:
@@ -197,7 +197,7 @@ def page(found: dict[str, list[Run]], first: dict[str, float]) -> str:
         [
             "# How fast synthesis is",
             "",
-            "Written by `make bench`; how it is made fast stands in [imports/lazy.py](../imports/lazy.py) and",
+            "Written by `make bench`; how it is made fast stands in [imports/lazy](../imports/lazy/__init__.py) and",
             "[stacks/addresses.py](../stacks/addresses.py). Medians of interleaved runs, each a process of its own, with warm",
             "caches; peak memory is that of the whole process tree, in a run of its own.",
             "",

@@ -13,8 +13,7 @@ import pytest
 from jsii._embedded import jsii as embedded
 from jsii._embedded.jsii import EMBEDDED_FILES, ENTRYPOINT
 
-from imports import slim
-from imports.lazy import EAGER, PRELOADS
+from imports.lazy import EAGER, PRELOADS, slim
 
 PROJECT = Path(__file__).parents[1]
 PREFIX = "cdktf_cdktf_provider_"
@@ -76,8 +75,8 @@ def test_node_is_one_small_process_that_alone_has_the_preloads(tmp_path: Path) -
     assert isinstance(found["node_mb"], float)
     assert found["node_mb"] < 130  # 96 here; whole assemblies: 185; eager: over 1,500
     for preload in PRELOADS:
-        assert preload in str(found["options"])
-        assert preload not in os.environ.get("NODE_OPTIONS", "")
+        assert str(preload) in str(found["options"])
+        assert str(preload) not in os.environ.get("NODE_OPTIONS", "")
 
 
 def test_a_jsii_that_is_built_differently_relays_as_it_always_does(tmp_path: Path) -> None:
@@ -106,7 +105,7 @@ def test_what_a_library_prints_in_node_is_printed(tmp_path: Path) -> None:
 
 
 def test_where_an_assembly_cannot_be_cut_node_still_reads_only_what_is_used(tmp_path: Path) -> None:
-    whole = f"{LAZY}\nfrom imports import slim; slim.slim = lambda tarball, submodules: tarball"
+    whole = f"{LAZY}\nfrom imports.lazy import slim; slim.slim = lambda tarball, submodules: tarball"
     found = report(tmp_path, before=whole)
     assert isinstance(found["node_mb"], float)
     assert 140 < found["node_mb"] < 300
@@ -130,7 +129,7 @@ def test_a_package_that_is_built_differently_loads_as_it_always_does(tmp_path: P
 
 
 def test_a_submodule_that_no_file_names_is_refused_in_one_line() -> None:
-    with pytest.raises(ImportError, match=r"cdktf_cdktf_provider_aws\.s3\w+: no file of the project names it"):
+    with pytest.raises(ImportError, match=r"cdktf_cdktf_provider_aws\.s3\w+: no Python file of the project names it"):
         importlib.import_module(PREFIX + "aws.s3" + "_bucket")
 
 
@@ -145,6 +144,16 @@ def test_every_way_to_write_an_import_names_a_submodule() -> None:
         ]
     )
     assert {submodule for _, submodule in slim.names_in(source)} == {"a", "b", "c", "d", "f", "g"}
+
+
+def test_a_python_file_anywhere_in_the_project_names_submodules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slim, "PROJECT", tmp_path)
+    for name in ("a.py", "of/our/b.py", ".hidden/c.py", "node_modules/d.py", "env/lib/e.py"):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"from {PREFIX}x.{file.stem} import Y")
+    (tmp_path / "env" / "pyvenv.cfg").touch()
+    assert slim.named.__wrapped__() == {PREFIX + "x": {"a", "b", "provider"}}
 
 
 def test_a_provider_that_cannot_be_cut_loads_whole(tmp_path: Path) -> None:

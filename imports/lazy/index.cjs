@@ -1,4 +1,4 @@
-// Preloaded into jsii's Node process by imports/lazy.py, which explains it: a prebuilt provider's lib/index.js requires every
+// Preloaded into jsii's Node process by imports/lazy, which explains it: a prebuilt provider's lib/index.js requires every
 // resource there is; lib/lazy-index.js beside it has the same exports as getters.
 "use strict";
 const { existsSync } = require("node:fs");

@@ -19,8 +19,8 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-PROJECT = Path(__file__).resolve().parents[1]
-SOURCES = ("*.py", "imports/**/*.py", "stacks/**/*.py", "tests/**/*.py", "docs/**/*.py")
+PROJECT = Path(__file__).resolve().parents[2]
+NOT_OURS = ("node_modules", "cdktf.out")
 
 _NAMED = re.compile(r"\b((?:cdktf_cdktf|cdktn)_provider_\w+)\.(\w+)")
 _IMPORTED = re.compile(r"^\s*from ((?:cdktf_cdktf|cdktn)_provider_\w+) import (?:\(([^)]*)\)|(.*))$", re.MULTILINE)
@@ -32,11 +32,18 @@ _GETTER = re.compile(r"^Object\.defineProperty\(exports, '(\w+)', .*require\('\.
 def named() -> dict[str, frozenset[str]]:
     """By provider package, the submodules that the project's Python files name."""
     found: dict[str, set[str]] = {}
-    for pattern in SOURCES:
-        for file in PROJECT.glob(pattern):
-            for package, submodule in names_in(file.read_text()):
-                found.setdefault(package, {"provider"}).add(submodule)
+    for file in _sources():
+        for package, submodule in names_in(file.read_text()):
+            found.setdefault(package, {"provider"}).add(submodule)
     return {package: frozenset(submodules) for package, submodules in found.items()}
+
+
+def _sources() -> Iterator[Path]:
+    """The project's Python files, wherever somebody puts them."""
+    yield from PROJECT.glob("*.py")
+    for folder in PROJECT.glob("[!.]*/"):
+        if folder.name not in NOT_OURS and not (folder / "pyvenv.cfg").exists():
+            yield from folder.rglob("*.py")
 
 
 def names_in(source: str) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-// Preloaded into jsii's Node process by imports/lazy.py. jsii starts two: the first only relays the messages between Python, which
+// Preloaded into jsii's Node process by imports/lazy. jsii starts two: the first only relays the messages between Python, which
 // are on its stdin and stdout, and the second, which has them on its descriptor 3. Here the first runs the program of the second:
 // a process less to start and to keep, and two hand-overs less in every call. A jsii that is built differently relays.
 "use strict";
