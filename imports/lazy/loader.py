@@ -45,10 +45,10 @@ class LazyFinder(MetaPathFinder):
         Raises:
             ImportError: it is a submodule that was cut from the provider's assembly.
         """
-        package, _, rest = fullname.partition(".")
+        package, _, submodule = fullname.partition(".")
         if not _is_provider(package) and package not in GENERATED:
             return None
-        if package in slim.named() and rest and "." not in rest and not rest.startswith("_") and rest not in slim.named()[package]:
+        if _is_cut_off(package, submodule):
             raise ImportError(
                 f"{fullname}: no Python file of the project names it, and so it was not loaded. "
                 "Import it by this name in one, or set CDKTF_KARPENTER_EAGER=1."
@@ -122,6 +122,12 @@ def _compiled(text: str, path: str) -> CodeType:
 
 def _is_provider(name: str) -> bool:
     return PROVIDER.fullmatch(name) is not None
+
+
+def _is_cut_off(package: str, submodule: str) -> bool:
+    """Whether the assembly that jsii gets of the provider is without the submodule."""
+    kept = slim.named().get(package)
+    return kept is not None and re.fullmatch(r"[^_.][^.]*", submodule) is not None and submodule not in kept
 
 
 def _tell_jsii(name: str, submodules: frozenset[str]) -> None:
