@@ -85,7 +85,7 @@ def cluster_name_prefix() -> list[Rule]:
 
 
 def gpu_instance_types() -> list[Rule]:
-    """NVIDIA types of whole GPUs on amd64; one that nobody here knows is the business of `gpu_types_are_known`."""
+    """NVIDIA types of whole GPUs on amd64; one that nobody here knows is for the check gpu_instance_types_are_known."""
     name = "gpu_instance_types"
     return [
         *_list_of_instance_types(name),

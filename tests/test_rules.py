@@ -56,7 +56,7 @@ def test_a_refusal_names_the_variable_what_was_given_and_what_is_allowed(tmp_pat
 def _says(case: Case, words: list[str]) -> bool:
     """Whether one objection alone was made, of one or two sentences, that holds what it should."""
     variable = (case.objects or "").removeprefix("var.")
-    return len(words) == 1 and case.says in words[0] and (variable in words[0] or not (case.objects or "").startswith("var."))
+    return len(words) == 1 and case.says in words[0] and (variable in words[0] or not case.refused)
 
 
 def _said(workspace: Workspace) -> dict[str, list[str]]:

@@ -92,10 +92,6 @@ run "case_4_is_refused" {
     region = "us-west-2"
     gpu_instance_types = []
   }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": [], "locations": []}
-  }
   expect_failures = [var.gpu_instance_types]
 }
 
@@ -106,10 +102,6 @@ run "case_5_p5_48xlarge_p5_48xlarge_is_refused" {
   variables {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge", "p5.48xlarge"]
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d", "us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.gpu_instance_types]
 }
@@ -122,10 +114,6 @@ run "case_6_p5_is_refused" {
     region = "us-west-2"
     gpu_instance_types = ["p5"]
   }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5", "p5", "p5", "p5"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
   expect_failures = [var.gpu_instance_types]
 }
 
@@ -136,10 +124,6 @@ run "case_7_p5_48xlarge_is_refused" {
   variables {
     region = "us-west-2"
     gpu_instance_types = ["P5.48xlarge"]
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["P5.48xlarge", "P5.48xlarge", "P5.48xlarge", "P5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.gpu_instance_types]
 }
@@ -152,10 +136,6 @@ run "case_8_is_refused" {
     region = "us-west-2"
     gpu_instance_types = [""]
   }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["", "", "", ""], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
   expect_failures = [var.gpu_instance_types]
 }
 
@@ -166,10 +146,6 @@ run "case_9_p5_48xlarge_g4ad_xlarge_is_refused" {
   variables {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge", "g4ad.xlarge"]
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "g4ad.xlarge", "g4ad.xlarge", "g4ad.xlarge", "g4ad.xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d", "us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.gpu_instance_types]
 }
@@ -182,10 +158,6 @@ run "case_10_g6f_large_is_refused" {
     region = "us-west-2"
     gpu_instance_types = ["g6f.large"]
   }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["g6f.large", "g6f.large", "g6f.large", "g6f.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
   expect_failures = [var.gpu_instance_types]
 }
 
@@ -197,10 +169,6 @@ run "case_11_gr6f_4xlarge_is_refused" {
     region = "us-west-2"
     gpu_instance_types = ["gr6f.4xlarge"]
   }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["gr6f.4xlarge", "gr6f.4xlarge", "gr6f.4xlarge", "gr6f.4xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
   expect_failures = [var.gpu_instance_types]
 }
 
@@ -211,10 +179,6 @@ run "case_12_g5g_xlarge_is_refused" {
   variables {
     region = "us-west-2"
     gpu_instance_types = ["g5g.xlarge"]
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["g5g.xlarge", "g5g.xlarge", "g5g.xlarge", "g5g.xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.gpu_instance_types]
 }

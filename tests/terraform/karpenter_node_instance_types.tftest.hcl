@@ -96,10 +96,6 @@ run "case_4_is_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_instance_types = []
   }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": [], "locations": []}
-  }
   expect_failures = [var.karpenter_node_instance_types]
 }
 
@@ -111,10 +107,6 @@ run "case_5_m5_large_m5_large_is_refused" {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_instance_types = ["m5.large", "m5.large"]
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d", "us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.karpenter_node_instance_types]
 }
@@ -128,10 +120,6 @@ run "case_6_m5_is_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_instance_types = ["m5"]
   }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m5", "m5", "m5", "m5"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
   expect_failures = [var.karpenter_node_instance_types]
 }
 
@@ -143,10 +131,6 @@ run "case_7_m7g_large_is_refused" {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_instance_types = ["m7g.large"]
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["m7g.large", "m7g.large", "m7g.large", "m7g.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.karpenter_node_instance_types]
 }
@@ -160,10 +144,6 @@ run "case_8_c6gn_large_is_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_instance_types = ["c6gn.large"]
   }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["c6gn.large", "c6gn.large", "c6gn.large", "c6gn.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
-  }
   expect_failures = [var.karpenter_node_instance_types]
 }
 
@@ -175,10 +155,6 @@ run "case_9_a1_large_is_refused" {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_instance_types = ["a1.large"]
-  }
-  override_data {
-    target = data.aws_ec2_instance_type_offerings.node_group
-    values = {"instance_types": ["a1.large", "a1.large", "a1.large", "a1.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
   expect_failures = [var.karpenter_node_instance_types]
 }
