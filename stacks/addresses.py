@@ -20,7 +20,7 @@ E = TypeVar("E", bound=TerraformElement)
 class Addressed(Construct):
     """A construct, or with `TerraformStack` a stack, whose elements are made with `add`.
 
-    Each call across the bridge to CDKTF's JavaScript costs half a millisecond, and some apps have many stacks. So an element
+    Each call across the bridge to CDKTF's JavaScript costs a third of a millisecond, and some apps have many stacks. So an element
     says its address itself (`TerraformStack.allocateLogicalId`, CDKTF's own hook, would call back for each, at five times the
     cost), and what is but data, as a local or a variable, is collected and sent once a stack.
     """

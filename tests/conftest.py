@@ -12,6 +12,7 @@ lazy.install()  # before a test module imports cdktf
 
 import main  # noqa: E402
 from tests.synthesis import Json  # noqa: E402
+from tests.terraform import Workspace  # noqa: E402
 
 SHARED = Path(os.environ.get("KARPENTER_SHARED", Path(__file__).parents[2] / "shared"))
 
@@ -33,6 +34,12 @@ def stack(stack_file: Path) -> Json:
     """The stack's JSON with default settings."""
     document: Json = json.loads(stack_file.read_text())
     return document
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, stack_file: Path) -> Workspace:
+    """Terraform on the stack with default settings."""
+    return Workspace(tmp_path, stack_file)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Synthesis for tests: of one construct on a bare stack, or of the whole stack as main.py does it."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -8,6 +9,7 @@ from typing import Any, TypeAlias
 from cdktf import App, TerraformStack
 from cdktf import Testing as CdktfTesting  # under its own name, pytest would collect it
 
+from main import PROJECT
 from stacks.karpenter_stack import KarpenterStack
 from stacks.settings import Settings
 
@@ -35,6 +37,14 @@ def synth_stack(outdir: Path, settings: Settings | None = None) -> Path:
     KarpenterStack(app, settings)
     app.synth()
     return outdir / "stacks" / settings.stack / "cdk.tf.json"
+
+
+def copy_program(folder: Path) -> None:
+    """Copy what a synthesis needs into another folder."""
+    for name in ("main.py", "cdktf.json"):
+        shutil.copy(PROJECT / name, folder)
+    for name in ("stacks", "imports"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def addresses(document: Json) -> set[str]:

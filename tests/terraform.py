@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.cases import DEFAULTS
+
 NO_CHANGES, CHANGES = 0, 2  # what `terraform plan -detailed-exitcode` exits with
 
 needs_terraform = pytest.mark.skipif(
@@ -54,8 +56,13 @@ class Workspace:
         return Result(run.returncode, run.stdout)
 
     def variables(self, **values: Any) -> None:
-        """Write terraform.tfvars.json, which Terraform reads by itself."""
-        (self.folder / "terraform.tfvars.json").write_text(json.dumps(values))
+        """Write terraform.tfvars.json, which Terraform reads by itself: what must be given, and `values`."""
+        (self.folder / "terraform.tfvars.json").write_text(json.dumps({**DEFAULTS, **values}))
+
+    def adopt(self, reference: Path) -> None:
+        """Take the variables and the state that the HCL left."""
+        shutil.copy(reference / "us-west-2.tfvars", self.folder / "terraform.tfvars")
+        shutil.copy(reference / "us-west-2.tfstate", self.state)
 
     def destroyed(self) -> list[tuple[str, str]]:
         """Destroy all; returns, in their order, what happened: apply_start or apply_complete, and the address."""

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from main import PROJECT
+from tests.synthesis import copy_program
 from tests.terraform import needs_modules, needs_terraform
 
-PROJECT = Path(__file__).parents[1]
 CLI = PROJECT / "node_modules" / ".bin" / "cdktf"
 
 needs_cli = pytest.mark.skipif(not CLI.exists(), reason="the cdktf CLI is not here: `make test-cli` brings it from npm")
@@ -27,10 +28,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """The project's files in another folder, as a fresh clone has them, with the set-up of this one."""
-    for name in ("main.py", "cdktf.json"):
-        shutil.copy(PROJECT / name, tmp_path)
-    for name in ("stacks", "imports"):
-        shutil.copytree(PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_program(tmp_path)
     for name in (".venv", "node_modules"):
         (tmp_path / name).symlink_to(PROJECT / name)
     (tmp_path / "terraform.tfvars").write_text('region = "us-west-2"\ngpu_instance_types = ["p5.48xlarge"]\n')

@@ -161,11 +161,8 @@ def test_an_object_that_karpenter_would_refuse_is_found_out(
 @needs_terraform
 @needs_crds
 @pytest.mark.parametrize("options", [{}, {"gpu_limit": 32, "gpu_drift_budget": "0"}], ids=["default", "limited"])
-def test_what_terraform_would_apply_passes_too(
-    tmp_path: Path, stack_file: Path, crds: dict[str, Crd], options: dict[str, Any]
-) -> None:
-    workspace = Workspace(tmp_path, stack_file)
-    workspace.variables(region="us-west-2", gpu_instance_types=["p5.48xlarge"], **options)
+def test_what_terraform_would_apply_passes_too(workspace: Workspace, crds: dict[str, Crd], options: dict[str, Any]) -> None:
+    workspace.variables(**options)
     workspace.run("apply", "-auto-approve", "-input=false")
     state = json.loads(workspace.state.read_text())
     bodies = [r["instances"][0]["attributes"]["yaml_body"] for r in state["resources"] if r["type"] == "kubectl_manifest"]

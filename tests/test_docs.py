@@ -1,12 +1,10 @@
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 
+from main import PROJECT
 from stacks.settings import Settings
 from tests.synthesis import Json
-
-PROJECT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])

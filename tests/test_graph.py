@@ -1,7 +1,6 @@
 """The graph: what a destroy takes away first, and what a preset changes on a living deployment."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -54,9 +53,8 @@ def test_recommended_limits_gpus_and_keeps_drift_from_running_jobs(recommended_f
 @pytest.mark.terraform
 @needs_terraform
 @needs_modules
-def test_karpenters_objects_are_gone_before_anything_that_karpenter_needs(tmp_path: Path, stack_file: Path) -> None:
-    workspace = Workspace(tmp_path, stack_file)
-    workspace.variables(region="us-west-2", gpu_instance_types=["p5.48xlarge"])
+def test_karpenters_objects_are_gone_before_anything_that_karpenter_needs(workspace: Workspace) -> None:
+    workspace.variables()
     workspace.run("apply", "-auto-approve", "-input=false")
     happened = workspace.destroyed()
     assert len(happened) == 2 * 107
@@ -77,8 +75,7 @@ def test_recommended_updates_an_adopted_state_in_place_and_replaces_nothing(
     tmp_path: Path, recommended_file: Path, reference: Path
 ) -> None:
     workspace = Workspace(tmp_path, recommended_file)
-    shutil.copy(reference / "us-west-2.tfstate", workspace.state)
-    shutil.copy(reference / "us-west-2.tfvars", workspace.folder / "terraform.tfvars")
+    workspace.adopt(reference)
     changes = {change["address"]: change["change"]["actions"] for change in workspace.plan()["resource_changes"]}
     assert {address: actions for address, actions in changes.items() if actions != ["no-op"]} == {
         address: ["update"] for address in {*KARPENTERS_OBJECTS, "aws_iam_policy.aws_load_balancer_controller"}
@@ -88,7 +85,6 @@ def test_recommended_updates_an_adopted_state_in_place_and_replaces_nothing(
 @pytest.mark.terraform
 @needs_terraform
 @needs_modules
-def test_no_plan_shows_the_registry_token(tmp_path: Path, stack_file: Path) -> None:
-    workspace = Workspace(tmp_path, stack_file)
-    workspace.variables(region="us-west-2", gpu_instance_types=["p5.48xlarge"])
+def test_no_plan_shows_the_registry_token(workspace: Workspace) -> None:
+    workspace.variables()
     assert "stub-password" not in workspace.run("plan", "-input=false").output

@@ -14,8 +14,8 @@ from jsii._embedded import jsii as embedded
 from jsii._embedded.jsii import EMBEDDED_FILES, ENTRYPOINT
 
 from imports.lazy import EAGER, PRELOADS, slim
+from main import PROJECT
 
-PROJECT = Path(__file__).parents[1]
 PREFIX = "cdktf_cdktf_provider_"
 
 REPORT = """

@@ -34,16 +34,14 @@ def test_the_catalogue_refuses_what_karpenter_cannot_give_to_the_gpu_pool() -> N
 
 @pytest.mark.terraform
 @needs_terraform
-def test_terraform_test_passes_every_case(tmp_path: Path, stack_file: Path) -> None:
-    workspace = Workspace(tmp_path, stack_file)
+def test_terraform_test_passes_every_case(workspace: Workspace) -> None:
     _write(workspace, files())
     assert f"Success! {len(ALL)} passed, 0 failed." in workspace.run("test").output
 
 
 @pytest.mark.terraform
 @needs_terraform
-def test_a_refusal_names_the_variable_what_was_given_and_what_is_allowed(tmp_path: Path, stack_file: Path) -> None:
-    workspace = Workspace(tmp_path, stack_file)
+def test_a_refusal_names_the_variable_what_was_given_and_what_is_allowed(workspace: Workspace) -> None:
     objected = {f"{n:03}.tftest.hcl": case for n, case in enumerate(ALL) if case.objects}
     _write(workspace, {name: tftest([case], expect=False) for name, case in objected.items()})
     said = _said(workspace)
@@ -80,12 +78,9 @@ def _write(workspace: Workspace, tests: dict[str, str]) -> None:
 @pytest.mark.terraform
 @needs_terraform
 @needs_modules
-def test_the_longest_name_fits_everywhere(tmp_path: Path, stack_file: Path) -> None:
+def test_the_longest_name_fits_everywhere(workspace: Workspace) -> None:
     """Limits: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html and the services' own."""
-    workspace = Workspace(tmp_path, stack_file)
-    workspace.variables(
-        region="us-west-2", gpu_instance_types=["p5.48xlarge"], cluster_name_prefix="a" * CLUSTER_NAME_PREFIX_LENGTH
-    )
+    workspace.variables(cluster_name_prefix="a" * CLUSTER_NAME_PREFIX_LENGTH)
     workspace.run("apply", "-auto-approve", "-input=false")
     state = json.loads(workspace.state.read_text())
     made = [

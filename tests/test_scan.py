@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from main import PROJECT
 from tests.synthesis import Json
 
-PROJECT = Path(__file__).parents[1]
 CHECKOV = PROJECT / ".venv-scan" / "bin" / "checkov"
 BASELINE = Path(__file__).with_name("scan_baseline.json")
 

@@ -1,13 +1,11 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from main import PROJECT
 from stacks.settings import SettingError, Settings, load
-
-PROJECT = Path(__file__).parents[1]
 
 
 def test_without_any_the_state_is_local() -> None:

@@ -3,15 +3,14 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.synthesis import Json
+from main import PROJECT
+from tests.synthesis import Json, copy_program
 
-PROJECT = Path(__file__).parents[1]
 PYTHON = PROJECT / ".venv-terrain" / "bin" / "python"
 
 pytestmark = [
@@ -24,10 +23,7 @@ RENAMED = ((r"\bcdktf_cdktf_provider_", "cdktn_provider_"), (r"(?m)^( *)(from|im
 
 
 def test_with_its_imports_renamed_the_program_writes_the_same_configuration(tmp_path: Path, stack: Json) -> None:
-    for name in ("main.py", "cdktf.json"):
-        shutil.copy(PROJECT / name, tmp_path)
-    for name in ("stacks", "imports"):
-        shutil.copytree(PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_program(tmp_path)
     for file in tmp_path.rglob("*.py"):
         text = file.read_text()
         for pattern, name in RENAMED:
