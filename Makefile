@@ -21,7 +21,7 @@ PIPENV_VERSION := 2026.10.3
 # Node for jsii comes from PyPI unless one is here that jsii supports.
 NODE_CATEGORY := $(if $(filter v22.% v24.%,$(shell node --version 2>/dev/null)),,node)
 
-.PHONY: help synth test check format golden bench lock terraform-test test-terraform test-cli test-slow test-terrain test-scan test-all clean
+.PHONY: help synth test check format golden bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,7 +47,7 @@ golden: $(VENV)/.dev-packages ## Take what is synthesized now as the golden copy
 	@cp cdktf.out/stacks/karpenter/cdk.tf.json tests/golden/
 	@$(BIN)/python -m tests.cases
 
-terraform-test: synth ## Run terraform test on what is synthesized; needs Terraform 1.7, and no AWS account
+test-rules: synth ## Run terraform test: which input is refused; needs Terraform 1.7, and no AWS account
 	@mkdir -p $(STACK)/tests && cp tests/terraform/*.tftest.hcl $(STACK)/tests
 	@terraform -chdir=$(STACK) init -input=false >/dev/null
 	@terraform -chdir=$(STACK) test
@@ -84,7 +84,7 @@ clean: ## Remove what the set-up and synthesis made; state stays
 $(VENV)/.pipenv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12"; exit 1; }
-	@echo "Setting up $(VENV)"
+	@echo "Setting up $(VENV), which takes half a minute"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --no-compile pipenv==$(PIPENV_VERSION)
 	@touch $@
@@ -94,6 +94,7 @@ $(VENV)/.packages: $(VENV)/.pipenv Pipfile.lock
 	@touch $@
 
 $(VENV)/.dev-packages: $(VENV)/.packages
+	@echo "Setting up what the tests need"
 	@$(BIN)/pipenv sync --categories=dev-packages
 	@touch $@
 

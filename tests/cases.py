@@ -239,7 +239,7 @@ CASES: dict[str, list[Case]] = {
 DEFAULTS = {"region": "us-west-2", "gpu_instance_types": ["p5.48xlarge"]}
 
 HEADER = """\
-# Written by `make golden` from tests/cases.py. `make terraform-test` runs it: with Terraform 1.7 or newer, without an AWS account.
+# Written by `make golden` from tests/cases.py. `make test-rules` runs it: with Terraform 1.7 or newer, without an AWS account.
 
 mock_provider "aws" {}
 mock_provider "aws" {

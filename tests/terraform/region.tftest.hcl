@@ -1,4 +1,4 @@
-# Written by `make golden` from tests/cases.py. `make terraform-test` runs it: with Terraform 1.7 or newer, without an AWS account.
+# Written by `make golden` from tests/cases.py. `make test-rules` runs it: with Terraform 1.7 or newer, without an AWS account.
 
 mock_provider "aws" {}
 mock_provider "aws" {
