@@ -1,4 +1,7 @@
-"""terraform-aws-modules/vpc/aws: https://registry.terraform.io/modules/terraform-aws-modules/vpc/aws"""
+"""terraform-aws-modules/vpc/aws: https://registry.terraform.io/modules/terraform-aws-modules/vpc/aws
+
+6.5.1: 6.6.0 makes the same resources and requires AWS provider 6.28, which a lock file of the HCL may not have.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import TypedDict, Unpack
@@ -29,7 +32,7 @@ class Vpc(RegistryModule):
     """A VPC with its subnets, gateways and routes."""
 
     SOURCE = "terraform-aws-modules/vpc/aws"
-    VERSION = "~> 6.0"
+    VERSION = "6.5.1"
 
     def __init__(self, scope: Construct, id: str, **inputs: Unpack[VpcInputs]) -> None:
         super().__init__(scope, id, inputs)

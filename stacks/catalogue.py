@@ -1,17 +1,20 @@
-"""GPU instance types that are known: `gpu_instance_types.csv`. Pure Python.
+"""GPU instance types that are known: `gpu_instance_types.csv`, and families without NVIDIA GPUs. Pure Python.
 
 Source: Karpenter's instance-type reference (website/content/en/preview/reference/instance-types.md of
 aws/karpenter-provider-aws at 692ccdd, 2026-07-11): every type there with an `instance-gpu-manufacturer`. Its columns are that
 page's labels and resources: GPU memory of one GPU in MiB, NVMe disks in GB, EFA interfaces. `gpus` is what Karpenter counts.
+
+`families_without_nvidia_gpus.txt` has the other families of that page and of Karpenter's price list
+(pkg/providers/pricing/zz_generated.pricing_aws.go, the same commit), without those of older NVIDIA GPUs (g2, g3, g3s, p2, p3).
 """
 
 import csv
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
 CATALOGUE = Path(__file__).with_name("gpu_instance_types.csv")
+FAMILIES_WITHOUT_NVIDIA_GPUS = Path(__file__).with_name("families_without_nvidia_gpus.txt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,11 @@ class GpuInstanceType:
     efa: int
     arch: str
 
+    @property
+    def usable(self) -> bool:
+        """Whether a GPU pool can use the type: its nodes are amd64, and its pods ask for whole NVIDIA GPUs."""
+        return self.manufacturer == "nvidia" and self.gpus > 0 and self.arch == "amd64"
+
 
 @cache
 def gpu_instance_types() -> tuple[GpuInstanceType, ...]:
@@ -40,22 +48,17 @@ def gpu_instance_types() -> tuple[GpuInstanceType, ...]:
         )
 
 
-# Why the GPU pool cannot use a type: its nodes are amd64, its pods ask for nvidia.com/gpu.
-REFUSED: dict[str, Callable[[GpuInstanceType], bool]] = {
-    "has AMD GPUs, and pods of this pool ask for nvidia.com/gpu": lambda row: row.manufacturer != "nvidia",
-    "has a fraction of a GPU, which Karpenter counts as 0": lambda row: row.gpus == 0,
-    "is arm64, and this pool is amd64": lambda row: row.arch != "amd64",
-}
+def gpus_by_type() -> dict[str, int]:
+    """The types that a GPU pool can use, with their number of GPUs."""
+    return {row.instance_type: row.gpus for row in gpu_instance_types() if row.usable}
 
 
-def refused_families() -> dict[str, list[str]]:
-    """By reason, the families that the GPU pool cannot use."""
-    return {
-        reason: list(dict.fromkeys(row.family for row in gpu_instance_types() if refuses(row)))
-        for reason, refuses in REFUSED.items()
-    }
+def families_without_nvidia_gpus() -> list[str]:
+    """The families that EC2 lists without NVIDIA GPUs, those with AMD GPUs included."""
+    amd = dict.fromkeys(row.family for row in gpu_instance_types() if row.manufacturer != "nvidia")
+    return sorted([*amd, *FAMILIES_WITHOUT_NVIDIA_GPUS.read_text().split()])
 
 
-def usable_types() -> list[str]:
-    """The types that the GPU pool can use."""
-    return [row.instance_type for row in gpu_instance_types() if not any(refuses(row) for refuses in REFUSED.values())]
+def families_with_a_fraction_of_a_gpu() -> list[str]:
+    """The families whose types Karpenter counts as 0 GPUs."""
+    return list(dict.fromkeys(row.family for row in gpu_instance_types() if row.gpus == 0))

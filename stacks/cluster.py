@@ -7,13 +7,22 @@ from constructs import Construct
 
 from imports.eks import Eks
 from imports.expressions import Expression, hcl
+from stacks import rules
 from stacks.addresses import Addressed
 from stacks.arguments import check_arguments, check_positive
 from stacks.network import Network
 from stacks.offerings import Offerings
-from stacks.rules import Rule
+from stacks.rules import Rule, given
 
 KUBERNETES_VERSION = "1.33"
+
+ADDONS: dict[str, dict[str, bool]] = {
+    "coredns": {},
+    "kube-proxy": {},
+    # Before the nodes: a node is ready only with its network, and Karpenter gets its credentials from the agent.
+    "eks-pod-identity-agent": {"before_compute": True},
+    "vpc-cni": {"before_compute": True},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +33,7 @@ class NodeGroup:
         instance_types: a list of x86_64 instance types.
         min_size, max_size, desired_size: numbers of nodes. A live group's desired size is left to who changed it.
         availability_zones: a list of zones; an empty one stands for all of the network.
+        release_version: the Bottlerocket release, as `1.53.0-4fc45e5a`; null for the latest.
 
     Raises:
         ValueError: a number is none, or less than 1.
@@ -34,6 +44,7 @@ class NodeGroup:
     max_size: Expression | int
     desired_size: Expression | int
     availability_zones: Expression
+    release_version: Expression
 
     def __post_init__(self) -> None:
         for size in ("min_size", "max_size", "desired_size"):
@@ -47,8 +58,12 @@ class Cluster(Addressed):
         name: the name of the cluster, and the value of the tag by which Karpenter finds the nodes' security group.
         network: where it is.
         node_group: the nodes that Karpenter runs on.
+        addon_versions: a map, the versions of some of `ADDONS`; the latest that AWS offers for the others.
         offering_checks: whether a plan asks EC2 if it offers the node group's types in its zones.
         tags: the tags of all that is made.
+
+    Attributes:
+        requirements: what must hold before the cluster is created.
     """
 
     def __init__(
@@ -59,14 +74,21 @@ class Cluster(Addressed):
         name: Expression,
         network: Network,
         node_group: NodeGroup,
+        addon_versions: Expression,
         offering_checks: bool,
         tags: Mapping[str, str],
     ) -> None:
         super().__init__(scope, id)
         check_arguments(self, locals())
         self.network = network
-        chosen = hcl(node_group.availability_zones)
-        zones = f"(length({chosen}) > 0 ? tolist({chosen}) : local.azs)"
+        chosen, release = hcl(node_group.availability_zones), hcl(node_group.release_version)
+        azs = self.add_local("karpenter_node_azs", f"${{length({chosen}) > 0 ? tolist({chosen}) : {hcl(network.azs)}}}")
+        self.requirements = [
+            *rules.karpenter_node_instance_types(),
+            *rules.karpenter_node_sizes(),
+            _zones_are_the_networks(chosen),
+            rules.addon_versions(ADDONS),
+        ]
         self.eks = self.add(
             Eks,
             "module.eks",
@@ -77,11 +99,8 @@ class Cluster(Addressed):
             endpoint_public_access=True,
             control_plane_scaling_config={"tier": "standard"},
             addons={
-                "coredns": {},
-                "kube-proxy": {},
-                # Before the nodes: a node is ready only with its network, and Karpenter gets its credentials from the agent.
-                "eks-pod-identity-agent": {"before_compute": True},
-                "vpc-cni": {"before_compute": True},
+                name: {**arguments, "addon_version": f'${{lookup({hcl(addon_versions)}, "{name}", null)}}'}
+                for name, arguments in ADDONS.items()
             },
             vpc_id=network.vpc.vpc_id,
             subnet_ids=network.vpc.private_subnets,
@@ -90,10 +109,12 @@ class Cluster(Addressed):
                 "karpenter": {
                     "ami_type": "BOTTLEROCKET_x86_64",
                     "instance_types": node_group.instance_types,
-                    "subnet_ids": network.private_subnets_in(zones),
+                    "subnet_ids": network.private_subnets_in(hcl(azs)),
                     "min_size": node_group.min_size,
                     "max_size": node_group.max_size,
                     "desired_size": node_group.desired_size,
+                    "ami_release_version": node_group.release_version,
+                    "use_latest_ami_release_version": f"${{{release} == null}}",
                     # Karpenter must not run on nodes that Karpenter may remove.
                     "labels": {"karpenter.sh/controller": "true"},
                     "taints": {"karpenter": {"key": "CriticalAddonsOnly", "value": "true", "effect": "NO_SCHEDULE"}},
@@ -105,23 +126,40 @@ class Cluster(Addressed):
         self.add_check(
             "karpenter_is_highly_available",
             Rule(
-                f"{hcl(node_group.min_size)} >= 2",
-                "karpenter_node_min_size: one node alone takes Karpenter with it when it is replaced; 2 or more keep it available.",
+                f"{hcl(node_group.min_size)} != 1",
+                f"karpenter_node_min_size should be at least 2 (got {given('karpenter_node_min_size')}): Karpenter "
+                "stops when a single node is replaced.",
             ),
         )
         if offering_checks:
-            self._check_offerings(node_group, zones)
+            self._require_offerings(node_group)
 
-    def _check_offerings(self, node_group: NodeGroup, zones: str) -> None:
-        """EKS refuses a node group with a zone that does not offer its instance type, when half of the rest is made."""
-        offered = Offerings(self, "node_group", node_group.instance_types)
-        pairs = f"setproduct({hcl(node_group.instance_types)}, setintersection({zones}, local.azs))"
-        missing = f'[for pair in {pairs} : join(" in ", pair) if !{offered.includes("pair[0]", "pair[1]")}]'
-        self.add_check(
-            "node_group_types_are_offered",
+    def _require_offerings(self, node_group: NodeGroup) -> None:
+        """EKS refuses a node group with a zone that does not offer its instance types, after half of the rest was created."""
+        zones_of = Offerings(self, "node_group", instance_types=node_group.instance_types, azs=self.network.azs).zones
+        offered = f"[for zone in local.azs : zone if alltrue([for zones in values({zones_of}) : contains(zones, zone)])]"
+        possible = hcl(self.add_local("karpenter_node_azs_that_work", f"${{{offered}}}"))
+        # Of the network's zones that AWS answers: other rules judge the rest.
+        zones = "setintersection(local.karpenter_node_azs, local.azs, data.aws_availability_zones.available.names)"
+        missing = f"setsubtract({zones}, {possible})"
+        what = f'${{join(", ", {hcl(node_group.instance_types)})}} in ${{join(", ", {missing})}}'
+        fix = (
+            f'${{length({possible}) > 0 ? "Set karpenter_node_availability_zones = ${{jsonencode({possible})}}" : '
+            '"Choose other karpenter_node_instance_types"}'
+        )
+        self.requirements.append(
             Rule(
                 f"length({missing}) == 0",
-                f'karpenter_node_instance_types: EC2 does not offer ${{join(", ", {missing})}}; EKS refuses a node group there. '
-                "Name other zones in karpenter_node_availability_zones (which replaces a living node group).",
-            ),
+                "karpenter_node_instance_types must be offered in every zone of the node group: EC2 does not offer "
+                f"{what}, and EKS would refuse the node group. {fix} (this replaces a living node group).",
+            )
         )
+
+
+def _zones_are_the_networks(zones: str) -> Rule:
+    others = f"setsubtract({zones}, local.azs)"
+    return Rule(
+        f"length({others}) == 0",
+        f"karpenter_node_availability_zones must be zones of the network (got ${{jsonencode({others})}}). Its zones are "
+        '${join(", ", local.azs)}.',
+    )

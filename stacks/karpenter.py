@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from cdktf import TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.data_aws_ecrpublic_authorization_token import DataAwsEcrpublicAuthorizationToken
+from cdktf_cdktf_provider_aws.data_aws_iam_roles import DataAwsIamRoles
 from cdktf_cdktf_provider_aws.provider import AwsProvider
 from cdktf_cdktf_provider_helm.release import Release
 from constructs import Construct
@@ -13,6 +14,7 @@ from imports.expressions import Expression
 from stacks.addresses import Addressed
 from stacks.arguments import check_arguments
 from stacks.cluster import Cluster
+from stacks.rules import Rule
 
 CHART_VERSION = "1.6.0"
 REGISTRY = "oci://public.ecr.aws"
@@ -27,7 +29,8 @@ class Karpenter(Addressed):
     Args:
         cluster: where it runs.
         node_role_name: the name of the IAM role of the nodes that it makes; node classes name it.
-        ecr_public: the provider of us-east-1, the only region that gives tokens for public ECR.
+        ecr_public: the provider of us-east-1, the only region that gives tokens for public ECR; None to pull the chart anonymously.
+        spot_role_check: whether a plan asks IAM for the service-linked role that Spot instances need.
         tags: the tags of all that is made.
     """
 
@@ -38,7 +41,8 @@ class Karpenter(Addressed):
         *,
         cluster: Cluster,
         node_role_name: Expression,
-        ecr_public: AwsProvider,
+        ecr_public: AwsProvider | None,
+        spot_role_check: bool,
         tags: Mapping[str, str],
     ) -> None:
         super().__init__(scope, id)
@@ -59,19 +63,20 @@ class Karpenter(Addressed):
             },
             tags=tags,
         )
-        self.add(
-            DataAwsEcrpublicAuthorizationToken,
-            "data.aws_ecrpublic_authorization_token.token",
-            provider=ecr_public,
-        )
+        if ecr_public:
+            self.add(
+                DataAwsEcrpublicAuthorizationToken,
+                "data.aws_ecrpublic_authorization_token.token",
+                provider=ecr_public,
+            )
         self.release = self.add(
             Release,
             "helm_release.karpenter",
             namespace="kube-system",
             name="karpenter",
             repository=f"{REGISTRY}/karpenter",
-            repository_username=ECR_PUBLIC_USER,
-            repository_password=ECR_PUBLIC_PASSWORD,
+            repository_username=ECR_PUBLIC_USER if ecr_public else None,
+            repository_password=ECR_PUBLIC_PASSWORD if ecr_public else None,
             chart="karpenter",
             version=CHART_VERSION,
             wait=True,
@@ -86,9 +91,25 @@ class Karpenter(Addressed):
             # A destroy goes this way backwards. While Karpenter removes its nodes it needs all of its IAM, its queue, the nodes it
             # runs on, and the way out of the VPC to AWS.
             depends_on=[self.aws, cluster.eks, cluster.network.vpc],
-            # The token is another one at every plan. What logs in to the registry is the helm provider, with a fresh one; the
-            # provider would try the one in the state, hours old, if it had not. (helm provider 3, OCIRegistryPerformLogin)
-            lifecycle=TerraformResourceLifecycle(ignore_changes=["repository_password"]),
+            # Every plan reads a new token. So the release plans with the token of the state, which expires 12 hours after it was
+            # written; the provider's own login (`registries`), with the new token, is what works. From 3.1.2 on the helm provider
+            # knows that it is logged in, and does not try the expired token. (OCIRegistryPerformLogin)
+            lifecycle=TerraformResourceLifecycle(ignore_changes=["repository_password"]) if ecr_public else None,
+        )
+        if spot_role_check:
+            self._check_spot_role()
+
+    def _check_spot_role(self) -> None:
+        """Not a resource: the role belongs to the account, and would be destroyed with this cluster."""
+        role = "data.aws_iam_roles.spot"
+        self.add(DataAwsIamRoles, role, path_prefix="/aws-service-role/spot.amazonaws.com/")
+        self.add_check(
+            "spot_service_linked_role_exists",
+            Rule(
+                f"length({role}.names) > 0",
+                "This account does not have the service-linked role for Spot, and Karpenter cannot launch Spot instances without "
+                "it. Create it once per account: aws iam create-service-linked-role --aws-service-name spot.amazonaws.com",
+            ),
         )
 
 

@@ -1,5 +1,7 @@
 """The stack: the whole system, in the order in which it is built."""
 
+from collections.abc import Sequence
+
 from cdktf import (
     LocalBackend,
     Precondition,
@@ -13,11 +15,19 @@ from constructs import Construct
 from stacks.addresses import AddressedStack
 from stacks.alb import AlbController
 from stacks.cluster import Cluster, NodeGroup
+from stacks.gpu_types import GpuTypes
 from stacks.karpenter import Karpenter
 from stacks.network import Network
 from stacks.nodepools import NodePools
-from stacks.providers import PROFILE, REQUIRED_PROVIDERS, REQUIRED_TERRAFORM, add_cloud_providers, add_cluster_providers
-from stacks.rules import node_group_sizes, node_group_zones
+from stacks.providers import (
+    PROFILE,
+    REQUIRED_PROVIDERS,
+    REQUIRED_TERRAFORM,
+    add_cloud_providers,
+    add_cluster_providers,
+    add_ecr_public_provider,
+)
+from stacks.rules import Rule
 from stacks.settings import Settings
 from stacks.variables import Variables
 
@@ -29,21 +39,12 @@ class KarpenterStack(AddressedStack):
         super().__init__(scope, settings.stack)
         variables = Variables(self, preset=settings.preset)
 
-        self.add(
-            StringResource,
-            "random_string.suffix",
-            length=4,
-            special=False,
-            upper=False,
-            # The first that is made: what must hold between variables must hold before it.
-            lifecycle=TerraformResourceLifecycle(
-                precondition=[Precondition(**rule.block()) for rule in (node_group_sizes(), node_group_zones())]
-            ),
-        )
         name = self.add_local("name", f"{variables.cluster_name_prefix}-${{random_string.suffix.result}}")
         tags = {"Example": name, "GithubRepo": "terraform-aws-eks", "GithubOrg": "terraform-aws-modules"}
 
-        ecr_public = add_cloud_providers(self, region=variables.region)
+        add_cloud_providers(self, region=variables.region)
+        # `recommended` pulls Karpenter's chart anonymously: no token in the state, no provider for us-east-1.
+        ecr_public = add_ecr_public_provider(self) if settings.preset == "reference" else None
         network = Network(
             self,
             "network",
@@ -63,12 +64,22 @@ class KarpenterStack(AddressedStack):
                 max_size=variables.karpenter_node_max_size,
                 desired_size=variables.karpenter_node_desired_size,
                 availability_zones=variables.karpenter_node_availability_zones,
+                release_version=variables.karpenter_node_release_version,
             ),
+            addon_versions=variables.addon_versions,
             offering_checks=settings.offering_checks,
             tags=tags,
         )
-        add_cluster_providers(self, cluster=cluster)
-        karpenter = Karpenter(self, "karpenter", cluster=cluster, node_role_name=name, ecr_public=ecr_public, tags=tags)
+        add_cluster_providers(self, cluster=cluster, registry_login=ecr_public is not None)
+        karpenter = Karpenter(
+            self,
+            "karpenter",
+            cluster=cluster,
+            node_role_name=name,
+            ecr_public=ecr_public,
+            spot_role_check=settings.spot_role_check,
+            tags=tags,
+        )
         AlbController(
             self,
             "alb",
@@ -88,8 +99,16 @@ class KarpenterStack(AddressedStack):
             gpu_limit=variables.gpu_limit,
             gpu_drift_budget=variables.gpu_drift_budget,
             preset=settings.preset,
+        )
+        gpu_types = GpuTypes(
+            self,
+            "gpu_types",
+            instance_types=variables.gpu_instance_types,
+            limit=variables.gpu_limit,
+            network=network,
             offering_checks=settings.offering_checks,
         )
+        self._suffix([*variables.requirements, *network.requirements, *cluster.requirements, *gpu_types.requirements])
 
         self._output("cluster_name", "Name of the cluster.", cluster.eks.cluster_name)
         self._output("cluster_endpoint", "URL of the Kubernetes API.", cluster.eks.cluster_endpoint)
@@ -102,6 +121,17 @@ class KarpenterStack(AddressedStack):
         )
         self._terraform(settings)
         self.send_blocks()
+
+    def _suffix(self, requirements: Sequence[Rule]) -> None:
+        """The end of the cluster's name. It is the first resource to be created, so what must hold is a precondition of it."""
+        self.add(
+            StringResource,
+            "random_string.suffix",
+            length=4,
+            special=False,
+            upper=False,
+            lifecycle=TerraformResourceLifecycle(precondition=[Precondition(**rule.block()) for rule in requirements]),
+        )
 
     def _output(self, name: str, description: str, value: str) -> None:
         # Not with `add`: straight below the stack, an id is the address as it is.

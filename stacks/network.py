@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 
-from cdktf import Postcondition, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.data_aws_availability_zones import (
     DataAwsAvailabilityZones,
     DataAwsAvailabilityZonesFilter,
@@ -14,12 +13,11 @@ from imports.expressions import Expression, hcl
 from imports.vpc import Vpc
 from stacks.addresses import Addressed
 from stacks.arguments import check_arguments, check_cidr
-from stacks.rules import MOST_ZONES, VPC_PREFIXES, Rule
+from stacks.rules import MOST_ZONES, VPC_PREFIXES, Rule, given, inside_any
 
-# EKS has no control plane in these zones, and refuses subnets there for it. An account's letter for a zone is its own; the name
-# is the HCL's rule. https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
+# EKS has no control plane in these zones, and refuses subnets there for it. By zone ID: which letter an account has for a zone
+# differs from account to account. https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
 ZONE_IDS_WITHOUT_CONTROL_PLANE = ("use1-az3", "usw1-az2", "cac1-az3")
-ZONES_WITHOUT_CONTROL_PLANE = ("us-east-1e",)
 
 # EKS wants two zones for the control plane; a third is for one that fails; more gain nothing.
 LEAST_CONTROL_PLANE_ZONES, MOST_CONTROL_PLANE_ZONES = 2, 3
@@ -35,6 +33,10 @@ class Network(Addressed):
         cidr: the IPv4 network of the VPC, /16 to /20.
         availability_zones: a list of zones, in the order of their subnets; an empty one stands for all of the region.
         tags: the tags of all that is made.
+
+    Attributes:
+        azs, control_plane_azs: lists of zones.
+        requirements: what must hold before the network is created.
     """
 
     def __init__(
@@ -56,10 +58,10 @@ class Network(Addressed):
             zones,
             # No local zones, and none that the account would have to opt in to.
             filter=[DataAwsAvailabilityZonesFilter(name="opt-in-status", values=["opt-in-not-required"])],
-            lifecycle=TerraformResourceLifecycle(postcondition=[Postcondition(**rule.block()) for rule in _zone_rules(chosen)]),
         )
-        self.add_local("azs", f"${{{_azs(zones, chosen)}}}")
-        self.add_local("control_plane_azs", f"${{{_control_plane_azs(zones, 'local.azs')}}}")
+        self.azs = self.add_local("azs", f"${{length({chosen}) > 0 ? tolist({chosen}) : tolist({zones}.names)}}")
+        self.control_plane_azs = self.add_local("control_plane_azs", f"${{{_control_plane_azs(zones, 'local.azs')}}}")
+        self.requirements = _zone_rules(zones, chosen)
         self.vpc = self.add(
             Vpc,
             "module.vpc",
@@ -77,6 +79,7 @@ class Network(Addressed):
             tags=tags,
         )
         self.add_check("vpc_cidr_is_private", _private(cidr))
+        self.add_check("vpc_cidr_has_room_for_load_balancers", _has_room_for_load_balancers(cidr))
 
     @property
     def control_plane_subnets(self) -> Expression:
@@ -91,49 +94,50 @@ class Network(Addressed):
         return f"${{[for k, zone in local.azs : {hcl(subnets)}[k] if contains({zones}, zone)]}}"
 
 
-def _azs(zones: str, chosen: str) -> str:
-    return f"length({chosen}) > 0 ? tolist({chosen}) : tolist({zones}.names)"
-
-
 def _control_plane_azs(zones: str, azs: str) -> str:
     """The first of `azs` where EKS has a control plane; `zones` is what AWS says of the region's zones."""
     ids = f"zipmap({zones}.names, {zones}.zone_ids)"
     without = f"contains({json.dumps(ZONE_IDS_WITHOUT_CONTROL_PLANE)}, lookup({ids}, zone, zone))"
-    named = f"contains({json.dumps(ZONES_WITHOUT_CONTROL_PLANE)}, zone)"
-    usable = f"[for zone in {azs} : zone if !{without} && !{named}]"
+    usable = f"[for zone in {azs} : zone if !{without}]"
     return f"[for k, zone in {usable} : zone if k < {MOST_CONTROL_PLANE_ZONES}]"
 
 
-def _zone_rules(chosen: str) -> list[Rule]:
-    """On what AWS answers, so that they hold before the first subnet is planned."""
-    azs = f"({_azs('self', chosen)})"
-    others = f"setsubtract({chosen}, self.names)"
-    control_plane = _control_plane_azs("self", azs)
+def _zone_rules(zones: str, chosen: str) -> list[Rule]:
+    """On the zones that AWS answers; a living network can meet them when AWS adds or retires a zone."""
+    others = f"setsubtract({chosen}, {zones}.names)"
+    names = f'${{join(", ", {zones}.names)}}'
     return [
         Rule(
             f"length({others}) == 0",
-            f'availability_zones: ${{jsonencode({others})}} is no zone of the region; ${{join(", ", self.names)}} are.',
+            f"availability_zones must be zones of ${{var.region}} (got ${{jsonencode({others})}}). Its zones are {names}.",
         ),
         Rule(
-            f"length({azs}) <= {MOST_ZONES}",
-            f"availability_zones: the region has ${{length(self.names)}} zones, and vpc_cidr has room for {MOST_ZONES}. Name those "
-            'to use, of ${join(", ", self.names)}.',
+            f"length(local.azs) <= {MOST_ZONES}",
+            f"availability_zones must name at most {MOST_ZONES} zones, because vpc_cidr has no room for more (got "
+            f"${{jsonencode({chosen})}} in a region with ${{length({zones}.names)}} zones). Choose from {names}.",
         ),
         Rule(
-            f"length({control_plane}) >= {LEAST_CONTROL_PLANE_ZONES}",
-            f'EKS wants {LEAST_CONTROL_PLANE_ZONES} zones for the control plane, and ${{join(", ", {azs})}} has '
-            f"${{length({control_plane})}} where EKS has one. Take another region, or other availability_zones.",
+            f"length(local.control_plane_azs) >= {LEAST_CONTROL_PLANE_ZONES}",
+            f"EKS requires {LEAST_CONTROL_PLANE_ZONES} zones for the control plane, and supports it in "
+            '${length(local.control_plane_azs)} of ${join(", ", local.azs)}. Choose another region or other availability_zones.',
         ),
     ]
 
 
 def _private(cidr: Expression) -> Rule:
-    address = f'split("/", {hcl(cidr)})[0]'
-    inside = (f'cidrsubnet("${{{address}}}/{net.rpartition("/")[2]}", 0, 0) == "{net}"' for net in PRIVATE_NETWORKS)
     return Rule(
-        f"anytrue([{', '.join(inside)}])",
-        f"vpc_cidr: ${{jsonencode({hcl(cidr)})}} is outside the private networks ({', '.join(PRIVATE_NETWORKS)}): nodes could not "
-        "reach the public addresses in it.",
+        inside_any(hcl(cidr), PRIVATE_NETWORKS),
+        f"vpc_cidr should be in a private network: {', '.join(PRIVATE_NETWORKS)} (got {given('vpc_cidr')}). Nodes cannot reach "
+        "public addresses inside it.",
+    )
+
+
+def _has_room_for_load_balancers(cidr: Expression) -> Rule:
+    """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html#availability-zones"""
+    return Rule(
+        f'tonumber(split("/", {hcl(cidr)})[1]) < {VPC_PREFIXES[1]}',
+        f"vpc_cidr should be larger than /{VPC_PREFIXES[1]} (got {given('vpc_cidr')}): its public subnets are /28, and an "
+        "Application Load Balancer needs a /27 with 8 free addresses.",
     )
 
 

@@ -1,7 +1,5 @@
 """Karpenter's objects: the general and the GPU node pool, each with its node class."""
 
-import json
-
 from constructs import Construct
 
 from imports.expressions import Expression, hcl
@@ -9,11 +7,8 @@ from imports.kubectl import KubectlManifest
 from stacks import bottlerocket
 from stacks.addresses import Addressed
 from stacks.arguments import check_arguments
-from stacks.catalogue import usable_types
 from stacks.karpenter import Karpenter
 from stacks.manifests import NodeClass, NodePool, Requirement, Taint
-from stacks.offerings import Offerings
-from stacks.rules import Rule
 from stacks.settings import Preset
 
 
@@ -28,7 +23,6 @@ class NodePools(Addressed):
         gpu_limit: a number of GPUs, or null.
         gpu_drift_budget: how many GPU nodes may be replaced at a time because they drifted, or null.
         preset: in `recommended`, a destroy waits until Karpenter has removed a pool's nodes.
-        offering_checks: whether a plan asks EC2 where the GPU types are offered.
     """
 
     def __init__(
@@ -43,7 +37,6 @@ class NodePools(Addressed):
         gpu_limit: Expression,
         gpu_drift_budget: Expression,
         preset: Preset,
-        offering_checks: bool,
     ) -> None:
         super().__init__(scope, id)
         check_arguments(self, locals())
@@ -76,7 +69,7 @@ class NodePools(Addressed):
                 AMD64,
                 Requirement(key="node.kubernetes.io/instance-type", operator="In", values=gpu_instance_types),
             ],
-            # Only pods that ask for a GPU tolerate this: nothing else lands on the dear nodes.
+            # Keeps pods that do not need a GPU off expensive nodes.
             taints=[Taint(key="nvidia.com/gpu", value="true", effect="NoSchedule")],
             labels={"gpu-type": "nvidia", "nodepool": "gpu-spot"},
             # A GPU node that came is kept for the next job: spot capacity may not come again.
@@ -87,7 +80,6 @@ class NodePools(Addressed):
         )
         self._add_objects("default", general_class, general)
         self._add_objects("gpu", gpu_class, gpu)
-        self._check_gpu_types(hcl(gpu_instance_types), offering_checks=offering_checks)
 
     def _add_objects(self, name: str, node_class: NodeClass, pool: NodePool) -> None:
         """A node class after Karpenter, and its pool after it."""
@@ -108,30 +100,6 @@ class NodePools(Addressed):
             yaml_body=f"${{yamlencode({_without_nulls(f'local.{pool_name}')})}}",
             wait=self._wait,
             depends_on=[made],
-        )
-
-    def _check_gpu_types(self, types: str, *, offering_checks: bool) -> None:
-        unknown = f"setsubtract({types}, {json.dumps(usable_types())})"
-        self.add_check(
-            "gpu_instance_types_are_known",
-            Rule(
-                f"length({unknown}) == 0",
-                f"gpu_instance_types: ${{jsonencode({unknown})}} is in no catalogue of ours. It is used all the "
-                "same: see that it has NVIDIA GPUs, amd64 and NVMe disks.",
-            ),
-        )
-        if not offering_checks:
-            return
-        offered = Offerings(self, "gpu", f"${{{types}}}")
-        zones_of_type = f"[for zone in local.azs : zone if {offered.includes('type', 'zone')}]"
-        told = f'[for type in {types} : "${{type}} in ${{join(", ", coalescelist({zones_of_type}, ["no zone"]))}}"]'
-        self.add_check(
-            "gpu_types_are_offered",
-            Rule(
-                f"alltrue([for type in {types} : length({zones_of_type}) == length(local.azs)])",
-                f'gpu_instance_types: EC2 offers ${{join("; ", {told})}}, of ${{join(", ", local.azs)}}. '
-                "GPU nodes come up there only.",
-            ),
         )
 
 

@@ -8,7 +8,7 @@ from cdktf_cdktf_provider_aws.data_aws_ec2_instance_type_offerings import (
     DataAwsEc2InstanceTypeOfferingsFilter,
 )
 
-from imports.expressions import Expression
+from imports.expressions import Expression, hcl
 from stacks.addresses import Addressed
 
 # A binding wants a list where an expression for one stands; the same token may stand in many stacks.
@@ -16,26 +16,30 @@ _as_list = cache(Token.as_list)
 
 
 class Offerings:
-    """EC2's answer for some types in all zones of the region.
+    """EC2's answer for some types in the zones of the network.
 
     A data source at the root: one inside a `check` block is a read during apply, and a plan with it is never empty.
 
     Args:
         scope: the construct that asks.
-        name: of the data source.
+        name: of the data source, and the start of the local's name.
         instance_types: a list.
+        azs: a list, the zones of the network.
+
+    Attributes:
+        zones: a local, a map: by each of the types, the zones that offer it, without `${}`.
     """
 
-    def __init__(self, scope: Addressed, name: str, instance_types: Expression) -> None:
-        self._address = f"data.aws_ec2_instance_type_offerings.{name}"
+    def __init__(self, scope: Addressed, name: str, *, instance_types: Expression, azs: Expression) -> None:
+        data = f"data.aws_ec2_instance_type_offerings.{name}"
         scope.add(
             DataAwsEc2InstanceTypeOfferings,
-            self._address,
+            data,
             location_type="availability-zone",
             filter=[DataAwsEc2InstanceTypeOfferingsFilter(name="instance-type", values=_as_list(instance_types))],
         )
-
-    def includes(self, instance_type: str, zone: str) -> str:
-        """Whether the zone offers the type; all are expressions without `${}`."""
-        pairs = f"[for k, type in {self._address}.instance_types : [type, {self._address}.locations[k]]]"
-        return f"contains({pairs}, [{instance_type}, {zone}])"
+        pairs = f"[for k, type in {data}.instance_types : [type, {data}.locations[k]]]"
+        zones = f"[for zone in {hcl(azs)} : zone if contains({pairs}, [type, zone])]"
+        self.zones = hcl(
+            scope.add_local(f"{name}_type_zones", f"${{{{for type in distinct({hcl(instance_types)}) : type => {zones}}}}}")
+        )

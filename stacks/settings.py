@@ -33,6 +33,7 @@ class Settings:
             than the HCL and shows in a plan is on.
         offering_checks: warn at plan where EC2 does not offer an instance type in a zone. Wants the right
             ec2:DescribeInstanceTypeOfferings.
+        spot_role_check: warn at plan where the account lacks the service-linked role for Spot. Wants the right iam:ListRoles.
         backend: where the state is: `local`, or `s3` for teams.
         local_path: local: the state's file, by default `terraform.<stack>.tfstate` in the project. A relative path starts where
             terraform runs, in `cdktf.out/stacks/<stack>`.
@@ -48,6 +49,7 @@ class Settings:
     stack: str = "karpenter"
     preset: Preset = "reference"
     offering_checks: bool = True
+    spot_role_check: bool = True
     backend: Backend = "local"
     local_path: str = ""
     s3_bucket: str = ""

@@ -19,7 +19,11 @@ _REQUIRED = object()
 
 
 class Variables:
-    """Each attribute is the expression of the variable of that name: `variables.region` is `${var.region}`."""
+    """Each attribute is the expression of the variable of that name: `variables.region` is `${var.region}`.
+
+    Attributes:
+        requirements: what must hold between variables, and what a validation must not refuse.
+    """
 
     def __init__(self, stack: Addressed, *, preset: Preset) -> None:
         self._stack = stack
@@ -34,14 +38,14 @@ class Variables:
             "gpu_instance_types",
             "list(string)",
             "Instance types of the GPU node pool, as p5.48xlarge (8 H100). Karpenter takes one that has capacity.",
-            rules=rules.gpu_instance_types(),
+            rules=rules.not_empty("gpu_instance_types"),
         )
         self.gpu_capacity_type = self._variable(
             "gpu_capacity_type",
             "list(string)",
             "How GPU nodes are bought: spot, on-demand, reserved. Karpenter prefers reserved, then spot, then on-demand.",
             ["spot"],
-            rules=rules.gpu_capacity_type(),
+            rules=rules.not_empty("gpu_capacity_type"),
         )
         self.gpu_limit = self._variable(
             "gpu_limit",
@@ -84,7 +88,7 @@ class Variables:
             "list(string)",
             "Instance types of the managed node group that Karpenter itself runs on (x86_64).",
             ["m5.large"],
-            rules=rules.karpenter_node_instance_types(),
+            rules=rules.not_empty("karpenter_node_instance_types"),
         )
         self.karpenter_node_availability_zones = self._variable(
             "karpenter_node_availability_zones",
@@ -98,17 +102,34 @@ class Variables:
         self.karpenter_node_desired_size = self._node_group_size(
             "desired", "Nodes for Karpenter itself, when the group is made.", 2
         )
+        self.karpenter_node_release_version = self._variable(
+            "karpenter_node_release_version",
+            "string",
+            "Bottlerocket release of the nodes for Karpenter itself, as 1.53.0-4fc45e5a; null for the latest that AWS recommends.",
+            None,
+            rules=rules.bottlerocket_release_version("karpenter_node_release_version"),
+        )
+        self.addon_versions = self._variable(
+            "addon_versions",
+            "map(string)",
+            'Versions of EKS add-ons, as { coredns = "v1.12.1-eksbuild.2" }; by default the latest that AWS offers.',
+            {},
+        )
+        self.requirements = [*rules.gpu_capacity_type(), rules.karpenter_policy_length()]
 
     def _node_group_size(self, size: str, description: str, default: int) -> Expression:
         name = f"karpenter_node_{size}_size"
-        return self._variable(name, "number", description, default, rules=rules.number_of_nodes(name))
+        return self._variable(name, "number", description, default)
 
-    def _variable(self, name: str, type: str, description: str, default: Any = _REQUIRED, *, rules: Sequence[Rule]) -> Expression:
+    def _variable(
+        self, name: str, type: str, description: str, default: Any = _REQUIRED, *, rules: Sequence[Rule] = ()
+    ) -> Expression:
         body: dict[str, Any] = {
             "type": type,
             "description": description,
-            "validation": [rule.block() for rule in rules],
         }
+        if rules:
+            body["validation"] = [rule.block() for rule in rules]
         if default is not _REQUIRED:
             body["default"] = _null() if default is None else default
         if default is not None:

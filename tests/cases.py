@@ -19,11 +19,8 @@ ZONES = {
     "xx-many-9": {zone: f"xx9-az{n}" for n, zone in enumerate(NINE_ZONES)},
     "xx-one-1": {"xx-one-1a": "xx1-az1"},
 }
-# An account where us-west-1b is the zone that EKS has no control plane in.
-UNLUCKY = {"us-west-1b": "usw1-az2", "us-west-1c": "usw1-az3"}
 
 NETWORK = "data.aws_availability_zones.available"
-SUFFIX = "random_string.suffix"
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,7 @@ class Case:
     says: str = ""
     zones: dict[str, str] = field(default_factory=lambda: ZONES["us-west-2"])
     not_offered: dict[str, list[str]] = field(default_factory=dict)  # by data source, the zones without its types
+    spot_roles: list[str] = field(default_factory=lambda: ["AWSServiceRoleForEC2Spot"])
 
     @property
     def refused(self) -> bool:
@@ -43,12 +41,26 @@ class Case:
         return (self.objects or "").startswith("var.")
 
 
-def _taken(rule: str, *values: Any) -> list[Case]:
-    return [Case(f"{_slug(value)} is taken", {rule: value}) for value in values]
+def _accepted(variable: str, *values: Any) -> list[Case]:
+    return [Case(f"{_slug(value)} is accepted", {variable: value}) for value in values]
 
 
-def _refused(rule: str, value: Any, says: str) -> Case:
-    return Case(f"{_slug(value)} is refused", {rule: value}, f"var.{rule}", says)
+def _refused(variable: str, value: Any, says: str) -> Case:
+    """Refused by the variable's own validation."""
+    return Case(f"{_slug(value)} is refused", {variable: value}, f"var.{variable}", says)
+
+
+def _required_of(variable: str, value: Any, says: str) -> Case:
+    """Refused by a requirement."""
+    return _required(f"{_slug(value)} is refused", {variable: value}, says)
+
+
+def _required(name: str, variables: dict[str, Any], says: str, **answers: Any) -> Case:
+    return Case(name, variables, "random_string.suffix", says, **answers)
+
+
+def _warned(name: str, variables: dict[str, Any], check: str, says: str, **answers: Any) -> Case:
+    return Case(name, variables, f"check.{check}", says, **answers)
 
 
 def _slug(value: Any) -> str:
@@ -61,177 +73,276 @@ def _sizes(low: Any, desired: Any, high: Any) -> dict[str, Any]:
 
 CASES: dict[str, list[Case]] = {
     "region": [
-        *_taken("region", "us-west-2", "ap-southeast-5", "us-gov-west-1", "eusc-de-east-1"),
-        _refused("region", "US-West-2", 'region: "US-West-2" is no AWS region; one looks like us-west-2.'),
-        _refused("region", "us-west-2a", "is no AWS region"),
-        _refused("region", "oregon", "is no AWS region"),
-        _refused("region", "", 'region: "" is no AWS region'),
+        *_accepted("region", "us-west-2", "ap-southeast-5", "mx-central-1"),
+        _refused("region", "US-West-2", 'region must be an AWS region such as us-west-2 (got "US-West-2").'),
+        _refused("region", "us-west-2a", "must be an AWS region"),
+        _refused("region", "oregon", 'must be an AWS region such as us-west-2 (got "oregon")'),
+        _refused("region", "", 'region must be an AWS region such as us-west-2 (got "").'),
+        _refused("region", "cn-north-1", 'region must be in the AWS partition aws (got "cn-north-1", partition aws-cn).'),
+        _refused("region", "us-gov-west-1", "partition aws-us-gov"),
+        _refused("region", "us-iso-east-1", "partition aws-iso)"),
+        _refused("region", "us-isob-east-1", "partition aws-iso-b)"),
+        _refused("region", "us-isof-south-1", "partition aws-iso-f)"),
+        _refused("region", "eu-isoe-west-1", "partition aws-iso-e)"),
+        _refused("region", "eusc-de-east-1", "partition aws-eusc"),
     ],
     "vpc_cidr": [
-        *_taken("vpc_cidr", "10.0.0.0/16", "10.1.16.0/20", "172.31.0.0/16", "192.168.0.0/18", "100.127.0.0/16"),
-        _refused("vpc_cidr", "10.0.0.0/15", "has another size than /16 to /20. AWS has no larger VPC"),
-        _refused("vpc_cidr", "10.0.0.0/21", "has another size than /16 to /20"),
-        _refused("vpc_cidr", "10.0.0.0/8", "has another size"),
-        _refused("vpc_cidr", "10.0.1.0/16", '"10.0.1.0/16" has host bits; the network is 10.0.0.0/16.'),
-        _refused("vpc_cidr", "10.0.0.0", '"10.0.0.0" is no IPv4 network; one looks like 10.0.0.0/16.'),
-        _refused("vpc_cidr", "10.0.0.300/16", "is no IPv4 network"),
-        _refused("vpc_cidr", "fd00::/16", "is no IPv4 network"),
-        _refused("vpc_cidr", "", "is no IPv4 network"),
-        Case("a public network is warned of", {"vpc_cidr": "11.0.0.0/16"}, "check.vpc_cidr_is_private", '"11.0.0.0/16" is outside'),
-        Case("172.32 is warned of", {"vpc_cidr": "172.32.0.0/16"}, "check.vpc_cidr_is_private", "outside the private networks"),
-        Case("100.128 is warned of", {"vpc_cidr": "100.128.0.0/16"}, "check.vpc_cidr_is_private", "outside the private networks"),
+        *_accepted("vpc_cidr", "10.0.0.0/16", "10.1.32.0/19", "172.31.0.0/16", "192.168.0.0/18", "100.127.0.0/16"),
+        _refused("vpc_cidr", "10.0.0.0/15", 'vpc_cidr must be a /16 to /20 network (got "10.0.0.0/15"). A VPC cannot be larger'),
+        _refused("vpc_cidr", "10.0.0.0/21", "must be a /16 to /20 network"),
+        _refused("vpc_cidr", "10.0.0.0/8", "must be a /16 to /20 network"),
+        _refused("vpc_cidr", "10.0.1.0/16", 'must not have host bits (got "10.0.1.0/16"). The network is 10.0.0.0/16.'),
+        _refused("vpc_cidr", "10.0.0.0", 'must be an IPv4 network such as 10.0.0.0/16 (got "10.0.0.0").'),
+        _refused("vpc_cidr", "10.0.0.300/16", "must be an IPv4 network"),
+        _refused("vpc_cidr", "fd00::/16", "must be an IPv4 network"),
+        _refused("vpc_cidr", "", "must be an IPv4 network"),
+        _refused("vpc_cidr", "127.16.0.0/16", 'must not be in 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/4 (got "127.16.0.0/16")'),
+        _refused("vpc_cidr", "169.254.0.0/16", "EC2 refuses these networks for a VPC."),
+        _refused("vpc_cidr", "239.1.0.0/16", "EC2 refuses these networks for a VPC."),
+        _warned("a public network is warned of", {"vpc_cidr": "11.0.0.0/16"}, "vpc_cidr_is_private", '(got "11.0.0.0/16")'),
+        _warned("126 is warned of", {"vpc_cidr": "126.0.0.0/16"}, "vpc_cidr_is_private", "private network"),
+        _warned("169.253 is warned of", {"vpc_cidr": "169.253.0.0/16"}, "vpc_cidr_is_private", "private network"),
+        _warned("172.32 is warned of", {"vpc_cidr": "172.32.0.0/16"}, "vpc_cidr_is_private", "private network"),
+        _warned("100.128 is warned of", {"vpc_cidr": "100.128.0.0/16"}, "vpc_cidr_is_private", "private network"),
+        _warned(
+            "a network without room for load balancers is warned of",
+            {"vpc_cidr": "10.1.16.0/20"},
+            "vpc_cidr_has_room_for_load_balancers",
+            "needs a /27 with 8 free addresses.",
+        ),
     ],
     "cluster_name_prefix": [
-        *_taken("cluster_name_prefix", "eks-spot-gpu", "a", "7", "Train_1", "a" * 24),
-        _refused("cluster_name_prefix", "a" * 25, "has 25 characters; 24 at most, as IAM takes 38 for the prefix -xxxx-cluster-."),
-        _refused("cluster_name_prefix", "", '"" is no name for an EKS cluster'),
-        _refused("cluster_name_prefix", "-gpu", "a letter or digit first"),
-        _refused("cluster_name_prefix", "gpu.train", "letters, digits, hyphens and underscores"),
-        _refused("cluster_name_prefix", "gpu train", "is no name for an EKS cluster"),
-        _refused("cluster_name_prefix", "sg-train", "starts with sg-, which AWS keeps for ids of security groups."),
+        *_accepted("cluster_name_prefix", "eks-spot-gpu", "a", "7", "Train_1", "sgx", "a" * 24),
+        _refused("cluster_name_prefix", "a" * 25, "25 characters): IAM takes 38 for the name prefix"),
+        _refused("cluster_name_prefix", "", 'and start with a letter or a digit (got "").'),
+        _refused("cluster_name_prefix", "-gpu", "start with a letter or a digit"),
+        _refused("cluster_name_prefix", "gpu.train", "must consist of letters, digits, hyphens and underscores"),
+        _refused("cluster_name_prefix", "gpu train", "must consist of letters"),
+        _refused("cluster_name_prefix", "sg-train", 'must not be "sg" or start with "sg-" (got "sg-train")'),
+        _refused("cluster_name_prefix", "sg", 'must not be "sg" or start with "sg-" (got "sg")'),
+        _refused("cluster_name_prefix", "SG", 'must not be "sg" or start with "sg-" (got "SG")'),
+        Case("21 characters fit in a region of 14", {"region": "ap-southeast-2", "cluster_name_prefix": "a" * 21}),
+        _required(
+            "22 characters do not fit in a region of 14",
+            {"region": "ap-southeast-2", "cluster_name_prefix": "a" * 22},
+            f'cluster_name_prefix must have at most 21 characters in ap-southeast-2 (got "{"a" * 22}", 22 characters)',
+        ),
     ],
     "gpu_instance_types": [
-        *_taken("gpu_instance_types", ["p5.48xlarge"], ["g6e.12xlarge", "p4d.24xlarge"], ["p6-b200.48xlarge"]),
-        _refused("gpu_instance_types", [], "gpu_instance_types: [] is empty; one at least is needed."),
-        _refused("gpu_instance_types", ["p5.48xlarge", "p5.48xlarge"], "names something twice."),
-        _refused("gpu_instance_types", ["p5"], '["p5"] is no instance type; one looks like p5.48xlarge.'),
-        _refused("gpu_instance_types", ["P5.48xlarge"], '["P5.48xlarge"] is no instance type'),
-        _refused("gpu_instance_types", [""], '[""] is no instance type'),
-        _refused("gpu_instance_types", ["p5.48xlarge", "g4ad.xlarge"], '["g4ad.xlarge"] has AMD GPUs'),
-        _refused("gpu_instance_types", ["g6f.large"], '["g6f.large"] has a fraction of a GPU, which Karpenter counts as 0.'),
-        _refused("gpu_instance_types", ["gr6f.4xlarge"], '["gr6f.4xlarge"] has a fraction of a GPU'),
-        _refused("gpu_instance_types", ["g5g.xlarge"], '["g5g.xlarge"] is arm64, and this pool is amd64.'),
-        Case(
-            "a type that nobody here knows is warned of",
+        *_accepted("gpu_instance_types", ["p5.48xlarge"], ["g6e.12xlarge", "p4d.24xlarge"], ["p6-b200.48xlarge"]),
+        _refused("gpu_instance_types", [], "gpu_instance_types must have at least one element (got [])."),
+        _refused("gpu_instance_types", [None], "gpu_instance_types must not contain null (got [null])."),
+        _required_of("gpu_instance_types", ["p5.48xlarge", "p5.48xlarge"], "must not contain duplicates"),
+        _required_of("gpu_instance_types", ["p5"], 'must contain instance types such as p5.48xlarge (got ["p5"]).'),
+        _required_of("gpu_instance_types", ["P5.48xlarge"], '(got ["P5.48xlarge"])'),
+        _required_of("gpu_instance_types", [""], '(got [""])'),
+        _required_of("gpu_instance_types", ["p5.48xlarge", "g4ad.xlarge"], 'must have NVIDIA GPUs (got ["g4ad.xlarge"])'),
+        _required_of("gpu_instance_types", ["m5.large"], 'must have NVIDIA GPUs (got ["m5.large"])'),
+        _required_of("gpu_instance_types", ["c7i.48xlarge"], 'must have NVIDIA GPUs (got ["c7i.48xlarge"])'),
+        _required_of("gpu_instance_types", ["g6f.large"], 'must have whole GPUs (got ["g6f.large"])'),
+        _required_of("gpu_instance_types", ["gr6f.4xlarge"], 'must have whole GPUs (got ["gr6f.4xlarge"])'),
+        _required_of("gpu_instance_types", ["g5g.xlarge"], 'must have x86_64 CPUs (got ["g5g.xlarge"], which have arm64 CPUs)'),
+        _required_of("gpu_instance_types", ["p6e-gb200.36xlarge"], 'must have x86_64 CPUs (got ["p6e-gb200.36xlarge"]'),
+        _required_of("gpu_instance_types", ["p7-gb300.36xlarge"], 'must have x86_64 CPUs (got ["p7-gb300.36xlarge"]'),
+        _required(
+            "a size that EC2 does not have is refused",
+            {"gpu_instance_types": ["p5.47xlarge"]},
+            'must be sizes that EC2 offers (got ["p5.47xlarge"]). The known sizes are p5.48xlarge, p5.4xlarge.',
+            not_offered={"gpu": list(ZONES["us-west-2"])},
+        ),
+        _required(
+            "a size with a typing error is refused",
+            {"gpu_instance_types": ["g6.xlarg"]},
+            '(got ["g6.xlarg"]). The known sizes are g6.12xlarge, g6.16xlarge, g6.24xlarge, g6.2xlarge, g6.48xlarge, g6.4xlarge,',
+            not_offered={"gpu": list(ZONES["us-west-2"])},
+        ),
+        _warned(
+            "a new size of a known family is warned of",
+            {"gpu_instance_types": ["p5.24xlarge"]},
+            "gpu_instance_types_are_known",
+            'contains types that this program does not know: ["p5.24xlarge"]. Karpenter will use them',
+        ),
+        _warned(
+            "a family that this program does not know is warned of",
             {"gpu_instance_types": ["p9.48xlarge"]},
-            "check.gpu_instance_types_are_known",
-            '["p9.48xlarge"] is in no catalogue of ours. It is used all the same',
+            "gpu_instance_types_are_known",
+            'contains types that this program does not know: ["p9.48xlarge"]. Karpenter will use them',
         ),
         Case(
-            "zones without a type are told",
+            "a type that two zones offer is accepted",
             {"gpu_instance_types": ["p5.48xlarge"]},
-            "check.gpu_types_are_offered",
-            "EC2 offers p5.48xlarge in us-west-2c, us-west-2d, of us-west-2a, us-west-2b, us-west-2c, us-west-2d.",
             not_offered={"gpu": ["us-west-2a", "us-west-2b"]},
         ),
-        Case(
-            "a region without a type is told",
+        _warned(
+            "a type that one zone offers is warned of",
             {"gpu_instance_types": ["p5.48xlarge"]},
-            "check.gpu_types_are_offered",
-            "EC2 offers p5.48xlarge in no zone, of us-west-2a",
+            "gpu_types_are_offered",
+            "Of the network's zones (us-west-2a, us-west-2b, us-west-2c, us-west-2d), EC2 offers p5.48xlarge in us-west-2d.",
+            not_offered={"gpu": ["us-west-2a", "us-west-2b", "us-west-2c"]},
+        ),
+        _warned(
+            "a type that no zone offers is warned of",
+            {"gpu_instance_types": ["p5.48xlarge"]},
+            "gpu_types_are_offered",
+            "EC2 offers p5.48xlarge in no zone.",
             not_offered={"gpu": list(ZONES["us-west-2"])},
         ),
     ],
     "gpu_capacity_type": [
-        *_taken("gpu_capacity_type", ["spot"], ["spot", "on-demand"], ["reserved", "on-demand", "spot"]),
-        _refused("gpu_capacity_type", [], "gpu_capacity_type: [] is empty; one at least is needed."),
-        _refused("gpu_capacity_type", ["spot", "spot"], "names something twice"),
-        _refused("gpu_capacity_type", ["ondemand"], '["ondemand"] is not allowed; spot, on-demand and reserved are.'),
-        _refused("gpu_capacity_type", ["spot", "Spot"], '["Spot"] is not allowed'),
+        *_accepted("gpu_capacity_type", ["spot"], ["spot", "on-demand"], ["reserved", "on-demand", "spot"]),
+        _refused("gpu_capacity_type", [], "gpu_capacity_type must have at least one element (got [])."),
+        _refused("gpu_capacity_type", ["spot", None], 'must not contain null (got ["spot",null]).'),
+        _required_of("gpu_capacity_type", ["spot", "spot"], "must not contain duplicates"),
+        _required_of("gpu_capacity_type", ["ondemand"], 'must contain only "spot", "on-demand" and "reserved" (got ["ondemand"]).'),
+        _required_of("gpu_capacity_type", ["spot", "Spot"], '(got ["Spot"])'),
+        _required_of("gpu_capacity_type", ["reserved"], 'must contain "spot" or "on-demand" (got ["reserved"])'),
     ],
     "gpu_limit": [
-        *_taken("gpu_limit", None, 1, 64),
-        _refused("gpu_limit", 0, "gpu_limit: 0 is no number of GPUs: a whole number, 1 at least, or null for no limit."),
-        _refused("gpu_limit", -8, "gpu_limit: -8 is no number of GPUs"),
-        _refused("gpu_limit", 1.5, "gpu_limit: 1.5 is no number of GPUs"),
+        *_accepted("gpu_limit", None, 8, 64),
+        Case("one GPU is enough for a node of one", {"gpu_limit": 1, "gpu_instance_types": ["g6e.xlarge", "p5.48xlarge"]}),
+        _warned(
+            "a type that this program does not know counts as one GPU",
+            {"gpu_limit": 1, "gpu_instance_types": ["p5.24xlarge"]},
+            "gpu_instance_types_are_known",
+            "p5.24xlarge",
+        ),
+        _refused("gpu_limit", 0, "gpu_limit must be a whole number of at least 1, or null for no limit (got 0)."),
+        _refused("gpu_limit", -8, "(got -8)"),
+        _refused("gpu_limit", 1.5, "(got 1.5)"),
+        _required_of("gpu_limit", 7, "gpu_limit must be at least 8, the GPUs of the smallest of gpu_instance_types (got 7)"),
     ],
     "gpu_drift_budget": [
-        *_taken("gpu_drift_budget", None, "0", "1", "10%", "100%"),
-        _refused("gpu_drift_budget", "101%", '"101%" is no budget: a number of nodes, a percentage as 10%, or null.'),
-        _refused("gpu_drift_budget", "none", '"none" is no budget'),
-        _refused("gpu_drift_budget", "-1", '"-1" is no budget'),
-        _refused("gpu_drift_budget", "", '"" is no budget'),
+        *_accepted("gpu_drift_budget", None, "0", "1", "10%", "100%"),
+        _refused("gpu_drift_budget", "101%", 'such as "10%", or null (got "101%").'),
+        _refused("gpu_drift_budget", "none", '(got "none")'),
+        _refused("gpu_drift_budget", "-1", '(got "-1")'),
+        _refused("gpu_drift_budget", "", '(got "")'),
     ],
     "karpenter_node_instance_types": [
-        *_taken("karpenter_node_instance_types", ["m5.large"], ["m6i.large", "m7a.large"], ["g4dn.xlarge"]),
-        _refused("karpenter_node_instance_types", [], "[] is empty; one at least is needed."),
-        _refused("karpenter_node_instance_types", ["m5.large", "m5.large"], "names something twice"),
-        _refused("karpenter_node_instance_types", ["m5"], '["m5"] is no instance type'),
-        _refused("karpenter_node_instance_types", ["m7g.large"], '["m7g.large"] is arm64, and the node group is x86_64.'),
-        _refused("karpenter_node_instance_types", ["c6gn.large"], '["c6gn.large"] is arm64'),
-        _refused("karpenter_node_instance_types", ["a1.large"], '["a1.large"] is arm64'),
-        Case(
-            "a zone without the type is warned of",
+        *_accepted("karpenter_node_instance_types", ["m5.large"], ["m6i.large", "m7a.large"], ["g4dn.xlarge"], ["t3.small"]),
+        _refused("karpenter_node_instance_types", [], "must have at least one element (got [])."),
+        _refused("karpenter_node_instance_types", [None], "must not contain null (got [null])."),
+        _required_of("karpenter_node_instance_types", ["m5.large", "m5.large"], "must not contain duplicates"),
+        _required_of("karpenter_node_instance_types", ["m5"], 'must contain instance types such as m5.large (got ["m5"]).'),
+        _required_of(
+            "karpenter_node_instance_types", ["m7g.large"], 'must have x86_64 CPUs, as the node group\'s AMI (got ["m7g.large"]'
+        ),
+        _required_of("karpenter_node_instance_types", ["c6gn.large"], '(got ["c6gn.large"], which have arm64 CPUs)'),
+        _required_of("karpenter_node_instance_types", ["a1.large"], '(got ["a1.large"], which have arm64 CPUs)'),
+        _required_of("karpenter_node_instance_types", ["t3.micro"], 'must have room for more than 4 pods (got ["t3.micro"])'),
+        _required_of("karpenter_node_instance_types", ["m5.large", "t3a.nano"], 'more than 4 pods (got ["t3a.nano"])'),
+        _required(
+            "a zone without the type is refused",
             {},
-            "check.node_group_types_are_offered",
-            "EC2 does not offer m5.large in us-west-2d; EKS refuses a node group there.",
+            "EC2 does not offer m5.large in us-west-2d, and EKS would refuse the node group. Set "
+            'karpenter_node_availability_zones = ["us-west-2a","us-west-2b","us-west-2c"] (this replaces a living node group).',
             not_offered={"node_group": ["us-west-2d"]},
+        ),
+        _required(
+            "a region without the type is refused",
+            {},
+            "and EKS would refuse the node group. Choose other karpenter_node_instance_types (this",
+            not_offered={"node_group": list(ZONES["us-west-2"])},
         ),
     ],
     "karpenter_node_sizes": [
-        Case("2, 2 and 3 are taken", _sizes(2, 2, 3)),
-        Case("three times 2 is taken", _sizes(2, 2, 2)),
-        Case(
-            "0 nodes are refused",
-            _sizes(0, 2, 3),
-            "var.karpenter_node_min_size",
-            "karpenter_node_min_size: 0 is no number of nodes",
-        ),
-        Case("a part of a node is refused", _sizes(2, 2.5, 3), "var.karpenter_node_desired_size", "2.5 is no number of nodes"),
-        Case("fewer than none are refused", _sizes(2, 2, -1), "var.karpenter_node_max_size", "-1 is no number of nodes: a whole"),
-        Case(
-            "fewer desired than the least are refused", _sizes(3, 2, 4), SUFFIX, "2 is not between karpenter_node_min_size, 3, and"
-        ),
-        Case("more desired than the most are refused", _sizes(2, 5, 4), SUFFIX, "5 is not between karpenter_node_min_size, 2, and"),
-        Case("a least above the most is refused", _sizes(5, 5, 4), SUFFIX, "karpenter_node_desired_size: 5 is not between"),
-        Case(
-            "one node is warned of",
-            _sizes(1, 2, 3),
-            "check.karpenter_is_highly_available",
-            "one node alone takes Karpenter with it",
-        ),
+        Case("2, 2 and 3 are accepted", _sizes(2, 2, 3)),
+        Case("three times 2 is accepted", _sizes(2, 2, 2)),
+        _required("0 nodes are refused", _sizes(0, 2, 3), "karpenter_node_min_size must be a whole number of at least 1 (got 0)."),
+        _required("a part of a node is refused", _sizes(2, 2.5, 3), "karpenter_node_desired_size must be a whole number"),
+        _required("a largest size with a part of a node is refused", _sizes(2, 2, 2.5), "of at least 1 (got 2.5)."),
+        _required("too few desired nodes are refused", _sizes(3, 2, 4), "(got 2, not between 3 and 4)."),
+        _required("too many desired nodes are refused", _sizes(2, 5, 4), "(got 5, not between 2 and 4)."),
+        _required("a smallest size above the largest is refused", _sizes(5, 5, 4), "(got 5, not between 5 and 4)."),
+        _warned("one node is warned of", _sizes(1, 2, 3), "karpenter_is_highly_available", "should be at least 2 (got 1)"),
     ],
     "availability_zones": [
-        *_taken("availability_zones", [], ["us-west-2a", "us-west-2c"], ["us-west-2d", "us-west-2b", "us-west-2a"]),
-        _refused("availability_zones", ["us-west-2a", "us-west-2a"], "names something twice"),
-        _refused("availability_zones", NINE_ZONES, "9 zones; 8 at most, or subnets would overlap."),
-        Case(
-            "a zone of another region is refused",
-            {"availability_zones": ["us-west-2a", "us-west-1a"]},
-            NETWORK,
-            '["us-west-1a"] is no zone of the region; us-west-2a, us-west-2b, us-west-2c, us-west-2d are.',
+        *_accepted("availability_zones", [], ["us-west-2a", "us-west-2c"], ["us-west-2d", "us-west-2b", "us-west-2a"]),
+        _refused("availability_zones", ["us-west-2a", "us-west-2a"], "must not contain duplicates"),
+        _refused("availability_zones", ["us-west-2a", None], 'must not contain null (got ["us-west-2a",null]).'),
+        _refused("availability_zones", NINE_ZONES, "must have at most 8 zones (got 9)"),
+        _required_of(
+            "availability_zones",
+            ["us-west-2a", "us-west-2b", "us-west-1a"],
+            'must be zones of us-west-2 (got ["us-west-1a"]). Its zones are us-west-2a, us-west-2b, us-west-2c, us-west-2d.',
         ),
-        Case("one zone is refused", {"availability_zones": ["us-west-2a"]}, NETWORK, "EKS wants 2 zones for the control plane"),
-        Case(
-            "nine zones are refused",
+        _required_of(
+            "availability_zones", ["us-west-2a"], "EKS requires 2 zones for the control plane, and supports it in 1 of us-west-2a."
+        ),
+        _required(
+            "a region of nine zones is refused",
             {"region": "xx-many-9"},
-            NETWORK,
-            "availability_zones: the region has 9 zones, and vpc_cidr has room for 8. Name those to use, of xx-many-9a",
-            ZONES["xx-many-9"],
+            "must name at most 8 zones, because vpc_cidr has no room for more (got [] in a region with 9 zones).",
+            zones=ZONES["xx-many-9"],
         ),
-        Case("eight of nine are taken", {"region": "xx-many-9", "availability_zones": NINE_ZONES[:8]}, zones=ZONES["xx-many-9"]),
-        Case("a region of one zone is refused", {"region": "xx-one-1"}, NETWORK, "and xx-one-1a has 1 where", ZONES["xx-one-1"]),
-        Case("a region of two zones is taken", {"region": "us-west-1"}, zones=ZONES["us-west-1"]),
-        Case(
-            "two zones of which EKS has one are refused",
+        Case("eight of nine are accepted", {"region": "xx-many-9", "availability_zones": NINE_ZONES[:8]}, zones=ZONES["xx-many-9"]),
+        _required(
+            "a region of one zone is refused", {"region": "xx-one-1"}, "supports it in 1 of xx-one-1a", zones=ZONES["xx-one-1"]
+        ),
+        Case("a region of two zones is accepted", {"region": "us-west-1"}, zones=ZONES["us-west-1"]),
+        _required(
+            "two zones of which EKS supports one are refused",
             {"region": "us-west-1"},
-            NETWORK,
-            "us-west-1b, us-west-1c has 1 where EKS has one",
-            UNLUCKY,
+            "supports it in 1 of us-west-1b, us-west-1c.",
+            zones={"us-west-1b": "usw1-az2", "us-west-1c": "usw1-az3"},
+        ),
+        # Which letter an account has for a zone differs: the zone ID alone counts.
+        Case(
+            "us-east-1e is a zone like another where its ID is not use1-az3",
+            {"region": "us-east-1", "availability_zones": ["us-east-1a", "us-east-1e"]},
+            zones={"us-east-1a": "use1-az1", "us-east-1e": "use1-az5"},
+        ),
+        _required(
+            "us-east-1a is refused where its ID is use1-az3",
+            {"region": "us-east-1", "availability_zones": ["us-east-1a", "us-east-1e"]},
+            "supports it in 1 of us-east-1a, us-east-1e.",
+            zones={"us-east-1a": "use1-az3", "us-east-1e": "use1-az5"},
         ),
     ],
     "karpenter_node_availability_zones": [
-        *_taken("karpenter_node_availability_zones", [], ["us-west-2a"], ["us-west-2c", "us-west-2d"]),
-        _refused("karpenter_node_availability_zones", ["us-west-2a", "us-west-2a"], "names something twice"),
-        Case(
-            "a zone outside the network is refused",
-            {"karpenter_node_availability_zones": ["us-west-2e"]},
-            SUFFIX,
-            '["us-west-2e"] is no zone of the network; us-west-2a, us-west-2b, us-west-2c, us-west-2d are.',
+        *_accepted("karpenter_node_availability_zones", [], ["us-west-2a"], ["us-west-2c", "us-west-2d"]),
+        _refused("karpenter_node_availability_zones", ["us-west-2a", "us-west-2a"], "must not contain duplicates"),
+        _refused("karpenter_node_availability_zones", [None], "must not contain null (got [null])."),
+        _required_of(
+            "karpenter_node_availability_zones",
+            ["us-west-2e"],
+            'must be zones of the network (got ["us-west-2e"]). Its zones are us-west-2a, us-west-2b, us-west-2c, us-west-2d.',
         ),
-        Case(
+        _required(
             "a zone that is not among those picked is refused",
             {
                 "availability_zones": ["us-west-2a", "us-west-2b"],
                 "karpenter_node_availability_zones": ["us-west-2c"],
             },
-            SUFFIX,
-            '["us-west-2c"] is no zone of the network; us-west-2a, us-west-2b are.',
+            'must be zones of the network (got ["us-west-2c"]). Its zones are us-west-2a, us-west-2b.',
         ),
         Case(
             "a zone without the type may be left out",
             {"karpenter_node_availability_zones": ["us-west-2a", "us-west-2b", "us-west-2c"]},
             not_offered={"node_group": ["us-west-2d"]},
+        ),
+    ],
+    "karpenter_node_release_version": [
+        *_accepted("karpenter_node_release_version", None, "1.53.0-4fc45e5a"),
+        _refused("karpenter_node_release_version", "1.53.0", '1.53.0-4fc45e5a, or null for the latest (got "1.53.0").'),
+        _refused("karpenter_node_release_version", "latest", '(got "latest")'),
+    ],
+    "addon_versions": [
+        *_accepted("addon_versions", {}, {"coredns": "v1.12.1-eksbuild.2", "vpc-cni": None}),
+        _required_of(
+            "addon_versions",
+            {"core-dns": "v1.12.1-eksbuild.2"},
+            'must name add-ons of the cluster: coredns, kube-proxy, eks-pod-identity-agent, vpc-cni (got ["core-dns"]).',
+        ),
+    ],
+    "spot_service_linked_role": [
+        Case("an account that has the role passes", {}),
+        _warned(
+            "an account without the role is warned of",
+            {},
+            "spot_service_linked_role_exists",
+            "aws iam create-service-linked-role --aws-service-name spot.amazonaws.com",
+            spot_roles=[],
         ),
     ],
 }
@@ -301,7 +412,10 @@ def _run(number: int, case: Case, *, expect: bool) -> str:
 def _answers(case: Case) -> dict[str, dict[str, list[str]]]:
     """What AWS answers in a case, by data source."""
     variables = {**DEFAULTS, **case.variables}
-    answers = {NETWORK: {"names": list(case.zones), "zone_ids": list(case.zones.values())}}
+    answers = {
+        NETWORK: {"names": list(case.zones), "zone_ids": list(case.zones.values())},
+        "data.aws_iam_roles.spot": {"names": case.spot_roles},
+    }
     for name, types in (("gpu", "gpu_instance_types"), ("node_group", "karpenter_node_instance_types")):
         without = case.not_offered.get(name, [])
         pairs = [(kind, zone) for kind in variables.get(types, ["m5.large"]) for zone in case.zones if zone not in without]

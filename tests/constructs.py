@@ -21,10 +21,30 @@ def cluster(stack: TerraformStack) -> Cluster:
         max_size="${var.max}",
         desired_size="${var.desired}",
         availability_zones="${var.node_zones}",
+        release_version="${var.release}",
     )
-    return Cluster(stack, "cluster", name="gpu", network=network(stack), node_group=node_group, offering_checks=True, tags=TAGS)
+    return Cluster(
+        stack,
+        "cluster",
+        name="gpu",
+        network=network(stack),
+        node_group=node_group,
+        addon_versions="${var.addon_versions}",
+        offering_checks=True,
+        tags=TAGS,
+    )
 
 
 def karpenter(stack: TerraformStack) -> Karpenter:
-    ecr_public = AwsProvider(stack, "virginia", alias="virginia", region="us-east-1")
-    return Karpenter(stack, "karpenter", cluster=cluster(stack), node_role_name="gpu", ecr_public=ecr_public, tags=TAGS)
+    return karpenter_in(cluster(stack), AwsProvider(stack, "virginia", alias="virginia", region="us-east-1"))
+
+
+def anonymous_karpenter(stack: TerraformStack) -> Karpenter:
+    return karpenter_in(cluster(stack), None)
+
+
+def karpenter_in(cluster: Cluster, ecr_public: AwsProvider | None) -> Karpenter:
+    scope = TerraformStack.of(cluster)
+    return Karpenter(
+        scope, "karpenter", cluster=cluster, node_role_name="gpu", ecr_public=ecr_public, spot_role_check=True, tags=TAGS
+    )

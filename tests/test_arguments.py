@@ -23,7 +23,7 @@ def network(**wrong: Any) -> Make:
 
 def node_group(**wrong: Any) -> Make:
     sizes = {"min_size": 2, "max_size": 3, "desired_size": 2}
-    given: dict[str, Any] = {"instance_types": "${var.t}", **sizes, "availability_zones": "${var.z}"} | wrong
+    given: dict[str, Any] = {"instance_types": "${var.t}", **sizes, "availability_zones": "${var.z}", "release_version": ""} | wrong
     return lambda stack: NodeGroup(**given)
 
 
@@ -44,7 +44,8 @@ def soci(**wrong: Any) -> Make:
 
 
 def cluster(stack: TerraformStack) -> Cluster:
-    return Cluster(stack, "c", name="gpu", network="vpc-1", node_group=None, offering_checks=True, tags={})  # type: ignore[arg-type]
+    wrong: Any = "vpc-1"
+    return Cluster(stack, "c", name="gpu", network=wrong, node_group=wrong, addon_versions="{}", offering_checks=True, tags={})
 
 
 def alb(stack: TerraformStack) -> AlbController:

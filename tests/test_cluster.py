@@ -21,11 +21,17 @@ def test_nodes_live_in_private_subnets_and_the_control_plane_in_the_chosen_intra
 
 def test_network_and_credentials_are_there_before_the_first_node() -> None:
     addons = synth(cluster)["module"]["eks"]["addons"]
-    assert addons == {
-        "coredns": {},
-        "kube-proxy": {},
-        "eks-pod-identity-agent": {"before_compute": True},
-        "vpc-cni": {"before_compute": True},
+    before = {name for name, addon in addons.items() if addon.get("before_compute")}
+    assert (set(addons), before) == (
+        {"coredns", "kube-proxy", "eks-pod-identity-agent", "vpc-cni"},
+        {"eks-pod-identity-agent", "vpc-cni"},
+    )
+
+
+def test_an_addon_has_the_version_that_is_given_or_the_latest() -> None:
+    addons = synth(cluster)["module"]["eks"]["addons"]
+    assert {name: addon["addon_version"] for name, addon in addons.items()} == {
+        name: f'${{lookup(var.addon_versions, "{name}", null)}}' for name in addons
     }
 
 
@@ -34,11 +40,12 @@ def test_karpenters_own_nodes_are_labelled_tainted_and_sized_by_the_node_group()
     assert group == {
         "ami_type": "BOTTLEROCKET_x86_64",
         "instance_types": "${var.types}",
-        "subnet_ids": "${[for k, zone in local.azs : module.vpc.private_subnets[k] if contains("
-        "(length(var.node_zones) > 0 ? tolist(var.node_zones) : local.azs), zone)]}",
+        "subnet_ids": "${[for k, zone in local.azs : module.vpc.private_subnets[k] if contains(local.karpenter_node_azs, zone)]}",
         "min_size": "${var.min}",
         "max_size": "${var.max}",
         "desired_size": "${var.desired}",
+        "ami_release_version": "${var.release}",
+        "use_latest_ami_release_version": "${var.release == null}",
         "labels": {"karpenter.sh/controller": "true"},
         "taints": {"karpenter": {"key": "CriticalAddonsOnly", "value": "true", "effect": "NO_SCHEDULE"}},
     }

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from stacks import bottlerocket
 from stacks.alb import MISSING_ACTIONS, policy_document
 from stacks.bottlerocket import SociParallelPull
-from stacks.catalogue import usable_types
+from stacks.catalogue import gpus_by_type
 from stacks.manifests import NodeClass, NodePool, Requirement, Taint
 from stacks.rules import MOST_ZONES
 from tests.conftest import SHARED
@@ -281,7 +281,7 @@ requirements = st.lists(
             Requirement,
             key=st.just("node.kubernetes.io/instance-type"),
             operator=st.sampled_from(["In", "NotIn"]),
-            values=st.lists(st.sampled_from(usable_types()), min_size=1, max_size=5, unique=True),
+            values=st.lists(st.sampled_from(list(gpus_by_type())), min_size=1, max_size=5, unique=True),
         ),
         st.builds(
             Requirement,

@@ -2,7 +2,7 @@ from typing import Any
 
 import yaml
 
-from tests.constructs import karpenter
+from tests.constructs import anonymous_karpenter, karpenter
 from tests.synthesis import addresses, synth
 
 
@@ -41,6 +41,20 @@ def test_the_chart_comes_from_public_ecr_with_a_token_of_us_east_1() -> None:
     assert made["lifecycle"] == {"ignore_changes": ["repository_password"]}
     assert made["wait"] is True
     assert made["wait_for_jobs"] is True
+
+
+def test_without_a_provider_for_us_east_1_the_chart_is_pulled_anonymously() -> None:
+    document = synth(anonymous_karpenter)
+    assert "data.aws_ecrpublic_authorization_token.token" not in addresses(document)
+    release = document["resource"]["helm_release"]["karpenter"]
+    assert release["repository"] == "oci://public.ecr.aws/karpenter"
+    assert release.keys().isdisjoint({"repository_username", "repository_password", "lifecycle"})
+
+
+def test_the_service_linked_role_for_spot_is_looked_up_and_not_created() -> None:
+    document = synth(karpenter)
+    assert document["data"]["aws_iam_roles"]["spot"]["path_prefix"] == "/aws-service-role/spot.amazonaws.com/"
+    assert "aws_iam_service_linked_role" not in document["resource"]
 
 
 def test_the_controller_runs_on_the_node_group_and_knows_its_cluster_and_queue() -> None:

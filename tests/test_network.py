@@ -31,3 +31,10 @@ def test_load_balancers_and_karpenter_find_their_subnets_by_tag() -> None:
     assert vpc["public_subnet_tags"] == {"kubernetes.io/role/elb": "1"}
     assert vpc["private_subnet_tags"] == {"kubernetes.io/role/internal-elb": "1", "karpenter.sh/discovery": "gpu"}
     assert vpc["tags"] == TAGS
+
+
+def test_a_zone_without_a_control_plane_is_known_by_its_id_alone() -> None:
+    """Which letter an account has for a zone differs."""
+    zones = synth(network)["locals"]["control_plane_azs"]
+    assert '["use1-az3", "usw1-az2", "cac1-az3"]' in zones
+    assert "us-east-1e" not in zones

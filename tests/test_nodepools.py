@@ -22,7 +22,6 @@ def nodepools(stack: TerraformStack) -> NodePools:
         gpu_limit="${var.gpu_limit}",
         gpu_drift_budget="${var.gpu_drift_budget}",
         preset="reference",
-        offering_checks=True,
     )
 
 

@@ -1,14 +1,21 @@
 """Bad input is refused at plan: every case of tests/cases.py in `terraform test`, and the words that a user reads."""
 
 import json
+import re
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
-from stacks.catalogue import gpu_instance_types, refused_families, usable_types
+from stacks.catalogue import (
+    families_with_a_fraction_of_a_gpu,
+    families_without_nvidia_gpus,
+    gpu_instance_types,
+    gpus_by_type,
+)
 from stacks.rules import CLUSTER_NAME_PREFIX_LENGTH
 from tests.cases import CASES, FOLDER, Case, files, tftest
+from tests.synthesis import Json
 from tests.terraform import Workspace, needs_modules, needs_terraform
 
 ALL = [case for cases in CASES.values() for case in cases]
@@ -24,12 +31,39 @@ def test_every_rule_has_cases_on_both_sides() -> None:
         assert {case.objects is None for case in cases} == {True, False}, rule
 
 
-def test_the_catalogue_refuses_what_karpenter_cannot_give_to_the_gpu_pool() -> None:
-    assert list(refused_families().values()) == [["g4ad"], ["g6f", "gr6f"], ["g5g"]]
-    assert {"p5.48xlarge", "p4d.24xlarge", "g6e.xlarge"} <= set(usable_types())
-    usable = {row for row in gpu_instance_types() if row.instance_type in usable_types()}
-    # The GPU node class makes a RAID of the NVMe disks: a type without any would not boot.
+def test_the_catalogue_has_the_types_that_a_gpu_pool_can_use() -> None:
+    assert {"p5.48xlarge": 8, "p5.4xlarge": 1, "g6e.12xlarge": 4}.items() <= gpus_by_type().items()
+    usable = [row for row in gpu_instance_types() if row.instance_type in gpus_by_type()]
+    # The GPU node class makes a RAID of the NVMe disks: a type without any would keep its images on a root disk of 20 GiB.
     assert all(row.nvme_gb > 0 for row in usable)
+
+
+def test_no_family_with_nvidia_gpus_is_among_those_without() -> None:
+    without = set(families_without_nvidia_gpus())
+    assert {"g4ad", "m5", "c7i", "inf2", "trn1"} <= without
+    assert without.isdisjoint(row.family for row in gpu_instance_types() if row.manufacturer == "nvidia")
+    # Old ones, which the catalogue does not have.
+    assert without.isdisjoint({"g2", "g3", "g3s", "p2", "p3"})
+    assert families_with_a_fraction_of_a_gpu() == ["g6f", "gr6f"]
+
+
+def test_a_validation_names_its_own_variable_only(stack: Json) -> None:
+    """Terraform before 1.9 allows nothing else, and `required_version` admits 1.5.7."""
+    assert stack["terraform"]["required_version"] == ">= 1.5.7"
+    named = {
+        name: set(re.findall(r"\b(?:var|local|data|module|random_string)\.\w+", json.dumps(variable.get("validation", []))))
+        for name, variable in stack["variable"].items()
+    }
+    assert named == {name: {f"var.{name}"} if "validation" in variable else set() for name, variable in stack["variable"].items()}
+
+
+def test_what_the_hcl_accepts_is_no_validation(stack: Json) -> None:
+    """A validation would also block `plan -destroy` of what the HCL deployed. An empty list or a null was refused by AWS."""
+    conditions = {name: [rule["condition"] for rule in v.get("validation", [])] for name, v in stack["variable"].items()}
+    for name in ("gpu_instance_types", "gpu_capacity_type", "karpenter_node_instance_types"):
+        assert conditions[name] == [f"${{length(var.{name}) > 0}}", f"${{alltrue([for v in var.{name} : v != null])}}"]
+    for size in ("min", "max", "desired"):
+        assert conditions[f"karpenter_node_{size}_size"] == []
 
 
 @pytest.mark.terraform

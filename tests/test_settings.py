@@ -33,7 +33,7 @@ def test_what_cdktf_puts_into_its_context_is_no_setting() -> None:
 @pytest.mark.parametrize(
     ("context", "environment", "message"),
     [
-        ({"bakend": "s3"}, {}, "bakend: no such setting. There are: stack, preset, offering_checks, backend,"),
+        ({"bakend": "s3"}, {}, "bakend: no such setting. There are: stack, preset, offering_checks, spot_role_check, backend,"),
         ({}, {"CDKTF_KARPENTER_BAKEND": "s3"}, "bakend: no such setting."),
         ({"backend": "gcs"}, {}, "backend: 'gcs' is not allowed. Allowed: 'local', 's3'."),
         ({"stack": 7}, {}, "stack: 7 is not allowed. Allowed: a string."),

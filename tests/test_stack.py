@@ -31,7 +31,11 @@ ADDRESSES = {
     "random_string.suffix",
 }
 
-OURS = {"data.aws_ec2_instance_type_offerings.gpu", "data.aws_ec2_instance_type_offerings.node_group"}
+OURS = {
+    "data.aws_ec2_instance_type_offerings.gpu",
+    "data.aws_ec2_instance_type_offerings.node_group",
+    "data.aws_iam_roles.spot",
+}
 
 VARIABLES = {
     "region": ("string", None),
@@ -50,11 +54,12 @@ def test_its_addresses_are_those_of_the_hcl(stack: Json) -> None:
     assert addresses(stack) - OURS == ADDRESSES
 
 
-def test_what_the_hcl_has_not_are_questions_to_ec2_that_can_be_left_out(tmp_path: Path) -> None:
-    written = synth_stack(tmp_path / "cdktf.out", Settings(offering_checks=False))
+def test_data_sources_that_the_hcl_does_not_have_can_be_left_out(tmp_path: Path) -> None:
+    written = synth_stack(tmp_path / "cdktf.out", Settings(offering_checks=False, spot_role_check=False))
     document = json.loads(written.read_text())
     assert addresses(document) == ADDRESSES
-    assert not [name for name in document["check"] if name.endswith("offered")]
+    # Nothing refers to them either.
+    assert all(address.removeprefix("data.") not in written.read_text() for address in OURS)
 
 
 def test_every_element_is_made_under_the_address_that_it_has(stack: Json) -> None:
@@ -81,6 +86,8 @@ def test_further_variables_say_nothing_by_default(stack: Json) -> None:
         "karpenter_node_availability_zones": [],
         "gpu_limit": None,
         "gpu_drift_budget": None,
+        "karpenter_node_release_version": None,
+        "addon_versions": {},
     }
 
 
@@ -99,14 +106,22 @@ def test_its_outputs_are_those_of_the_hcl(stack: Json) -> None:
     }
 
 
-def test_versions_are_constraints_as_in_the_hcl(stack: Json) -> None:
+def test_providers_have_an_upper_bound_that_admits_the_lock_files_of_the_hcl(stack: Json) -> None:
     assert stack["terraform"]["required_version"] == ">= 1.5.7"
     assert stack["terraform"]["required_providers"] == {
-        "aws": {"source": "hashicorp/aws", "version": ">= 6.23"},
-        "helm": {"source": "hashicorp/helm", "version": ">= 3.0"},
-        "kubernetes": {"source": "hashicorp/kubernetes", "version": ">= 2.10"},
-        "kubectl": {"source": "gavinbunney/kubectl", "version": ">= 1.14"},
-        "random": {"source": "hashicorp/random", "version": ">= 3.0"},
+        "aws": {"source": "hashicorp/aws", "version": ">= 6.23, < 7.0"},
+        "helm": {"source": "hashicorp/helm", "version": ">= 3.1.2, < 3.2"},
+        "kubernetes": {"source": "hashicorp/kubernetes", "version": ">= 2.10, < 4.0"},
+        "kubectl": {"source": "gavinbunney/kubectl", "version": ">= 1.14, < 2.0"},
+        "random": {"source": "hashicorp/random", "version": ">= 3.0, < 4.0"},
+    }
+
+
+def test_modules_have_one_version(stack: Json) -> None:
+    assert {name: module["version"] for name, module in stack["module"].items()} == {
+        "vpc": "6.5.1",
+        "eks": "21.11.0",
+        "karpenter": "21.11.0",
     }
 
 
@@ -130,6 +145,28 @@ def test_aws_is_reached_in_the_region_and_in_us_east_1(stack: Json) -> None:
         {"region": "${var.region}", "profile": "default"},
         {"region": "us-east-1", "profile": "default", "alias": "virginia"},
     ]
+
+
+def test_recommended_needs_no_registry_login(tmp_path: Path) -> None:
+    document = json.loads(synth_stack(tmp_path / "cdktf.out", Settings(preset="recommended")).read_text())
+    assert document["provider"]["aws"] == [{"region": "${var.region}", "profile": "default"}]
+    assert "registries" not in document["provider"]["helm"][0]
+    assert "data.aws_ecrpublic_authorization_token.token" not in addresses(document)
+    assert (
+        document["resource"]["helm_release"]["karpenter"]
+        .keys()
+        .isdisjoint({"repository_username", "repository_password", "lifecycle"})
+    )
+
+
+def test_everything_that_must_hold_is_a_precondition_of_the_first_resource(stack: Json) -> None:
+    """Not a postcondition of a data source: a precondition lets a destroy pass, and can name locals."""
+    conditions = [rule["condition"] for rule in stack["resource"]["random_string"]["suffix"]["lifecycle"]["precondition"]]
+    for part in ("local.control_plane_azs", "local.karpenter_node_azs_that_work", "local.gpu_types_with_arm64_cpus"):
+        assert any(part in condition for condition in conditions)
+    # `local.name` has the suffix in it.
+    assert not any("local.name" in condition for condition in conditions)
+    assert "postcondition" not in json.dumps(stack)
 
 
 def test_the_json_is_the_golden_copy_byte_for_byte(stack_file: Path) -> None:

@@ -38,6 +38,10 @@ override_data {
   values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
 }
 override_data {
+  target = data.aws_iam_roles.spot
+  values = {"names": ["AWSServiceRoleForEC2Spot"]}
+}
+override_data {
   target = data.aws_ec2_instance_type_offerings.gpu
   values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
@@ -46,8 +50,8 @@ override_data {
   values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
 
-# [] is taken
-run "case_1_is_taken" {
+# [] is accepted
+run "case_1_is_accepted" {
   command = plan
 
   variables {
@@ -57,8 +61,8 @@ run "case_1_is_taken" {
   }
 }
 
-# ["us-west-2a", "us-west-2c"] is taken
-run "case_2_us_west_2a_us_west_2c_is_taken" {
+# ["us-west-2a", "us-west-2c"] is accepted
+run "case_2_us_west_2a_us_west_2c_is_accepted" {
   command = plan
 
   variables {
@@ -68,8 +72,8 @@ run "case_2_us_west_2a_us_west_2c_is_taken" {
   }
 }
 
-# ["us-west-2d", "us-west-2b", "us-west-2a"] is taken
-run "case_3_us_west_2d_us_west_2b_us_west_2a_is_taken" {
+# ["us-west-2d", "us-west-2b", "us-west-2a"] is accepted
+run "case_3_us_west_2d_us_west_2b_us_west_2a_is_accepted" {
   command = plan
 
   variables {
@@ -91,8 +95,20 @@ run "case_4_us_west_2a_us_west_2a_is_refused" {
   expect_failures = [var.availability_zones]
 }
 
+# ["us-west-2a", null] is refused
+run "case_5_us_west_2a_null_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    availability_zones = ["us-west-2a", null]
+  }
+  expect_failures = [var.availability_zones]
+}
+
 # ["xx-many-9a", "xx-many-9b", "xx-many-9c", "xx-man and so on is refused
-run "case_5_xx_many_9a_xx_many_9b_xx_many_9c_xx_man_and_so_on_is_refused" {
+run "case_6_xx_many_9a_xx_many_9b_xx_many_9c_xx_man_and_so_on_is_refused" {
   command = plan
 
   variables {
@@ -103,20 +119,20 @@ run "case_5_xx_many_9a_xx_many_9b_xx_many_9c_xx_man_and_so_on_is_refused" {
   expect_failures = [var.availability_zones]
 }
 
-# a zone of another region is refused
-run "case_6_a_zone_of_another_region_is_refused" {
+# ["us-west-2a", "us-west-2b", "us-west-1a"] is refused
+run "case_7_us_west_2a_us_west_2b_us_west_1a_is_refused" {
   command = plan
 
   variables {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
-    availability_zones = ["us-west-2a", "us-west-1a"]
+    availability_zones = ["us-west-2a", "us-west-2b", "us-west-1a"]
   }
-  expect_failures = [data.aws_availability_zones.available]
+  expect_failures = [random_string.suffix]
 }
 
-# one zone is refused
-run "case_7_one_zone_is_refused" {
+# ["us-west-2a"] is refused
+run "case_8_us_west_2a_is_refused" {
   command = plan
 
   variables {
@@ -124,11 +140,11 @@ run "case_7_one_zone_is_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     availability_zones = ["us-west-2a"]
   }
-  expect_failures = [data.aws_availability_zones.available]
+  expect_failures = [random_string.suffix]
 }
 
-# nine zones are refused
-run "case_8_nine_zones_are_refused" {
+# a region of nine zones is refused
+run "case_9_a_region_of_nine_zones_is_refused" {
   command = plan
 
   variables {
@@ -147,11 +163,11 @@ run "case_8_nine_zones_are_refused" {
     target = data.aws_ec2_instance_type_offerings.node_group
     values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["xx-many-9a", "xx-many-9b", "xx-many-9c", "xx-many-9d", "xx-many-9e", "xx-many-9f", "xx-many-9g", "xx-many-9h", "xx-many-9i"]}
   }
-  expect_failures = [data.aws_availability_zones.available]
+  expect_failures = [random_string.suffix]
 }
 
-# eight of nine are taken
-run "case_9_eight_of_nine_are_taken" {
+# eight of nine are accepted
+run "case_10_eight_of_nine_are_accepted" {
   command = plan
 
   variables {
@@ -174,7 +190,7 @@ run "case_9_eight_of_nine_are_taken" {
 }
 
 # a region of one zone is refused
-run "case_10_a_region_of_one_zone_is_refused" {
+run "case_11_a_region_of_one_zone_is_refused" {
   command = plan
 
   variables {
@@ -193,11 +209,11 @@ run "case_10_a_region_of_one_zone_is_refused" {
     target = data.aws_ec2_instance_type_offerings.node_group
     values = {"instance_types": ["m5.large"], "locations": ["xx-one-1a"]}
   }
-  expect_failures = [data.aws_availability_zones.available]
+  expect_failures = [random_string.suffix]
 }
 
-# a region of two zones is taken
-run "case_11_a_region_of_two_zones_is_taken" {
+# a region of two zones is accepted
+run "case_12_a_region_of_two_zones_is_accepted" {
   command = plan
 
   variables {
@@ -218,8 +234,8 @@ run "case_11_a_region_of_two_zones_is_taken" {
   }
 }
 
-# two zones of which EKS has one are refused
-run "case_12_two_zones_of_which_eks_has_one_are_refused" {
+# two zones of which EKS supports one are refused
+run "case_13_two_zones_of_which_eks_supports_one_are_refused" {
   command = plan
 
   variables {
@@ -238,5 +254,52 @@ run "case_12_two_zones_of_which_eks_has_one_are_refused" {
     target = data.aws_ec2_instance_type_offerings.node_group
     values = {"instance_types": ["m5.large", "m5.large"], "locations": ["us-west-1b", "us-west-1c"]}
   }
-  expect_failures = [data.aws_availability_zones.available]
+  expect_failures = [random_string.suffix]
+}
+
+# us-east-1e is a zone like another where its ID is not use1-az3
+run "case_14_us_east_1e_is_a_zone_like_another_where_its_id_is_not_use1_az3" {
+  command = plan
+
+  variables {
+    region = "us-east-1"
+    gpu_instance_types = ["p5.48xlarge"]
+    availability_zones = ["us-east-1a", "us-east-1e"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-east-1a", "us-east-1e"], "zone_ids": ["use1-az1", "use1-az5"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge"], "locations": ["us-east-1a", "us-east-1e"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large"], "locations": ["us-east-1a", "us-east-1e"]}
+  }
+}
+
+# us-east-1a is refused where its ID is use1-az3
+run "case_15_us_east_1a_is_refused_where_its_id_is_use1_az3" {
+  command = plan
+
+  variables {
+    region = "us-east-1"
+    gpu_instance_types = ["p5.48xlarge"]
+    availability_zones = ["us-east-1a", "us-east-1e"]
+  }
+  override_data {
+    target = data.aws_availability_zones.available
+    values = {"names": ["us-east-1a", "us-east-1e"], "zone_ids": ["use1-az3", "use1-az5"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge"], "locations": ["us-east-1a", "us-east-1e"]}
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large"], "locations": ["us-east-1a", "us-east-1e"]}
+  }
+  expect_failures = [random_string.suffix]
 }

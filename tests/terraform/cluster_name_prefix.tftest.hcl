@@ -38,6 +38,10 @@ override_data {
   values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
 }
 override_data {
+  target = data.aws_iam_roles.spot
+  values = {"names": ["AWSServiceRoleForEC2Spot"]}
+}
+override_data {
   target = data.aws_ec2_instance_type_offerings.gpu
   values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
@@ -46,8 +50,8 @@ override_data {
   values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
 
-# "eks-spot-gpu" is taken
-run "case_1_eks_spot_gpu_is_taken" {
+# "eks-spot-gpu" is accepted
+run "case_1_eks_spot_gpu_is_accepted" {
   command = plan
 
   variables {
@@ -57,8 +61,8 @@ run "case_1_eks_spot_gpu_is_taken" {
   }
 }
 
-# "a" is taken
-run "case_2_a_is_taken" {
+# "a" is accepted
+run "case_2_a_is_accepted" {
   command = plan
 
   variables {
@@ -68,8 +72,8 @@ run "case_2_a_is_taken" {
   }
 }
 
-# "7" is taken
-run "case_3_7_is_taken" {
+# "7" is accepted
+run "case_3_7_is_accepted" {
   command = plan
 
   variables {
@@ -79,8 +83,8 @@ run "case_3_7_is_taken" {
   }
 }
 
-# "Train_1" is taken
-run "case_4_train_1_is_taken" {
+# "Train_1" is accepted
+run "case_4_train_1_is_accepted" {
   command = plan
 
   variables {
@@ -90,8 +94,19 @@ run "case_4_train_1_is_taken" {
   }
 }
 
-# "aaaaaaaaaaaaaaaaaaaaaaaa" is taken
-run "case_5_aaaaaaaaaaaaaaaaaaaaaaaa_is_taken" {
+# "sgx" is accepted
+run "case_5_sgx_is_accepted" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    cluster_name_prefix = "sgx"
+  }
+}
+
+# "aaaaaaaaaaaaaaaaaaaaaaaa" is accepted
+run "case_6_aaaaaaaaaaaaaaaaaaaaaaaa_is_accepted" {
   command = plan
 
   variables {
@@ -102,7 +117,7 @@ run "case_5_aaaaaaaaaaaaaaaaaaaaaaaa_is_taken" {
 }
 
 # "aaaaaaaaaaaaaaaaaaaaaaaaa" is refused
-run "case_6_aaaaaaaaaaaaaaaaaaaaaaaaa_is_refused" {
+run "case_7_aaaaaaaaaaaaaaaaaaaaaaaaa_is_refused" {
   command = plan
 
   variables {
@@ -114,7 +129,7 @@ run "case_6_aaaaaaaaaaaaaaaaaaaaaaaaa_is_refused" {
 }
 
 # "" is refused
-run "case_7_is_refused" {
+run "case_8_is_refused" {
   command = plan
 
   variables {
@@ -126,7 +141,7 @@ run "case_7_is_refused" {
 }
 
 # "-gpu" is refused
-run "case_8_gpu_is_refused" {
+run "case_9_gpu_is_refused" {
   command = plan
 
   variables {
@@ -138,7 +153,7 @@ run "case_8_gpu_is_refused" {
 }
 
 # "gpu.train" is refused
-run "case_9_gpu_train_is_refused" {
+run "case_10_gpu_train_is_refused" {
   command = plan
 
   variables {
@@ -150,7 +165,7 @@ run "case_9_gpu_train_is_refused" {
 }
 
 # "gpu train" is refused
-run "case_10_gpu_train_is_refused" {
+run "case_11_gpu_train_is_refused" {
   command = plan
 
   variables {
@@ -162,7 +177,7 @@ run "case_10_gpu_train_is_refused" {
 }
 
 # "sg-train" is refused
-run "case_11_sg_train_is_refused" {
+run "case_12_sg_train_is_refused" {
   command = plan
 
   variables {
@@ -171,4 +186,51 @@ run "case_11_sg_train_is_refused" {
     cluster_name_prefix = "sg-train"
   }
   expect_failures = [var.cluster_name_prefix]
+}
+
+# "sg" is refused
+run "case_13_sg_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    cluster_name_prefix = "sg"
+  }
+  expect_failures = [var.cluster_name_prefix]
+}
+
+# "SG" is refused
+run "case_14_sg_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    cluster_name_prefix = "SG"
+  }
+  expect_failures = [var.cluster_name_prefix]
+}
+
+# 21 characters fit in a region of 14
+run "case_15_21_characters_fit_in_a_region_of_14" {
+  command = plan
+
+  variables {
+    region = "ap-southeast-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    cluster_name_prefix = "aaaaaaaaaaaaaaaaaaaaa"
+  }
+}
+
+# 22 characters do not fit in a region of 14
+run "case_16_22_characters_do_not_fit_in_a_region_of_14" {
+  command = plan
+
+  variables {
+    region = "ap-southeast-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    cluster_name_prefix = "aaaaaaaaaaaaaaaaaaaaaa"
+  }
+  expect_failures = [random_string.suffix]
 }

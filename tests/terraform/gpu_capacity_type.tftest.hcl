@@ -38,6 +38,10 @@ override_data {
   values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
 }
 override_data {
+  target = data.aws_iam_roles.spot
+  values = {"names": ["AWSServiceRoleForEC2Spot"]}
+}
+override_data {
   target = data.aws_ec2_instance_type_offerings.gpu
   values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
@@ -46,8 +50,8 @@ override_data {
   values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
 
-# ["spot"] is taken
-run "case_1_spot_is_taken" {
+# ["spot"] is accepted
+run "case_1_spot_is_accepted" {
   command = plan
 
   variables {
@@ -57,8 +61,8 @@ run "case_1_spot_is_taken" {
   }
 }
 
-# ["spot", "on-demand"] is taken
-run "case_2_spot_on_demand_is_taken" {
+# ["spot", "on-demand"] is accepted
+run "case_2_spot_on_demand_is_accepted" {
   command = plan
 
   variables {
@@ -68,8 +72,8 @@ run "case_2_spot_on_demand_is_taken" {
   }
 }
 
-# ["reserved", "on-demand", "spot"] is taken
-run "case_3_reserved_on_demand_spot_is_taken" {
+# ["reserved", "on-demand", "spot"] is accepted
+run "case_3_reserved_on_demand_spot_is_accepted" {
   command = plan
 
   variables {
@@ -91,8 +95,20 @@ run "case_4_is_refused" {
   expect_failures = [var.gpu_capacity_type]
 }
 
+# ["spot", null] is refused
+run "case_5_spot_null_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    gpu_capacity_type = ["spot", null]
+  }
+  expect_failures = [var.gpu_capacity_type]
+}
+
 # ["spot", "spot"] is refused
-run "case_5_spot_spot_is_refused" {
+run "case_6_spot_spot_is_refused" {
   command = plan
 
   variables {
@@ -100,11 +116,11 @@ run "case_5_spot_spot_is_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     gpu_capacity_type = ["spot", "spot"]
   }
-  expect_failures = [var.gpu_capacity_type]
+  expect_failures = [random_string.suffix]
 }
 
 # ["ondemand"] is refused
-run "case_6_ondemand_is_refused" {
+run "case_7_ondemand_is_refused" {
   command = plan
 
   variables {
@@ -112,11 +128,11 @@ run "case_6_ondemand_is_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     gpu_capacity_type = ["ondemand"]
   }
-  expect_failures = [var.gpu_capacity_type]
+  expect_failures = [random_string.suffix]
 }
 
 # ["spot", "Spot"] is refused
-run "case_7_spot_spot_is_refused" {
+run "case_8_spot_spot_is_refused" {
   command = plan
 
   variables {
@@ -124,5 +140,17 @@ run "case_7_spot_spot_is_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     gpu_capacity_type = ["spot", "Spot"]
   }
-  expect_failures = [var.gpu_capacity_type]
+  expect_failures = [random_string.suffix]
+}
+
+# ["reserved"] is refused
+run "case_9_reserved_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    gpu_capacity_type = ["reserved"]
+  }
+  expect_failures = [random_string.suffix]
 }

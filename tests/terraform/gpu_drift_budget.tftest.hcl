@@ -38,6 +38,10 @@ override_data {
   values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
 }
 override_data {
+  target = data.aws_iam_roles.spot
+  values = {"names": ["AWSServiceRoleForEC2Spot"]}
+}
+override_data {
   target = data.aws_ec2_instance_type_offerings.gpu
   values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
@@ -46,8 +50,8 @@ override_data {
   values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
 
-# null is taken
-run "case_1_null_is_taken" {
+# null is accepted
+run "case_1_null_is_accepted" {
   command = plan
 
   variables {
@@ -57,8 +61,8 @@ run "case_1_null_is_taken" {
   }
 }
 
-# "0" is taken
-run "case_2_0_is_taken" {
+# "0" is accepted
+run "case_2_0_is_accepted" {
   command = plan
 
   variables {
@@ -68,8 +72,8 @@ run "case_2_0_is_taken" {
   }
 }
 
-# "1" is taken
-run "case_3_1_is_taken" {
+# "1" is accepted
+run "case_3_1_is_accepted" {
   command = plan
 
   variables {
@@ -79,8 +83,8 @@ run "case_3_1_is_taken" {
   }
 }
 
-# "10%" is taken
-run "case_4_10_is_taken" {
+# "10%" is accepted
+run "case_4_10_is_accepted" {
   command = plan
 
   variables {
@@ -90,8 +94,8 @@ run "case_4_10_is_taken" {
   }
 }
 
-# "100%" is taken
-run "case_5_100_is_taken" {
+# "100%" is accepted
+run "case_5_100_is_accepted" {
   command = plan
 
   variables {

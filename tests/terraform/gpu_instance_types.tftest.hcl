@@ -38,6 +38,10 @@ override_data {
   values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
 }
 override_data {
+  target = data.aws_iam_roles.spot
+  values = {"names": ["AWSServiceRoleForEC2Spot"]}
+}
+override_data {
   target = data.aws_ec2_instance_type_offerings.gpu
   values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
@@ -46,8 +50,8 @@ override_data {
   values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
 
-# ["p5.48xlarge"] is taken
-run "case_1_p5_48xlarge_is_taken" {
+# ["p5.48xlarge"] is accepted
+run "case_1_p5_48xlarge_is_accepted" {
   command = plan
 
   variables {
@@ -56,8 +60,8 @@ run "case_1_p5_48xlarge_is_taken" {
   }
 }
 
-# ["g6e.12xlarge", "p4d.24xlarge"] is taken
-run "case_2_g6e_12xlarge_p4d_24xlarge_is_taken" {
+# ["g6e.12xlarge", "p4d.24xlarge"] is accepted
+run "case_2_g6e_12xlarge_p4d_24xlarge_is_accepted" {
   command = plan
 
   variables {
@@ -70,8 +74,8 @@ run "case_2_g6e_12xlarge_p4d_24xlarge_is_taken" {
   }
 }
 
-# ["p6-b200.48xlarge"] is taken
-run "case_3_p6_b200_48xlarge_is_taken" {
+# ["p6-b200.48xlarge"] is accepted
+run "case_3_p6_b200_48xlarge_is_accepted" {
   command = plan
 
   variables {
@@ -95,96 +99,244 @@ run "case_4_is_refused" {
   expect_failures = [var.gpu_instance_types]
 }
 
+# [null] is refused
+run "case_5_null_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = [null]
+  }
+  expect_failures = [var.gpu_instance_types]
+}
+
 # ["p5.48xlarge", "p5.48xlarge"] is refused
-run "case_5_p5_48xlarge_p5_48xlarge_is_refused" {
+run "case_6_p5_48xlarge_p5_48xlarge_is_refused" {
   command = plan
 
   variables {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge", "p5.48xlarge"]
   }
-  expect_failures = [var.gpu_instance_types]
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d", "us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
 }
 
 # ["p5"] is refused
-run "case_6_p5_is_refused" {
+run "case_7_p5_is_refused" {
   command = plan
 
   variables {
     region = "us-west-2"
     gpu_instance_types = ["p5"]
   }
-  expect_failures = [var.gpu_instance_types]
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5", "p5", "p5", "p5"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
 }
 
 # ["P5.48xlarge"] is refused
-run "case_7_p5_48xlarge_is_refused" {
+run "case_8_p5_48xlarge_is_refused" {
   command = plan
 
   variables {
     region = "us-west-2"
     gpu_instance_types = ["P5.48xlarge"]
   }
-  expect_failures = [var.gpu_instance_types]
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["P5.48xlarge", "P5.48xlarge", "P5.48xlarge", "P5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
 }
 
 # [""] is refused
-run "case_8_is_refused" {
+run "case_9_is_refused" {
   command = plan
 
   variables {
     region = "us-west-2"
     gpu_instance_types = [""]
   }
-  expect_failures = [var.gpu_instance_types]
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["", "", "", ""], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
 }
 
 # ["p5.48xlarge", "g4ad.xlarge"] is refused
-run "case_9_p5_48xlarge_g4ad_xlarge_is_refused" {
+run "case_10_p5_48xlarge_g4ad_xlarge_is_refused" {
   command = plan
 
   variables {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge", "g4ad.xlarge"]
   }
-  expect_failures = [var.gpu_instance_types]
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "g4ad.xlarge", "g4ad.xlarge", "g4ad.xlarge", "g4ad.xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d", "us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
+}
+
+# ["m5.large"] is refused
+run "case_11_m5_large_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["m5.large"]
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
+}
+
+# ["c7i.48xlarge"] is refused
+run "case_12_c7i_48xlarge_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["c7i.48xlarge"]
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["c7i.48xlarge", "c7i.48xlarge", "c7i.48xlarge", "c7i.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
 }
 
 # ["g6f.large"] is refused
-run "case_10_g6f_large_is_refused" {
+run "case_13_g6f_large_is_refused" {
   command = plan
 
   variables {
     region = "us-west-2"
     gpu_instance_types = ["g6f.large"]
   }
-  expect_failures = [var.gpu_instance_types]
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["g6f.large", "g6f.large", "g6f.large", "g6f.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
 }
 
 # ["gr6f.4xlarge"] is refused
-run "case_11_gr6f_4xlarge_is_refused" {
+run "case_14_gr6f_4xlarge_is_refused" {
   command = plan
 
   variables {
     region = "us-west-2"
     gpu_instance_types = ["gr6f.4xlarge"]
   }
-  expect_failures = [var.gpu_instance_types]
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["gr6f.4xlarge", "gr6f.4xlarge", "gr6f.4xlarge", "gr6f.4xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
 }
 
 # ["g5g.xlarge"] is refused
-run "case_12_g5g_xlarge_is_refused" {
+run "case_15_g5g_xlarge_is_refused" {
   command = plan
 
   variables {
     region = "us-west-2"
     gpu_instance_types = ["g5g.xlarge"]
   }
-  expect_failures = [var.gpu_instance_types]
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["g5g.xlarge", "g5g.xlarge", "g5g.xlarge", "g5g.xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
 }
 
-# a type that nobody here knows is warned of
-run "case_13_a_type_that_nobody_here_knows_is_warned_of" {
+# ["p6e-gb200.36xlarge"] is refused
+run "case_16_p6e_gb200_36xlarge_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p6e-gb200.36xlarge"]
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p6e-gb200.36xlarge", "p6e-gb200.36xlarge", "p6e-gb200.36xlarge", "p6e-gb200.36xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
+}
+
+# ["p7-gb300.36xlarge"] is refused
+run "case_17_p7_gb300_36xlarge_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p7-gb300.36xlarge"]
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p7-gb300.36xlarge", "p7-gb300.36xlarge", "p7-gb300.36xlarge", "p7-gb300.36xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
+}
+
+# a size that EC2 does not have is refused
+run "case_18_a_size_that_ec2_does_not_have_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.47xlarge"]
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": [], "locations": []}
+  }
+  expect_failures = [random_string.suffix]
+}
+
+# a size with a typing error is refused
+run "case_19_a_size_with_a_typing_error_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["g6.xlarg"]
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": [], "locations": []}
+  }
+  expect_failures = [random_string.suffix]
+}
+
+# a new size of a known family is warned of
+run "case_20_a_new_size_of_a_known_family_is_warned_of" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.24xlarge"]
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.24xlarge", "p5.24xlarge", "p5.24xlarge", "p5.24xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [check.gpu_instance_types_are_known]
+}
+
+# a family that this program does not know is warned of
+run "case_21_a_family_that_this_program_does_not_know_is_warned_of" {
   command = plan
 
   variables {
@@ -198,8 +350,8 @@ run "case_13_a_type_that_nobody_here_knows_is_warned_of" {
   expect_failures = [check.gpu_instance_types_are_known]
 }
 
-# zones without a type are told
-run "case_14_zones_without_a_type_are_told" {
+# a type that two zones offer is accepted
+run "case_22_a_type_that_two_zones_offer_is_accepted" {
   command = plan
 
   variables {
@@ -210,11 +362,25 @@ run "case_14_zones_without_a_type_are_told" {
     target = data.aws_ec2_instance_type_offerings.gpu
     values = {"instance_types": ["p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2c", "us-west-2d"]}
   }
+}
+
+# a type that one zone offers is warned of
+run "case_23_a_type_that_one_zone_offers_is_warned_of" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.48xlarge"], "locations": ["us-west-2d"]}
+  }
   expect_failures = [check.gpu_types_are_offered]
 }
 
-# a region without a type is told
-run "case_15_a_region_without_a_type_is_told" {
+# a type that no zone offers is warned of
+run "case_24_a_type_that_no_zone_offers_is_warned_of" {
   command = plan
 
   variables {

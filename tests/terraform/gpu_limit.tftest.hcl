@@ -38,6 +38,10 @@ override_data {
   values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
 }
 override_data {
+  target = data.aws_iam_roles.spot
+  values = {"names": ["AWSServiceRoleForEC2Spot"]}
+}
+override_data {
   target = data.aws_ec2_instance_type_offerings.gpu
   values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
@@ -46,8 +50,8 @@ override_data {
   values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
 
-# null is taken
-run "case_1_null_is_taken" {
+# null is accepted
+run "case_1_null_is_accepted" {
   command = plan
 
   variables {
@@ -57,19 +61,19 @@ run "case_1_null_is_taken" {
   }
 }
 
-# 1 is taken
-run "case_2_1_is_taken" {
+# 8 is accepted
+run "case_2_8_is_accepted" {
   command = plan
 
   variables {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
-    gpu_limit = 1
+    gpu_limit = 8
   }
 }
 
-# 64 is taken
-run "case_3_64_is_taken" {
+# 64 is accepted
+run "case_3_64_is_accepted" {
   command = plan
 
   variables {
@@ -79,8 +83,39 @@ run "case_3_64_is_taken" {
   }
 }
 
+# one GPU is enough for a node of one
+run "case_4_one_gpu_is_enough_for_a_node_of_one" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["g6e.xlarge", "p5.48xlarge"]
+    gpu_limit = 1
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["g6e.xlarge", "g6e.xlarge", "g6e.xlarge", "g6e.xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d", "us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+}
+
+# a type that this program does not know counts as one GPU
+run "case_5_a_type_that_this_program_does_not_know_counts_as_one_gpu" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.24xlarge"]
+    gpu_limit = 1
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["p5.24xlarge", "p5.24xlarge", "p5.24xlarge", "p5.24xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [check.gpu_instance_types_are_known]
+}
+
 # 0 is refused
-run "case_4_0_is_refused" {
+run "case_6_0_is_refused" {
   command = plan
 
   variables {
@@ -92,7 +127,7 @@ run "case_4_0_is_refused" {
 }
 
 # -8 is refused
-run "case_5_8_is_refused" {
+run "case_7_8_is_refused" {
   command = plan
 
   variables {
@@ -104,7 +139,7 @@ run "case_5_8_is_refused" {
 }
 
 # 1.5 is refused
-run "case_6_1_5_is_refused" {
+run "case_8_1_5_is_refused" {
   command = plan
 
   variables {
@@ -113,4 +148,16 @@ run "case_6_1_5_is_refused" {
     gpu_limit = 1.5
   }
   expect_failures = [var.gpu_limit]
+}
+
+# 7 is refused
+run "case_9_7_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    gpu_limit = 7
+  }
+  expect_failures = [random_string.suffix]
 }

@@ -38,6 +38,10 @@ override_data {
   values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
 }
 override_data {
+  target = data.aws_iam_roles.spot
+  values = {"names": ["AWSServiceRoleForEC2Spot"]}
+}
+override_data {
   target = data.aws_ec2_instance_type_offerings.gpu
   values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
@@ -46,8 +50,8 @@ override_data {
   values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
 
-# [] is taken
-run "case_1_is_taken" {
+# [] is accepted
+run "case_1_is_accepted" {
   command = plan
 
   variables {
@@ -57,8 +61,8 @@ run "case_1_is_taken" {
   }
 }
 
-# ["us-west-2a"] is taken
-run "case_2_us_west_2a_is_taken" {
+# ["us-west-2a"] is accepted
+run "case_2_us_west_2a_is_accepted" {
   command = plan
 
   variables {
@@ -68,8 +72,8 @@ run "case_2_us_west_2a_is_taken" {
   }
 }
 
-# ["us-west-2c", "us-west-2d"] is taken
-run "case_3_us_west_2c_us_west_2d_is_taken" {
+# ["us-west-2c", "us-west-2d"] is accepted
+run "case_3_us_west_2c_us_west_2d_is_accepted" {
   command = plan
 
   variables {
@@ -91,8 +95,20 @@ run "case_4_us_west_2a_us_west_2a_is_refused" {
   expect_failures = [var.karpenter_node_availability_zones]
 }
 
-# a zone outside the network is refused
-run "case_5_a_zone_outside_the_network_is_refused" {
+# [null] is refused
+run "case_5_null_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    karpenter_node_availability_zones = [null]
+  }
+  expect_failures = [var.karpenter_node_availability_zones]
+}
+
+# ["us-west-2e"] is refused
+run "case_6_us_west_2e_is_refused" {
   command = plan
 
   variables {
@@ -104,7 +120,7 @@ run "case_5_a_zone_outside_the_network_is_refused" {
 }
 
 # a zone that is not among those picked is refused
-run "case_6_a_zone_that_is_not_among_those_picked_is_refused" {
+run "case_7_a_zone_that_is_not_among_those_picked_is_refused" {
   command = plan
 
   variables {
@@ -117,7 +133,7 @@ run "case_6_a_zone_that_is_not_among_those_picked_is_refused" {
 }
 
 # a zone without the type may be left out
-run "case_7_a_zone_without_the_type_may_be_left_out" {
+run "case_8_a_zone_without_the_type_may_be_left_out" {
   command = plan
 
   variables {

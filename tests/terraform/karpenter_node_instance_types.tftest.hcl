@@ -38,6 +38,10 @@ override_data {
   values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
 }
 override_data {
+  target = data.aws_iam_roles.spot
+  values = {"names": ["AWSServiceRoleForEC2Spot"]}
+}
+override_data {
   target = data.aws_ec2_instance_type_offerings.gpu
   values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
@@ -46,8 +50,8 @@ override_data {
   values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
 
-# ["m5.large"] is taken
-run "case_1_m5_large_is_taken" {
+# ["m5.large"] is accepted
+run "case_1_m5_large_is_accepted" {
   command = plan
 
   variables {
@@ -57,8 +61,8 @@ run "case_1_m5_large_is_taken" {
   }
 }
 
-# ["m6i.large", "m7a.large"] is taken
-run "case_2_m6i_large_m7a_large_is_taken" {
+# ["m6i.large", "m7a.large"] is accepted
+run "case_2_m6i_large_m7a_large_is_accepted" {
   command = plan
 
   variables {
@@ -72,8 +76,8 @@ run "case_2_m6i_large_m7a_large_is_taken" {
   }
 }
 
-# ["g4dn.xlarge"] is taken
-run "case_3_g4dn_xlarge_is_taken" {
+# ["g4dn.xlarge"] is accepted
+run "case_3_g4dn_xlarge_is_accepted" {
   command = plan
 
   variables {
@@ -87,8 +91,23 @@ run "case_3_g4dn_xlarge_is_taken" {
   }
 }
 
+# ["t3.small"] is accepted
+run "case_4_t3_small_is_accepted" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    karpenter_node_instance_types = ["t3.small"]
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["t3.small", "t3.small", "t3.small", "t3.small"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+}
+
 # [] is refused
-run "case_4_is_refused" {
+run "case_5_is_refused" {
   command = plan
 
   variables {
@@ -99,8 +118,20 @@ run "case_4_is_refused" {
   expect_failures = [var.karpenter_node_instance_types]
 }
 
+# [null] is refused
+run "case_6_null_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    karpenter_node_instance_types = [null]
+  }
+  expect_failures = [var.karpenter_node_instance_types]
+}
+
 # ["m5.large", "m5.large"] is refused
-run "case_5_m5_large_m5_large_is_refused" {
+run "case_7_m5_large_m5_large_is_refused" {
   command = plan
 
   variables {
@@ -108,11 +139,15 @@ run "case_5_m5_large_m5_large_is_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_instance_types = ["m5.large", "m5.large"]
   }
-  expect_failures = [var.karpenter_node_instance_types]
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d", "us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
 }
 
 # ["m5"] is refused
-run "case_6_m5_is_refused" {
+run "case_8_m5_is_refused" {
   command = plan
 
   variables {
@@ -120,11 +155,15 @@ run "case_6_m5_is_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_instance_types = ["m5"]
   }
-  expect_failures = [var.karpenter_node_instance_types]
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5", "m5", "m5", "m5"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
 }
 
 # ["m7g.large"] is refused
-run "case_7_m7g_large_is_refused" {
+run "case_9_m7g_large_is_refused" {
   command = plan
 
   variables {
@@ -132,11 +171,15 @@ run "case_7_m7g_large_is_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_instance_types = ["m7g.large"]
   }
-  expect_failures = [var.karpenter_node_instance_types]
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m7g.large", "m7g.large", "m7g.large", "m7g.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
 }
 
 # ["c6gn.large"] is refused
-run "case_8_c6gn_large_is_refused" {
+run "case_10_c6gn_large_is_refused" {
   command = plan
 
   variables {
@@ -144,11 +187,15 @@ run "case_8_c6gn_large_is_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_instance_types = ["c6gn.large"]
   }
-  expect_failures = [var.karpenter_node_instance_types]
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["c6gn.large", "c6gn.large", "c6gn.large", "c6gn.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
 }
 
 # ["a1.large"] is refused
-run "case_9_a1_large_is_refused" {
+run "case_11_a1_large_is_refused" {
   command = plan
 
   variables {
@@ -156,11 +203,47 @@ run "case_9_a1_large_is_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_instance_types = ["a1.large"]
   }
-  expect_failures = [var.karpenter_node_instance_types]
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["a1.large", "a1.large", "a1.large", "a1.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
 }
 
-# a zone without the type is warned of
-run "case_10_a_zone_without_the_type_is_warned_of" {
+# ["t3.micro"] is refused
+run "case_12_t3_micro_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    karpenter_node_instance_types = ["t3.micro"]
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["t3.micro", "t3.micro", "t3.micro", "t3.micro"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
+}
+
+# ["m5.large", "t3a.nano"] is refused
+run "case_13_m5_large_t3a_nano_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    karpenter_node_instance_types = ["m5.large", "t3a.nano"]
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large", "t3a.nano", "t3a.nano", "t3a.nano", "t3a.nano"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d", "us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
+}
+
+# a zone without the type is refused
+run "case_14_a_zone_without_the_type_is_refused" {
   command = plan
 
   variables {
@@ -171,5 +254,20 @@ run "case_10_a_zone_without_the_type_is_warned_of" {
     target = data.aws_ec2_instance_type_offerings.node_group
     values = {"instance_types": ["m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c"]}
   }
-  expect_failures = [check.node_group_types_are_offered]
+  expect_failures = [random_string.suffix]
+}
+
+# a region without the type is refused
+run "case_15_a_region_without_the_type_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.node_group
+    values = {"instance_types": [], "locations": []}
+  }
+  expect_failures = [random_string.suffix]
 }

@@ -38,6 +38,10 @@ override_data {
   values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
 }
 override_data {
+  target = data.aws_iam_roles.spot
+  values = {"names": ["AWSServiceRoleForEC2Spot"]}
+}
+override_data {
   target = data.aws_ec2_instance_type_offerings.gpu
   values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
@@ -46,8 +50,8 @@ override_data {
   values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
 
-# 2, 2 and 3 are taken
-run "case_1_2_2_and_3_are_taken" {
+# 2, 2 and 3 are accepted
+run "case_1_2_2_and_3_are_accepted" {
   command = plan
 
   variables {
@@ -59,8 +63,8 @@ run "case_1_2_2_and_3_are_taken" {
   }
 }
 
-# three times 2 is taken
-run "case_2_three_times_2_is_taken" {
+# three times 2 is accepted
+run "case_2_three_times_2_is_accepted" {
   command = plan
 
   variables {
@@ -83,7 +87,7 @@ run "case_3_0_nodes_are_refused" {
     karpenter_node_desired_size = 2
     karpenter_node_max_size = 3
   }
-  expect_failures = [var.karpenter_node_min_size]
+  expect_failures = [random_string.suffix]
 }
 
 # a part of a node is refused
@@ -97,11 +101,11 @@ run "case_4_a_part_of_a_node_is_refused" {
     karpenter_node_desired_size = 2.5
     karpenter_node_max_size = 3
   }
-  expect_failures = [var.karpenter_node_desired_size]
+  expect_failures = [random_string.suffix]
 }
 
-# fewer than none are refused
-run "case_5_fewer_than_none_are_refused" {
+# a largest size with a part of a node is refused
+run "case_5_a_largest_size_with_a_part_of_a_node_is_refused" {
   command = plan
 
   variables {
@@ -109,13 +113,13 @@ run "case_5_fewer_than_none_are_refused" {
     gpu_instance_types = ["p5.48xlarge"]
     karpenter_node_min_size = 2
     karpenter_node_desired_size = 2
-    karpenter_node_max_size = -1
+    karpenter_node_max_size = 2.5
   }
-  expect_failures = [var.karpenter_node_max_size]
+  expect_failures = [random_string.suffix]
 }
 
-# fewer desired than the least are refused
-run "case_6_fewer_desired_than_the_least_are_refused" {
+# too few desired nodes are refused
+run "case_6_too_few_desired_nodes_are_refused" {
   command = plan
 
   variables {
@@ -128,8 +132,8 @@ run "case_6_fewer_desired_than_the_least_are_refused" {
   expect_failures = [random_string.suffix]
 }
 
-# more desired than the most are refused
-run "case_7_more_desired_than_the_most_are_refused" {
+# too many desired nodes are refused
+run "case_7_too_many_desired_nodes_are_refused" {
   command = plan
 
   variables {
@@ -142,8 +146,8 @@ run "case_7_more_desired_than_the_most_are_refused" {
   expect_failures = [random_string.suffix]
 }
 
-# a least above the most is refused
-run "case_8_a_least_above_the_most_is_refused" {
+# a smallest size above the largest is refused
+run "case_8_a_smallest_size_above_the_largest_is_refused" {
   command = plan
 
   variables {

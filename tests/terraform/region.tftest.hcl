@@ -38,6 +38,10 @@ override_data {
   values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
 }
 override_data {
+  target = data.aws_iam_roles.spot
+  values = {"names": ["AWSServiceRoleForEC2Spot"]}
+}
+override_data {
   target = data.aws_ec2_instance_type_offerings.gpu
   values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
@@ -46,8 +50,8 @@ override_data {
   values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
 
-# "us-west-2" is taken
-run "case_1_us_west_2_is_taken" {
+# "us-west-2" is accepted
+run "case_1_us_west_2_is_accepted" {
   command = plan
 
   variables {
@@ -56,8 +60,8 @@ run "case_1_us_west_2_is_taken" {
   }
 }
 
-# "ap-southeast-5" is taken
-run "case_2_ap_southeast_5_is_taken" {
+# "ap-southeast-5" is accepted
+run "case_2_ap_southeast_5_is_accepted" {
   command = plan
 
   variables {
@@ -66,28 +70,18 @@ run "case_2_ap_southeast_5_is_taken" {
   }
 }
 
-# "us-gov-west-1" is taken
-run "case_3_us_gov_west_1_is_taken" {
+# "mx-central-1" is accepted
+run "case_3_mx_central_1_is_accepted" {
   command = plan
 
   variables {
-    region = "us-gov-west-1"
-    gpu_instance_types = ["p5.48xlarge"]
-  }
-}
-
-# "eusc-de-east-1" is taken
-run "case_4_eusc_de_east_1_is_taken" {
-  command = plan
-
-  variables {
-    region = "eusc-de-east-1"
+    region = "mx-central-1"
     gpu_instance_types = ["p5.48xlarge"]
   }
 }
 
 # "US-West-2" is refused
-run "case_5_us_west_2_is_refused" {
+run "case_4_us_west_2_is_refused" {
   command = plan
 
   variables {
@@ -98,7 +92,7 @@ run "case_5_us_west_2_is_refused" {
 }
 
 # "us-west-2a" is refused
-run "case_6_us_west_2a_is_refused" {
+run "case_5_us_west_2a_is_refused" {
   command = plan
 
   variables {
@@ -109,7 +103,7 @@ run "case_6_us_west_2a_is_refused" {
 }
 
 # "oregon" is refused
-run "case_7_oregon_is_refused" {
+run "case_6_oregon_is_refused" {
   command = plan
 
   variables {
@@ -120,11 +114,88 @@ run "case_7_oregon_is_refused" {
 }
 
 # "" is refused
-run "case_8_is_refused" {
+run "case_7_is_refused" {
   command = plan
 
   variables {
     region = ""
+    gpu_instance_types = ["p5.48xlarge"]
+  }
+  expect_failures = [var.region]
+}
+
+# "cn-north-1" is refused
+run "case_8_cn_north_1_is_refused" {
+  command = plan
+
+  variables {
+    region = "cn-north-1"
+    gpu_instance_types = ["p5.48xlarge"]
+  }
+  expect_failures = [var.region]
+}
+
+# "us-gov-west-1" is refused
+run "case_9_us_gov_west_1_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-gov-west-1"
+    gpu_instance_types = ["p5.48xlarge"]
+  }
+  expect_failures = [var.region]
+}
+
+# "us-iso-east-1" is refused
+run "case_10_us_iso_east_1_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-iso-east-1"
+    gpu_instance_types = ["p5.48xlarge"]
+  }
+  expect_failures = [var.region]
+}
+
+# "us-isob-east-1" is refused
+run "case_11_us_isob_east_1_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-isob-east-1"
+    gpu_instance_types = ["p5.48xlarge"]
+  }
+  expect_failures = [var.region]
+}
+
+# "us-isof-south-1" is refused
+run "case_12_us_isof_south_1_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-isof-south-1"
+    gpu_instance_types = ["p5.48xlarge"]
+  }
+  expect_failures = [var.region]
+}
+
+# "eu-isoe-west-1" is refused
+run "case_13_eu_isoe_west_1_is_refused" {
+  command = plan
+
+  variables {
+    region = "eu-isoe-west-1"
+    gpu_instance_types = ["p5.48xlarge"]
+  }
+  expect_failures = [var.region]
+}
+
+# "eusc-de-east-1" is refused
+run "case_14_eusc_de_east_1_is_refused" {
+  command = plan
+
+  variables {
+    region = "eusc-de-east-1"
     gpu_instance_types = ["p5.48xlarge"]
   }
   expect_failures = [var.region]

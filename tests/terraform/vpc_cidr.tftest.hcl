@@ -38,6 +38,10 @@ override_data {
   values = {"names": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"], "zone_ids": ["usw2-az1", "usw2-az2", "usw2-az3", "usw2-az4"]}
 }
 override_data {
+  target = data.aws_iam_roles.spot
+  values = {"names": ["AWSServiceRoleForEC2Spot"]}
+}
+override_data {
   target = data.aws_ec2_instance_type_offerings.gpu
   values = {"instance_types": ["p5.48xlarge", "p5.48xlarge", "p5.48xlarge", "p5.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
@@ -46,8 +50,8 @@ override_data {
   values = {"instance_types": ["m5.large", "m5.large", "m5.large", "m5.large"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
 }
 
-# "10.0.0.0/16" is taken
-run "case_1_10_0_0_0_16_is_taken" {
+# "10.0.0.0/16" is accepted
+run "case_1_10_0_0_0_16_is_accepted" {
   command = plan
 
   variables {
@@ -57,19 +61,19 @@ run "case_1_10_0_0_0_16_is_taken" {
   }
 }
 
-# "10.1.16.0/20" is taken
-run "case_2_10_1_16_0_20_is_taken" {
+# "10.1.32.0/19" is accepted
+run "case_2_10_1_32_0_19_is_accepted" {
   command = plan
 
   variables {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
-    vpc_cidr = "10.1.16.0/20"
+    vpc_cidr = "10.1.32.0/19"
   }
 }
 
-# "172.31.0.0/16" is taken
-run "case_3_172_31_0_0_16_is_taken" {
+# "172.31.0.0/16" is accepted
+run "case_3_172_31_0_0_16_is_accepted" {
   command = plan
 
   variables {
@@ -79,8 +83,8 @@ run "case_3_172_31_0_0_16_is_taken" {
   }
 }
 
-# "192.168.0.0/18" is taken
-run "case_4_192_168_0_0_18_is_taken" {
+# "192.168.0.0/18" is accepted
+run "case_4_192_168_0_0_18_is_accepted" {
   command = plan
 
   variables {
@@ -90,8 +94,8 @@ run "case_4_192_168_0_0_18_is_taken" {
   }
 }
 
-# "100.127.0.0/16" is taken
-run "case_5_100_127_0_0_16_is_taken" {
+# "100.127.0.0/16" is accepted
+run "case_5_100_127_0_0_16_is_accepted" {
   command = plan
 
   variables {
@@ -197,8 +201,44 @@ run "case_13_is_refused" {
   expect_failures = [var.vpc_cidr]
 }
 
+# "127.16.0.0/16" is refused
+run "case_14_127_16_0_0_16_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    vpc_cidr = "127.16.0.0/16"
+  }
+  expect_failures = [var.vpc_cidr]
+}
+
+# "169.254.0.0/16" is refused
+run "case_15_169_254_0_0_16_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    vpc_cidr = "169.254.0.0/16"
+  }
+  expect_failures = [var.vpc_cidr]
+}
+
+# "239.1.0.0/16" is refused
+run "case_16_239_1_0_0_16_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    vpc_cidr = "239.1.0.0/16"
+  }
+  expect_failures = [var.vpc_cidr]
+}
+
 # a public network is warned of
-run "case_14_a_public_network_is_warned_of" {
+run "case_17_a_public_network_is_warned_of" {
   command = plan
 
   variables {
@@ -209,8 +249,32 @@ run "case_14_a_public_network_is_warned_of" {
   expect_failures = [check.vpc_cidr_is_private]
 }
 
+# 126 is warned of
+run "case_18_126_is_warned_of" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    vpc_cidr = "126.0.0.0/16"
+  }
+  expect_failures = [check.vpc_cidr_is_private]
+}
+
+# 169.253 is warned of
+run "case_19_169_253_is_warned_of" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    vpc_cidr = "169.253.0.0/16"
+  }
+  expect_failures = [check.vpc_cidr_is_private]
+}
+
 # 172.32 is warned of
-run "case_15_172_32_is_warned_of" {
+run "case_20_172_32_is_warned_of" {
   command = plan
 
   variables {
@@ -222,7 +286,7 @@ run "case_15_172_32_is_warned_of" {
 }
 
 # 100.128 is warned of
-run "case_16_100_128_is_warned_of" {
+run "case_21_100_128_is_warned_of" {
   command = plan
 
   variables {
@@ -231,4 +295,16 @@ run "case_16_100_128_is_warned_of" {
     vpc_cidr = "100.128.0.0/16"
   }
   expect_failures = [check.vpc_cidr_is_private]
+}
+
+# a network without room for load balancers is warned of
+run "case_22_a_network_without_room_for_load_balancers_is_warned_of" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    vpc_cidr = "10.1.16.0/20"
+  }
+  expect_failures = [check.vpc_cidr_has_room_for_load_balancers]
 }
