@@ -178,10 +178,10 @@ def karpenter_node_availability_zones() -> list[Rule]:
 
 
 def bottlerocket_release_version(variable: str) -> list[Rule]:
-    """The release version of an EKS node group on Bottlerocket: the version and the first 8 digits of its commit."""
+    """The release version of an EKS node group on Bottlerocket: the version, a hyphen and its commit. EKS knows which exist."""
     return [
         Rule(
-            f"var.{variable} == null ? true : " + _matches(f"var.{variable}", r"^[0-9]+[.][0-9]+[.][0-9]+-[0-9a-f]{8}$"),
+            f"var.{variable} == null ? true : " + _matches(f"var.{variable}", r"^[0-9]+[.][0-9]+[.][0-9]+-."),
             f"{variable} must be a Bottlerocket release version such as 1.53.0-4fc45e5a, or null for the latest "
             f"(got {given(variable)}).",
         )
@@ -234,8 +234,8 @@ def karpenter_node_instance_types() -> list[Rule]:
         ),
         Rule(
             f"length({small}) == 0",
-            f"{name} must have room for more than 4 pods (got ${{jsonencode({small})}}): the node group runs Karpenter, CoreDNS and "
-            "the load balancer controller. m5.large is the default.",
+            f"{name} must have room for more than 4 pods (got ${{jsonencode({small})}}): the node group runs Karpenter, "
+            "CoreDNS and the load balancer controller. m5.large is the default.",
         ),
     ]
 

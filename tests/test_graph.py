@@ -78,7 +78,8 @@ def test_recommended_updates_an_adopted_state_in_place_and_replaces_nothing(
     workspace.adopt(reference)
     changes = {change["address"]: change["change"]["actions"] for change in workspace.plan()["resource_changes"]}
     assert {address: actions for address, actions in changes.items() if actions != ["no-op"]} == {
-        address: ["update"] for address in {*KARPENTERS_OBJECTS, "aws_iam_policy.aws_load_balancer_controller"}
+        address: ["update"]
+        for address in {*KARPENTERS_OBJECTS, "aws_iam_policy.aws_load_balancer_controller", "helm_release.karpenter"}
     }
 
 

@@ -14,7 +14,8 @@ pytestmark = [pytest.mark.terraform, needs_terraform]
 # What the HCL makes in each region, counted on the HCL: a region's number of zones, and every variable changed in one.
 REGIONS: list[tuple[dict[str, Any], int]] = [
     ({"region": "us-west-2"}, 107),
-    ({"region": "us-east-1"}, 119),
+    # m5.large, the default, is not offered in us-east-1e.
+    ({"region": "us-east-1", "karpenter_node_availability_zones": [f"us-east-1{zone}" for zone in "abcdf"]}, 119),
     ({"region": "us-west-1"}, 95),
     (
         {
@@ -56,6 +57,45 @@ def test_a_region_is_made_stays_as_it_is_and_is_destroyed(workspace: Workspace, 
     destroyed = workspace.run("destroy", "-auto-approve", "-input=false").output
     assert f"Destroy complete! Resources: {resources} destroyed." in destroyed
     assert workspace.run("state", "list").output == ""
+
+
+@needs_modules
+def test_what_is_refused_can_still_be_destroyed(workspace: Workspace) -> None:
+    """A living deployment can meet a requirement: an older version of this program, or the HCL, accepted the value."""
+    workspace.variables()
+    workspace.run("apply", "-auto-approve", "-input=false")
+    workspace.variables(gpu_instance_types=["m5.large"], gpu_capacity_type=["reserved"], karpenter_node_min_size=0)
+    refused = workspace.run("plan", "-input=false", expect=1).output
+    assert "gpu_instance_types must have NVIDIA GPUs" in refused
+    assert "karpenter_node_min_size must be a whole number of at least 1" in refused
+    assert "Plan: 0 to add, 0 to change, 107 to destroy." in workspace.run("plan", "-destroy", "-input=false").output
+
+
+@needs_modules
+def test_versions_can_be_pinned_to_those_that_are_deployed(workspace: Workspace, reference: Path) -> None:
+    workspace.adopt(reference)
+    state = json.loads((reference / "us-west-2.tfstate").read_text())
+    made = {
+        (resource["type"], instance.get("index_key")): instance["attributes"]
+        for resource in state["resources"]
+        for instance in resource["instances"]
+    }
+    addons = {key: values["addon_version"] for (kind, key), values in made.items() if kind == "aws_eks_addon"}
+    release = made["aws_eks_node_group", 0]["release_version"]
+    assert set(addons) == {"coredns", "kube-proxy", "eks-pod-identity-agent", "vpc-cni"}
+    pinned = {"addon_versions": addons, "karpenter_node_release_version": release}
+    (workspace.folder / "pinned.auto.tfvars.json").write_text(json.dumps(pinned))
+    workspace.run("plan", "-input=false", "-detailed-exitcode", expect=NO_CHANGES)
+
+    other = {"addon_versions": {**addons, "coredns": "v1.99.0-eksbuild.1"}, "karpenter_node_release_version": "1.40.0-0123abcd"}
+    (workspace.folder / "pinned.auto.tfvars.json").write_text(json.dumps(other))
+    changes = {
+        c["address"]: c["change"]["after"] for c in workspace.plan()["resource_changes"] if c["change"]["actions"] != ["no-op"]
+    }
+    (group,) = (after for address, after in changes.items() if "node_group" in address)
+    assert group["release_version"] == "1.40.0-0123abcd"
+    assert changes['module.eks.aws_eks_addon.this["coredns"]']["addon_version"] == "v1.99.0-eksbuild.1"
+    assert len(changes) == 2
 
 
 def test_variables_come_from_a_tfvars_file_and_from_var(workspace: Workspace) -> None:
