@@ -2,7 +2,6 @@
 
 PYTHON ?= python3
 CLI_VERSION := 0.21.0
-RIG ?= ../shared/rig/run
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,10 +17,15 @@ export PIPENV_VERBOSITY := -1
 export PIPENV_NOSPIN := 1
 PIPENV_VERSION := 2026.10.3
 
-# Node for jsii comes from PyPI unless one is here that jsii supports.
-NODE_CATEGORY := $(if $(filter v22.% v24.%,$(shell node --version 2>/dev/null)),,node)
+# A set-up whose Python is gone is made anew.
+ifneq ($(wildcard $(VENV)/.pipenv),)
+  ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
+    $(shell rm -f $(VENV)/.pipenv)
+  endif
+endif
 
-.PHONY: help synth test check format golden bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all clean
+.DELETE_ON_ERROR:
+.PHONY: help synth test check format golden bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all clean rig
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +42,7 @@ check: $(VENV)/.dev-packages ## Check formatting, lint, types and layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-format: $(VENV)/.dev-packages ## Format, and mend what lint can mend
+format: $(VENV)/.dev-packages ## Format, and fix what the linter can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
@@ -52,11 +56,18 @@ test-rules: synth ## Run terraform test: which input is refused; needs Terraform
 	@terraform -chdir=$(STACK) init -input=false >/dev/null
 	@terraform -chdir=$(STACK) test
 
-test-terraform: $(VENV)/.dev-packages ## Run the tests that need Terraform, under the rig
-	@$(RIG) $(BIN)/pytest -n 2 --dist worksteal -m terraform
+test-terraform: rig $(VENV)/.dev-packages ## Run the tests that plan and apply, with stub providers
+	@$(BIN)/pytest -n 2 --dist worksteal -m terraform
 
-test-cli: $(VENV)/.dev-packages node_modules/.cdktf-cli ## Run the tests of the cdktf CLI, under the rig
-	@$(RIG) $(BIN)/pytest -m cli
+test-cli: rig $(VENV)/.dev-packages node_modules/.cdktf-cli ## Run the tests of the cdktf CLI, with stub providers
+	@$(BIN)/pytest -m cli
+
+# What applies must not reach a cloud, so it runs only where stub providers say that they are there.
+rig:
+	@case "$(RIG)" in modules | interfaces) ;; *) \
+	echo "These tests apply configurations, so they need stub providers: the variable RIG must be \"modules\" or \"interfaces\" (got \"$(RIG)\")."; \
+	exit 1 ;; esac
+	@command -v terraform >/dev/null || { echo "These tests need Terraform, and there is no terraform on the PATH."; exit 1; }
 
 bench: $(VENV)/.dev-packages ## Measure synthesis, and write docs/speed.md
 	@PYTHONPATH=. $(BIN)/python docs/bench.py
@@ -70,7 +81,7 @@ test-terrain: $(VENV)/.dev-packages .venv-terrain/.packages ## Run the program o
 test-scan: $(VENV)/.dev-packages .venv-scan/.packages ## Scan what is synthesized with checkov
 	@$(BIN)/pytest -m scan -rP
 
-test-all: test test-slow test-terrain test-scan test-terraform test-cli ## Run all tests
+test-all: rig test test-slow test-terrain test-scan test-terraform test-cli ## Run all tests
 
 lock: $(VENV)/.pipenv ## Resolve the Pipfile anew
 	@$(BIN)/pipenv lock
@@ -78,19 +89,19 @@ lock: $(VENV)/.pipenv ## Resolve the Pipfile anew
 	d["_meta"]["sources"] = []; [e.pop("index", None) for k, s in d.items() if k != "_meta" for e in s.values()]; \
 	p.write_text(json.dumps(d, indent=4) + "\n")'
 
-clean: ## Remove what the set-up and synthesis made; state stays
-	@rm -rf $(VENV) .venv-* node_modules cdktf.out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ## Remove what the set-up and synthesis made; stop where there is a state
+	@$(PYTHON) -m stacks.operations.clean
 
 $(VENV)/.pipenv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12"; exit 1; }
 	@echo "Setting up $(VENV), which takes half a minute"
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/pip install --quiet --no-compile pipenv==$(PIPENV_VERSION)
 	@touch $@
 
 $(VENV)/.packages: $(VENV)/.pipenv Pipfile.lock
-	@$(BIN)/pipenv sync --categories="packages $(NODE_CATEGORY)"
+	@$(BIN)/pipenv sync --categories=packages
 	@touch $@
 
 $(VENV)/.dev-packages: $(VENV)/.packages

@@ -6,6 +6,8 @@ It applies a manifest without asking the cluster at plan time, so that a cluster
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from imports.expressions import Expression
+
 from cdktf import (
     ITerraformDependable,
     TerraformProvider,
@@ -13,8 +15,6 @@ from cdktf import (
     TerraformResource,
 )
 from constructs import Construct
-
-from imports.expressions import Expression
 
 _PROVIDER = TerraformProviderGeneratorMetadata(provider_name="kubectl", provider_version_constraint=">= 1.14")
 

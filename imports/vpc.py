@@ -6,10 +6,10 @@
 from collections.abc import Mapping, Sequence
 from typing import TypedDict, Unpack
 
-from constructs import Construct
-
 from imports.expressions import Expression
 from imports.module import RegistryModule
+
+from constructs import Construct
 
 
 class VpcInputs(TypedDict, total=False):

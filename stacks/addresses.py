@@ -7,10 +7,11 @@ that a plan reads `helm_release.karpenter` and a state that the HCL left fits.
 from collections.abc import Callable, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from imports.expressions import Expression
+
 from cdktf import TerraformElement, TerraformStack
 from constructs import Construct
 
-from imports.expressions import Expression
 from stacks.rules import Rule
 
 P = ParamSpec("P")

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from imports.expressions import Expression
+
 from cdktf_cdktf_provider_aws.eks_pod_identity_association import EksPodIdentityAssociation
 from cdktf_cdktf_provider_aws.iam_policy import IamPolicy
 from cdktf_cdktf_provider_aws.iam_role import IamRole
@@ -12,7 +14,6 @@ from cdktf_cdktf_provider_aws.iam_role_policy_attachment import IamRolePolicyAtt
 from cdktf_cdktf_provider_helm.release import Release
 from constructs import Construct
 
-from imports.expressions import Expression
 from stacks.addresses import Addressed
 from stacks.arguments import check_arguments
 from stacks.karpenter import Karpenter

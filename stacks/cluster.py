@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from constructs import Construct
-
 from imports.eks import Eks
 from imports.expressions import Expression, hcl
+
+from constructs import Construct
+
 from stacks import rules
 from stacks.addresses import Addressed
 from stacks.arguments import check_arguments, check_positive

@@ -3,9 +3,10 @@
 import json
 from typing import NamedTuple
 
+from imports.expressions import Expression, hcl
+
 from constructs import Construct
 
-from imports.expressions import Expression, hcl
 from stacks import rules
 from stacks.addresses import Addressed
 from stacks.arguments import check_arguments

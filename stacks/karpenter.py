@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+from imports.eks import KarpenterAws
+from imports.expressions import Expression
+
 from cdktf import TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.data_aws_ecrpublic_authorization_token import DataAwsEcrpublicAuthorizationToken
 from cdktf_cdktf_provider_aws.data_aws_iam_roles import DataAwsIamRoles
@@ -9,8 +12,6 @@ from cdktf_cdktf_provider_aws.provider import AwsProvider
 from cdktf_cdktf_provider_helm.release import Release
 from constructs import Construct
 
-from imports.eks import KarpenterAws
-from imports.expressions import Expression
 from stacks.addresses import Addressed
 from stacks.arguments import check_arguments
 from stacks.cluster import Cluster

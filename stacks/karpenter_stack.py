@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from imports.expressions import Expression
+
 from cdktf import (
     LocalBackend,
     Precondition,
@@ -133,7 +135,7 @@ class KarpenterStack(AddressedStack):
             lifecycle=TerraformResourceLifecycle(precondition=[Precondition(**rule.block()) for rule in requirements]),
         )
 
-    def _output(self, name: str, description: str, value: str) -> None:
+    def _output(self, name: str, description: str, value: Expression) -> None:
         # Not with `add`: straight below the stack, an id is the address as it is.
         TerraformOutput(self, name, description=description, value=value)
 
@@ -141,7 +143,7 @@ class KarpenterStack(AddressedStack):
         """The block `terraform`: versions and backend."""
         self.add_override("terraform", {"required_version": REQUIRED_TERRAFORM, "required_providers": REQUIRED_PROVIDERS})
         if settings.backend == "local":
-            LocalBackend(self, path=settings.local_state)
+            LocalBackend(self, path=settings.local_state, workspace_dir=settings.local_workspaces)
         else:
             backend = S3Backend(
                 self,

@@ -3,14 +3,15 @@
 import json
 from collections.abc import Mapping
 
+from imports.expressions import Expression, hcl
+from imports.vpc import Vpc
+
 from cdktf_cdktf_provider_aws.data_aws_availability_zones import (
     DataAwsAvailabilityZones,
     DataAwsAvailabilityZonesFilter,
 )
 from constructs import Construct
 
-from imports.expressions import Expression, hcl
-from imports.vpc import Vpc
 from stacks.addresses import Addressed
 from stacks.arguments import check_arguments, check_cidr
 from stacks.rules import MOST_ZONES, VPC_PREFIXES, Rule, given, inside_any

@@ -1,9 +1,10 @@
 """Karpenter's objects: the general and the GPU node pool, each with its node class."""
 
-from constructs import Construct
-
 from imports.expressions import Expression, hcl
 from imports.kubectl import KubectlManifest
+
+from constructs import Construct
+
 from stacks import bottlerocket
 from stacks.addresses import Addressed
 from stacks.arguments import check_arguments

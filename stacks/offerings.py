@@ -2,13 +2,14 @@
 
 from functools import cache
 
+from imports.expressions import Expression, hcl
+
 from cdktf import Token
 from cdktf_cdktf_provider_aws.data_aws_ec2_instance_type_offerings import (
     DataAwsEc2InstanceTypeOfferings,
     DataAwsEc2InstanceTypeOfferingsFilter,
 )
 
-from imports.expressions import Expression, hcl
 from stacks.addresses import Addressed
 
 # A binding wants a list where an expression for one stands; the same token may stand in many stacks.

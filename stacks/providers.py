@@ -1,5 +1,8 @@
 """The five providers, and the versions of them that may be used."""
 
+from imports.expressions import Expression, hcl
+from imports.kubectl import KubectlExec, KubectlProvider
+
 from cdktf_cdktf_provider_aws.provider import AwsProvider
 from cdktf_cdktf_provider_helm.provider import (
     HelmProvider,
@@ -11,8 +14,6 @@ from cdktf_cdktf_provider_kubernetes.provider import KubernetesProvider, Kuberne
 from cdktf_cdktf_provider_random.provider import RandomProvider
 from constructs import Construct
 
-from imports.expressions import Expression, hcl
-from imports.kubectl import KubectlExec, KubectlProvider
 from stacks.cluster import Cluster
 from stacks.karpenter import ECR_PUBLIC_PASSWORD, ECR_PUBLIC_USER, REGISTRY
 

@@ -7,6 +7,8 @@ else it has its default: the environment wins. What a deployment is made of, as 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from os.path import normpath
+from pathlib import PurePath
 from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 ENVIRONMENT_PREFIX = "CDKTF_KARPENTER_"
@@ -36,7 +38,7 @@ class Settings:
         spot_role_check: warn at plan where the account lacks the service-linked role for Spot. Wants the right iam:ListRoles.
         backend: where the state is: `local`, or `s3` for teams.
         local_path: local: the state's file, by default `terraform.<stack>.tfstate` in the project. A relative path starts where
-            terraform runs, in `cdktf.out/stacks/<stack>`.
+            terraform runs, in `cdktf.out/stacks/<stack>`. It must not be in `cdktf.out`, which the cdktf CLI deletes from.
         s3_bucket, s3_key, s3_region: s3: where. The key is `<stack>/terraform.tfstate` by default.
         s3_use_lockfile: s3: lock with a file beside the state. Wants Terraform 1.10 or newer.
         s3_kms_key_id: s3: the ARN of a KMS key for the state, instead of the bucket's default.
@@ -67,6 +69,11 @@ class Settings:
                 f"stack: {self.stack!r} is no name for a stack: lower-case letters, digits and hyphens, a letter first, "
                 "63 characters at most."
             )
+        if "cdktf.out" in self._resolved(self.local_state).parts:
+            raise SettingError(
+                f"local_path must be outside cdktf.out, where `make clean` and the cdktf CLI remove files (got "
+                f"{self.local_path!r}). The default is ../../../terraform.{self.stack}.tfstate."
+            )
         if self.backend == "s3":
             for name in ("s3_bucket", "s3_region"):
                 if not getattr(self, name):
@@ -82,6 +89,18 @@ class Settings:
         """The path of the local state, from the folder where terraform runs."""
         # Back to the project: the state outlives `cdktf.out`, and is where `cdktf deploy` has one by default, by an absolute path.
         return self.local_path or f"../../../terraform.{self.stack}.tfstate"
+
+    @property
+    def local_workspaces(self) -> str:
+        """The path of the states of the stack's workspaces, from the folder where terraform runs.
+
+        A directory for each stack: with one for all, two stacks would share the state of a workspace.
+        """
+        return f"{self.local_state}.d"
+
+    def _resolved(self, path: str) -> PurePath:
+        """A path that starts where terraform runs, from the project."""
+        return PurePath(normpath(PurePath("cdktf.out", "stacks", self.stack, path)))
 
     @property
     def s3_state(self) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from imports.expressions import Expression
+
 from cdktf import Token
 
-from imports.expressions import Expression
 from stacks import rules
 from stacks.addresses import Addressed
 from stacks.rules import Rule

@@ -4,9 +4,9 @@ import json
 import os
 from pathlib import Path
 
-import pytest
-
 from imports import lazy
+
+import pytest
 
 lazy.install()  # before a test module imports cdktf
 

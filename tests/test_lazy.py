@@ -9,11 +9,12 @@ import tarfile
 from importlib.resources import files
 from pathlib import Path
 
+from imports.lazy import EAGER, PRELOADS, slim
+
 import pytest
 from jsii._embedded import jsii as embedded
 from jsii._embedded.jsii import EMBEDDED_FILES, ENTRYPOINT
 
-from imports.lazy import EAGER, PRELOADS, slim
 from main import PROJECT
 
 PREFIX = "cdktf_cdktf_provider_"

@@ -1,0 +1,30 @@
+"""`make clean`: remove what the set-up and synthesis made, and nothing else."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from stacks.operations.output import StateInOutputError, keep_lock_files, refuse_states
+
+MADE = (".venv", "node_modules", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".import_linter_cache", ".hypothesis")
+
+
+def main(project: Path) -> None:
+    """Remove it; lock files of providers are kept in the project.
+
+    Raises:
+        StateInOutputError: `cdktf.out` holds a state.
+    """
+    outdir = project / "cdktf.out"
+    refuse_states(outdir.relative_to(project))
+    keep_lock_files(project, outdir)
+    for path in [outdir, *project.glob(".venv-*"), *(project / name for name in MADE)]:
+        shutil.rmtree(path, ignore_errors=True)
+    print("Removed cdktf.out, the virtual environments and the caches. States and lock files stay. Next: make synth")
+
+
+if __name__ == "__main__":
+    try:
+        main(Path())
+    except (StateInOutputError, OSError) as error:
+        sys.exit(f"Nothing was removed. {error}")

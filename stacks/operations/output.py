@@ -1,0 +1,89 @@
+"""What must outlive `cdktf.out`, which `make clean` and the cdktf CLI delete. Plain Python.
+
+Terraform writes the lock file of the providers and the states of workspaces into the folder where it runs,
+`cdktf.out/stacks/<stack>`. Lock files are copied to the project. States are not touched: a command that meets one stops.
+"""
+
+import shutil
+from collections.abc import Iterator
+from os.path import normpath
+from pathlib import Path
+
+LOCK_FILE = ".terraform.lock.hcl"
+WORKSPACES = "terraform.tfstate.d"
+
+
+class StateInOutputError(RuntimeError):
+    """A state, or the choice of a workspace, would be lost or overlooked. The message says what to do."""
+
+
+def keep_lock_files(project: Path, outdir: Path) -> None:
+    """Copy the newer lock file of each stack to the project, where it survives and can be committed."""
+    for folder in _stacks(outdir):
+        _copy_if_newer(folder / LOCK_FILE, lock_file(project, folder.name))
+
+
+def place_lock_file(project: Path, outdir: Path, stack: str) -> None:
+    """Copy the project's lock file to where Terraform reads it, unless the one there is newer."""
+    _copy_if_newer(lock_file(project, stack), outdir / "stacks" / stack / LOCK_FILE)
+
+
+def lock_file(project: Path, stack: str) -> Path:
+    """Where a stack's lock file is kept."""
+    return project / f"terraform.{stack}.lock.hcl"
+
+
+def refuse_states(outdir: Path) -> None:
+    """Stop if something of value is in the folder.
+
+    Raises:
+        StateInOutputError: it holds a state, or a workspace other than `default` is selected.
+    """
+    found = [str(path) for path in sorted(_states(outdir))]
+    if found:
+        raise StateInOutputError(f"{outdir} holds Terraform states: {', '.join(found)}. Move them out of it first.")
+    for folder in _stacks(outdir):
+        if (name := _selected_workspace(folder)) != "default":
+            raise StateInOutputError(
+                f"In {folder} the Terraform workspace {name!r} is selected, and would be `default` afterwards. First run: "
+                f"terraform -chdir={folder} workspace select default"
+            )
+
+
+def refuse_old_workspaces(folder: Path, workspaces: str) -> None:
+    """Stop if a stack's workspaces are in its folder, where Terraform has them by default.
+
+    Args:
+        folder: where Terraform runs.
+        workspaces: where the states of workspaces belong, from there.
+
+    Raises:
+        StateInOutputError: Terraform would not see them, and plan a second cluster.
+    """
+    old, new = folder / WORKSPACES, Path(normpath(folder / workspaces))
+    if any(old.glob("*/*")):
+        raise StateInOutputError(
+            f"The states of Terraform workspaces must be outside {folder.parents[1].name} (found {old}). Move them, synthesize "
+            f"again, and initialize Terraform anew:\n  mv {old} {new}\n  make synth\n  terraform -chdir={folder} init -reconfigure"
+        )
+
+
+def _stacks(outdir: Path) -> list[Path]:
+    return sorted(path for path in (outdir / "stacks").glob("*") if path.is_dir())
+
+
+def _states(outdir: Path) -> Iterator[Path]:
+    """States and their backups. `.terraform/terraform.tfstate` is none: it holds the configuration of the backend."""
+    for path in outdir.rglob("*.tfstate*"):
+        if path.is_file() and ".terraform" not in path.parts:
+            yield path
+
+
+def _selected_workspace(folder: Path) -> str:
+    environment = folder / ".terraform" / "environment"
+    return environment.read_text().strip() if environment.exists() else "default"
+
+
+def _copy_if_newer(source: Path, target: Path) -> None:
+    if source.exists() and (not target.exists() or source.stat().st_mtime > target.stat().st_mtime):
+        shutil.copy2(source, target)
