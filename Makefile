@@ -34,7 +34,7 @@ synth: $(VENV)/.packages ## Write the Terraform JSON
 	@$(BIN)/python main.py
 
 test: $(VENV)/.dev-packages ## Run the fast tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2
 
 check: $(VENV)/.dev-packages ## Check formatting, lint, types and layers
 	@$(BIN)/ruff format --check .

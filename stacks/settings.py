@@ -69,7 +69,7 @@ class Settings:
                 f"stack: {self.stack!r} is no name for a stack: lower-case letters, digits and hyphens, a letter first, "
                 "63 characters at most."
             )
-        if "cdktf.out" in self._resolved(self.local_state).parts:
+        if self.backend == "local" and "cdktf.out" in self._resolved(self.local_state).parts:
             raise SettingError(
                 f"local_path must be outside cdktf.out, where `make clean` and the cdktf CLI remove files (got "
                 f"{self.local_path!r}). The default is ../../../terraform.{self.stack}.tfstate."
