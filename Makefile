@@ -5,7 +5,6 @@ CLI_VERSION := 0.21.0
 
 VENV := .venv
 BIN := $(VENV)/bin
-STACK := cdktf.out/stacks/karpenter
 
 # Bytecode for what is imported, and not for the thousands of modules that nobody imports; no other virtual environment than ours.
 export PIP_COMPILE := 0
@@ -25,7 +24,7 @@ ifneq ($(wildcard $(VENV)/.pipenv),)
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: help synth test check format golden bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all clean rig
+.PHONY: help synth test check format golden bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all destroy clean rig
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,9 +51,9 @@ golden: $(VENV)/.dev-packages ## Take what is synthesized now as the golden copy
 	@$(BIN)/python -m tests.cases
 
 test-rules: synth ## Run terraform test: which input is refused; needs Terraform 1.7, and no AWS account
-	@mkdir -p $(STACK)/tests && cp tests/terraform/*.tftest.hcl $(STACK)/tests
-	@terraform -chdir=$(STACK) init -input=false >/dev/null
-	@terraform -chdir=$(STACK) test
+	@mkdir -p cdktf.out/stacks/karpenter/tests && cp tests/terraform/*.tftest.hcl cdktf.out/stacks/karpenter/tests
+	@terraform -chdir=cdktf.out/stacks/karpenter init -input=false >/dev/null
+	@terraform -chdir=cdktf.out/stacks/karpenter test
 
 test-terraform: rig $(VENV)/.dev-packages ## Run the tests that plan and apply, with stub providers
 	@$(BIN)/pytest -n 2 --dist worksteal -m terraform
@@ -88,6 +87,9 @@ lock: $(VENV)/.pipenv ## Resolve the Pipfile anew
 	@$(BIN)/python -c 'import json, pathlib; p = pathlib.Path("Pipfile.lock"); d = json.loads(p.read_text()); \
 	d["_meta"]["sources"] = []; [e.pop("index", None) for k, s in d.items() if k != "_meta" for e in s.values()]; \
 	p.write_text(json.dumps(d, indent=4) + "\n")'
+
+destroy: ## Remove a deployed cluster, its nodes first: make destroy STACK=karpenter [ARGS="--timeout 30"]
+	@$(PYTHON) -m stacks.operations.destroy "$(STACK)" $(ARGS)
 
 clean: ## Remove what the set-up and synthesis made; stop where there is a state
 	@$(PYTHON) -m stacks.operations.clean
