@@ -140,8 +140,8 @@ def _cluster(stack: Stack) -> Iterator[Cluster]:
     missing = {"cluster_name", "cluster_endpoint", "region", "configure_kubectl"} - outputs.keys()
     if missing:
         raise DestroyError(
-            f"The state must have the outputs of a deployment (it lacks {', '.join(sorted(missing))}). If nothing was deployed, there "
-            "is nothing to destroy; otherwise `terraform apply` writes them."
+            f"The state must have the outputs of a deployment (it lacks {', '.join(sorted(missing))}). If nothing was deployed, "
+            "there is nothing to destroy; otherwise `terraform apply` writes them."
         )
     with tempfile.TemporaryDirectory() as folder:
         login = tuple(shlex.split(outputs["configure_kubectl"]))
