@@ -1,6 +1,7 @@
 # `make synth` and `make test` do all the set-up they need; `make` lists the rest.
 
 PYTHON ?= python3
+APP ?= main.py
 CLI_VERSION := 0.21.0
 
 VENV := .venv
@@ -24,13 +25,16 @@ ifneq ($(wildcard $(VENV)/.pipenv),)
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: help synth test check format golden bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all destroy clean rig
+.PHONY: help synth recommended test check format golden bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all destroy clean rig
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-synth: $(VENV)/.packages ## Write the Terraform JSON
-	@$(BIN)/python main.py
+synth: $(VENV)/.packages ## Write the Terraform JSON of main.py, or of another app: make synth APP=examples/fleet.py
+	@PYTHONPATH=. $(BIN)/python $(APP)
+
+recommended: $(VENV)/.packages ## Print the values that recommended(...) sets
+	@$(BIN)/python -m stacks.config.recommended
 
 test: $(VENV)/.dev-packages ## Run the fast tests
 	@$(BIN)/pytest -n 2
@@ -45,15 +49,15 @@ format: $(VENV)/.dev-packages ## Format, and fix what the linter can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-golden: $(VENV)/.dev-packages ## Take what is synthesized now as the golden copy, and the cases for terraform test
-	@$(BIN)/python main.py
-	@cp cdktf.out/stacks/karpenter/cdk.tf.json tests/golden/
-	@$(BIN)/python -m tests.cases
+golden: $(VENV)/.dev-packages ## Take what is synthesized now as the golden copy, and write the cases for terraform test
+	@$(BIN)/python -m tests.golden
 
-test-rules: synth ## Run terraform test: which input is refused; needs Terraform 1.7, and no AWS account
-	@mkdir -p cdktf.out/stacks/karpenter/tests && cp tests/terraform/*.tftest.hcl cdktf.out/stacks/karpenter/tests
-	@terraform -chdir=cdktf.out/stacks/karpenter init -input=false >/dev/null
-	@terraform -chdir=cdktf.out/stacks/karpenter test
+test-rules: ## Run terraform test on the golden copy: which input is refused; needs Terraform 1.7, and no AWS account
+	@mkdir -p cdktf.out/rules/tests
+	@cp tests/golden/cdk.tf.json cdktf.out/rules
+	@cp tests/terraform/*.tftest.hcl cdktf.out/rules/tests
+	@terraform -chdir=cdktf.out/rules init -input=false >/dev/null
+	@terraform -chdir=cdktf.out/rules test
 
 test-terraform: rig $(VENV)/.dev-packages ## Run the tests that plan and apply, with stub providers
 	@$(BIN)/pytest -n 2 --dist worksteal -m terraform

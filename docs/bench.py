@@ -26,15 +26,15 @@ PAGE = PROJECT / "docs" / "speed.md"
 
 EMPTY = "import sys; from cdktf import App; App(outdir=sys.argv[1]).synth()"
 NAIVE = """
-import sys; from cdktf import App; from stacks.karpenter_stack import KarpenterStack; from stacks.settings import Settings
-app = App(outdir=sys.argv[1]); KarpenterStack(app, Settings()); app.synth()
+import sys; from cdktf import App; from stacks.karpenter_stack import KarpenterStack; from stacks.config import ClusterConfig
+app = App(outdir=sys.argv[1]); KarpenterStack(app, ClusterConfig("karpenter")); app.synth()
 """
 MAIN = "import os, runpy, sys; os.environ['CDKTF_OUTDIR'] = sys.argv[1]; runpy.run_path('main.py', run_name='__main__')"
 STACKS = """
 import gc, sys; gc.disable(); from imports import lazy; lazy.install()
-from cdktf import App; from stacks.karpenter_stack import KarpenterStack; from stacks.settings import Settings
+from cdktf import App; from stacks.karpenter_stack import KarpenterStack; from stacks.config import ClusterConfig
 app = App(outdir=sys.argv[1], stack_traces=False)
-for number in range(int(sys.argv[2])): KarpenterStack(app, Settings(stack=f"s{number}"))
+for number in range(int(sys.argv[2])): KarpenterStack(app, ClusterConfig(f"s{number}"))
 app.synth(); gc.freeze()
 """
 

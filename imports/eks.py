@@ -15,15 +15,15 @@ from constructs import Construct
 class EksInputs(TypedDict, total=False):
     """The module's inputs that are used here."""
 
-    name: Expression
+    name: str
     kubernetes_version: str
     enable_cluster_creator_admin_permissions: bool
     endpoint_public_access: bool
     control_plane_scaling_config: Mapping[str, str]
     addons: Mapping[str, Mapping[str, Any]]
-    vpc_id: Expression
-    subnet_ids: Expression | Sequence[str]
-    control_plane_subnet_ids: Expression | Sequence[str]
+    vpc_id: str
+    subnet_ids: Sequence[str]
+    control_plane_subnet_ids: Sequence[str]
     eks_managed_node_groups: Mapping[str, Mapping[str, Any]]
     node_security_group_tags: Mapping[str, str]
     tags: Mapping[str, str]
@@ -62,9 +62,9 @@ class Eks(RegistryModule):
 class KarpenterInputs(TypedDict, total=False):
     """The submodule's inputs that are used here."""
 
-    cluster_name: Expression
+    cluster_name: str
     node_iam_role_use_name_prefix: bool
-    node_iam_role_name: Expression
+    node_iam_role_name: str
     create_pod_identity_association: bool
     node_iam_role_additional_policies: Mapping[str, str]
     tags: Mapping[str, str]

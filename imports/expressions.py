@@ -1,21 +1,43 @@
-"""Terraform expressions as Python strings.
+"""Terraform expressions as Python strings. Plain Python.
 
-An expression is what stands in `${}` in Terraform JSON. Constructs pass them to each other as they are written there, so that
-joining two of them is plain string formatting and costs no call to CDKTF's JavaScript side.
+Constructs pass expressions to each other as they stand in Terraform JSON. So joining two of them is string formatting, and costs no
+call to CDKTF's JavaScript side.
 """
 
 import json
-from typing import TypeAlias
-
-Expression: TypeAlias = str
-"""`"${module.vpc.vpc_id}"`, or a literal string where Terraform takes either."""
+from collections.abc import Mapping
 
 
-def hcl(value: Expression | int) -> str:
-    """What `value` is called inside another expression: `${var.region}` gives `var.region`, a literal is as JSON has it."""
-    if isinstance(value, int):
-        return json.dumps(value)
-    inner = value[2:-1]
-    if value.startswith("${") and value.endswith("}") and "${" not in inner:
-        return inner
-    return json.dumps(value, ensure_ascii=False)
+class Expression(str):
+    """A Terraform expression: `Expression("var.region")` is the string `${var.region}`.
+
+    Attributes:
+        hcl: the text without `${}`, for use inside another expression.
+    """
+
+    hcl: str
+
+    def __new__(cls, hcl: str) -> "Expression":
+        """Make the expression from its text without `${}`."""
+        made = super().__new__(cls, f"${{{hcl}}}")
+        made.hcl = hcl
+        return made
+
+
+def hcl(value: object) -> str:
+    """A literal as HCL: null, a boolean, a number, a string, a list or an object; an expression as its text.
+
+    Raises:
+        ValueError: a string is a template (`${a} and {b}`), which has no simple text. Make it a local, and refer to the local.
+    """
+    if isinstance(value, Expression):
+        return value.hcl
+    if isinstance(value, str):
+        if "${" in value or "%{" in value:
+            raise ValueError(f"An expression must not contain the template {value!r}. Make the template a local and refer to it.")
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{hcl(key)} = {hcl(part)}' for key, part in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(hcl, value))}]"
+    return json.dumps(value)

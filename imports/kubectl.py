@@ -6,8 +6,6 @@ It applies a manifest without asking the cluster at plan time, so that a cluster
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from imports.expressions import Expression
-
 from cdktf import (
     ITerraformDependable,
     TerraformProvider,
@@ -24,7 +22,7 @@ class KubectlExec(TypedDict):
 
     api_version: str
     command: str
-    args: Sequence[Expression]
+    args: Sequence[str]
 
 
 class KubectlProvider(TerraformProvider):
@@ -37,8 +35,8 @@ class KubectlProvider(TerraformProvider):
         scope: Construct,
         id: str,
         *,
-        host: Expression,
-        cluster_ca_certificate: Expression,
+        host: str,
+        cluster_ca_certificate: str,
         exec: KubectlExec,
         apply_retry_count: int,
         load_config_file: bool,
@@ -69,7 +67,7 @@ class KubectlManifest(TerraformResource):
         scope: Construct,
         id: str,
         *,
-        yaml_body: Expression,
+        yaml_body: str,
         wait: bool | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,
     ) -> None:

@@ -24,4 +24,4 @@ class RegistryModule(TerraformHclModule):
 
     def output(self, name: str) -> Expression:
         """The expression of the module's output `name`."""
-        return f"${{{self._address}.{name}}}"
+        return Expression(f"{self._address}.{name}")

@@ -15,12 +15,12 @@ from constructs import Construct
 class VpcInputs(TypedDict, total=False):
     """The module's inputs that are used here."""
 
-    name: Expression
-    cidr: Expression
-    azs: Expression | Sequence[str]
-    private_subnets: Expression | Sequence[str]
-    public_subnets: Expression | Sequence[str]
-    intra_subnets: Expression | Sequence[str]
+    name: str
+    cidr: str
+    azs: Sequence[str]
+    private_subnets: Sequence[str]
+    public_subnets: Sequence[str]
+    intra_subnets: Sequence[str]
     enable_nat_gateway: bool
     single_nat_gateway: bool
     public_subnet_tags: Mapping[str, str]

@@ -1,1 +1,1 @@
-"""The stack and its constructs."""
+"""The program: see main.py for the clusters, and `karpenter_stack.py` for what is in a stack."""

@@ -1,65 +1,66 @@
 """The stack: the whole system, in the order in which it is built."""
 
-from collections.abc import Sequence
+from pathlib import Path
 
-from imports.expressions import Expression
-
-from cdktf import (
-    LocalBackend,
-    Precondition,
-    S3Backend,
-    TerraformOutput,
-    TerraformResourceLifecycle,
-)
+from cdktf import App, Precondition, TerraformOutput, TerraformResourceLifecycle, TerraformStack
 from cdktf_cdktf_provider_random.string_resource import StringResource
 from constructs import Construct
 
-from stacks.addresses import AddressedStack
-from stacks.alb import AlbController
-from stacks.cluster import Cluster, NodeGroup
-from stacks.gpu_types import GpuTypes
-from stacks.karpenter import Karpenter
-from stacks.network import Network
-from stacks.nodepools import NodePools
-from stacks.providers import (
-    PROFILE,
-    REQUIRED_PROVIDERS,
-    REQUIRED_TERRAFORM,
-    add_cloud_providers,
-    add_cluster_providers,
-    add_ecr_public_provider,
-)
-from stacks.rules import Rule
-from stacks.settings import Settings
-from stacks.variables import Variables
+from stacks.aws.cluster import Cluster, NodeGroup
+from stacks.aws.gpu_types import GpuTypes
+from stacks.aws.network import Network
+from stacks.config import ClusterConfig, rules
+from stacks.config.rules import Rule
+from stacks.kubernetes.karpenter import Karpenter
+from stacks.kubernetes.load_balancer_controller import LoadBalancerController
+from stacks.kubernetes.node_pools import NodePools
+from stacks.kubernetes.providers import add_cluster_providers
+from stacks.terraform.addresses import Addressed
+from stacks.terraform.backend import add_terraform
+from stacks.terraform.providers import PROFILE, add_cloud_providers, add_ecr_public_provider
+from stacks.terraform.variables import Variables
+
+PROJECT = Path(__file__).resolve().parents[1]
 
 
-class KarpenterStack(AddressedStack):
-    """An EKS cluster for GPU Spot work: `Settings` decide the synthesis, `Variables` the deployment."""
+class KarpenterStack(Addressed, TerraformStack):
+    """An EKS cluster for GPU Spot work. `config` decides what exists; Terraform variables decide the values inside.
 
-    def __init__(self, scope: Construct, settings: Settings) -> None:
-        super().__init__(scope, settings.stack)
-        variables = Variables(self, preset=settings.preset)
+    Args:
+        config: the cluster.
+        project: the folder where a local state is, and from which its path starts.
 
-        name = self.add_local("name", f"{variables.cluster_name_prefix}-${{random_string.suffix.result}}")
-        tags = {"Example": name, "GithubRepo": "terraform-aws-eks", "GithubOrg": "terraform-aws-modules"}
+    Attributes:
+        config: as given.
+        variables: the expressions of the Terraform variables.
+        name: the cluster's name, an expression.
+        network, cluster, karpenter, load_balancer_controller, node_pools: the constructs.
+    """
+
+    def __init__(self, scope: Construct, config: ClusterConfig, *, project: Path = PROJECT) -> None:
+        super().__init__(scope, config.name)
+        self.config = config
+        add_terraform(self, config=config, folder=Path(App.of(self).outdir, "stacks", config.name), project=project)
+        self.variables = variables = Variables(self, config)
+        suffix = self.add(StringResource, "random_string.suffix", length=4, special=False, upper=False)
+        self.name = self.add_local("name", f"{variables.cluster_name_prefix}-{suffix.result}")
+        tags = {"Example": self.name, "GithubRepo": "terraform-aws-eks", "GithubOrg": "terraform-aws-modules"}
 
         add_cloud_providers(self, region=variables.region)
-        # `recommended` pulls Karpenter's chart anonymously: no token in the state, no provider for us-east-1.
-        ecr_public = add_ecr_public_provider(self) if settings.preset == "reference" else None
-        network = Network(
+        ecr_public = add_ecr_public_provider(self) if config.registry_login else None
+        self.network = Network(
             self,
             "network",
-            name=name,
+            name=self.name,
             cidr=variables.vpc_cidr,
             availability_zones=variables.availability_zones,
             tags=tags,
         )
-        cluster = Cluster(
+        self.cluster = Cluster(
             self,
             "cluster",
-            name=name,
-            network=network,
+            name=self.name,
+            network=self.network,
             node_group=NodeGroup(
                 instance_types=variables.karpenter_node_instance_types,
                 min_size=variables.karpenter_node_min_size,
@@ -69,90 +70,79 @@ class KarpenterStack(AddressedStack):
                 release_version=variables.karpenter_node_release_version,
             ),
             addon_versions=variables.addon_versions,
-            offering_checks=settings.offering_checks,
+            offering_checks=config.offering_checks,
             tags=tags,
         )
-        add_cluster_providers(self, cluster=cluster, registry_login=ecr_public is not None)
-        karpenter = Karpenter(
+        add_cluster_providers(self, cluster=self.cluster, registry_login=config.registry_login)
+        self.karpenter = Karpenter(
             self,
             "karpenter",
-            cluster=cluster,
-            node_role_name=name,
+            cluster=self.cluster,
+            node_role_name=self.name,
             ecr_public=ecr_public,
-            spot_role_check=settings.spot_role_check,
+            spot_role_check=config.spot_role_check,
             tags=tags,
         )
-        AlbController(
+        self.load_balancer_controller = LoadBalancerController(
             self,
             "alb",
-            name=name,
-            karpenter=karpenter,
+            name=self.name,
+            karpenter=self.karpenter,
             region=variables.region,
-            preset=settings.preset,
+            policy=config.load_balancer_controller_policy,
             tags=tags,
         )
-        NodePools(
+        self.node_pools = NodePools(
             self,
             "nodepools",
-            karpenter=karpenter,
-            discovery=name,
+            karpenter=self.karpenter,
+            discovery=self.name,
             gpu_instance_types=variables.gpu_instance_types,
             gpu_capacity_type=variables.gpu_capacity_type,
             gpu_limit=variables.gpu_limit,
             gpu_drift_budget=variables.gpu_drift_budget,
-            preset=settings.preset,
+            gpu_pools=config.gpu_pools,
+            general_pools=config.general_pools,
+            offering_checks=config.offering_checks,
+            wait_for_nodes=config.wait_for_nodes,
         )
         gpu_types = GpuTypes(
             self,
             "gpu_types",
             instance_types=variables.gpu_instance_types,
+            capacity_types=variables.gpu_capacity_type,
             limit=variables.gpu_limit,
-            network=network,
-            offering_checks=settings.offering_checks,
+            network=self.network,
+            offering_checks=config.offering_checks,
         )
-        self._suffix([*variables.requirements, *network.requirements, *cluster.requirements, *gpu_types.requirements])
-
-        self._output("cluster_name", "Name of the cluster.", cluster.eks.cluster_name)
-        self._output("cluster_endpoint", "URL of the Kubernetes API.", cluster.eks.cluster_endpoint)
-        self._output("cluster_version", "Kubernetes version of the cluster.", cluster.eks.cluster_version)
-        self._output("region", "AWS region of the cluster.", variables.region)
-        self._output(
-            "configure_kubectl",
-            "The command that points kubectl at the cluster.",
-            f"aws eks update-kubeconfig --name {cluster.eks.cluster_name} --region {variables.region} --profile {PROFILE}",
+        # The suffix is the first resource to be created: what must hold before is a precondition of it.
+        suffix.lifecycle = _preconditions(
+            self._policy_length(),
+            *self.network.requirements,
+            *self.cluster.requirements,
+            *gpu_types.requirements,
+            *self.node_pools.requirements,
         )
-        self._terraform(settings)
-        self.send_blocks()
+        self._add_outputs()
 
-    def _suffix(self, requirements: Sequence[Rule]) -> None:
-        """The end of the cluster's name. It is the first resource to be created, so what must hold is a precondition of it."""
-        self.add(
-            StringResource,
-            "random_string.suffix",
-            length=4,
-            special=False,
-            upper=False,
-            lifecycle=TerraformResourceLifecycle(precondition=[Precondition(**rule.block()) for rule in requirements]),
-        )
+    def _policy_length(self) -> Rule:
+        prefix, region = self.variables.cluster_name_prefix, self.variables.region
+        longest = self.add_local("longest_cluster_name_prefix", rules.longest_cluster_name_prefix(region))
+        return rules.karpenter_policy_length(prefix, region, longest)
 
-    def _output(self, name: str, description: str, value: Expression) -> None:
-        # Not with `add`: straight below the stack, an id is the address as it is.
-        TerraformOutput(self, name, description=description, value=value)
+    def _add_outputs(self) -> None:
+        eks, region = self.cluster.eks, self.variables.region
+        configure = f"aws eks update-kubeconfig --name {eks.cluster_name} --region {region} --profile {PROFILE}"
+        for name, description, value in (
+            ("cluster_name", "Name of the cluster.", eks.cluster_name),
+            ("cluster_endpoint", "URL of the Kubernetes API.", eks.cluster_endpoint),
+            ("cluster_version", "Kubernetes version of the cluster.", eks.cluster_version),
+            ("region", "AWS region of the cluster.", region),
+            ("configure_kubectl", "The command that points kubectl at the cluster.", configure),
+        ):
+            # Not with `add`: straight below the stack, an id is the address as it is.
+            TerraformOutput(self, name, description=description, value=value)
 
-    def _terraform(self, settings: Settings) -> None:
-        """The block `terraform`: versions and backend."""
-        self.add_override("terraform", {"required_version": REQUIRED_TERRAFORM, "required_providers": REQUIRED_PROVIDERS})
-        if settings.backend == "local":
-            LocalBackend(self, path=settings.local_state, workspace_dir=settings.local_workspaces)
-        else:
-            backend = S3Backend(
-                self,
-                bucket=settings.s3_bucket,
-                key=settings.s3_state,
-                region=settings.s3_region,
-                encrypt=True,
-                kms_key_id=settings.s3_kms_key_id or None,
-                profile=settings.s3_profile or None,
-            )
-            if settings.s3_use_lockfile:
-                backend.add_override("use_lockfile", True)  # newer than the binding
+
+def _preconditions(*required: Rule) -> TerraformResourceLifecycle:
+    return TerraformResourceLifecycle(precondition=[Precondition(**rule.block()) for rule in required])

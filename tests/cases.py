@@ -78,13 +78,13 @@ CASES: dict[str, list[Case]] = {
         _refused("region", "us-west-2a", "must be an AWS region"),
         _refused("region", "oregon", 'must be an AWS region such as us-west-2 (got "oregon")'),
         _refused("region", "", 'region must be an AWS region such as us-west-2 (got "").'),
-        _refused("region", "cn-north-1", 'region must be in the AWS partition aws (got "cn-north-1", partition aws-cn).'),
-        _refused("region", "us-gov-west-1", "partition aws-us-gov"),
-        _refused("region", "us-iso-east-1", "partition aws-iso)"),
-        _refused("region", "us-isob-east-1", "partition aws-iso-b)"),
-        _refused("region", "us-isof-south-1", "partition aws-iso-f)"),
-        _refused("region", "eu-isoe-west-1", "partition aws-iso-e)"),
-        _refused("region", "eusc-de-east-1", "partition aws-eusc"),
+        _refused("region", "cn-north-1", 'region must be in the AWS partition aws (got "cn-north-1"). Regions that start with cn,'),
+        _refused("region", "us-gov-west-1", "are in other partitions, which this program does not support yet."),
+        _refused("region", "us-iso-east-1", "are in other partitions, which this program does not support yet."),
+        _refused("region", "us-isob-east-1", "are in other partitions, which this program does not support yet."),
+        _refused("region", "us-isof-south-1", "are in other partitions, which this program does not support yet."),
+        _refused("region", "eu-isoe-west-1", "are in other partitions, which this program does not support yet."),
+        _refused("region", "eusc-de-east-1", "are in other partitions, which this program does not support yet."),
     ],
     "vpc_cidr": [
         *_accepted("vpc_cidr", "10.0.0.0/16", "10.1.32.0/19", "172.31.0.0/16", "192.168.0.0/18", "100.127.0.0/16"),
@@ -436,8 +436,3 @@ DEFAULT = Case("as usual", {})
 def files() -> dict[str, str]:
     """By file name, what `terraform test` runs."""
     return {f"{rule}.tftest.hcl": tftest(cases) for rule, cases in CASES.items()}
-
-
-if __name__ == "__main__":
-    for name, text in files().items():
-        (FOLDER / name).write_text(text)

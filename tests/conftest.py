@@ -4,29 +4,24 @@ import json
 import os
 from pathlib import Path
 
-from imports import lazy
+import imports  # noqa: F401  (before cdktf: CDKTF's packages load lazily)
 
 import pytest
 
-lazy.install()  # before a test module imports cdktf
-
-import main  # noqa: E402
-from tests.synthesis import Json  # noqa: E402
-from tests.terraform import Workspace  # noqa: E402
+from stacks.config import ClusterConfig
+from stacks.testing import synth_cluster
+from tests.synthesis import Json
+from tests.terraform import Workspace
 
 SHARED = Path(os.environ.get("KARPENTER_SHARED", Path(__file__).parents[2] / "shared"))
 
 
 @pytest.fixture(scope="session")
 def stack_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The stack's cdk.tf.json with default settings, as main.py writes it."""
-    outdir = tmp_path_factory.mktemp("project") / "cdktf.out"
-    with pytest.MonkeyPatch.context() as patch:
-        for variable in [name for name in os.environ if name.startswith("CDKTF")]:
-            patch.delenv(variable)
-        patch.setenv("CDKTF_OUTDIR", str(outdir))
-        main.main()
-    return outdir / "stacks" / "karpenter" / "cdk.tf.json"
+    """The stack's cdk.tf.json with default settings."""
+    file = tmp_path_factory.mktemp("stack") / "cdk.tf.json"
+    file.write_text(synth_cluster(ClusterConfig("karpenter")))
+    return file
 
 
 @pytest.fixture(scope="session")

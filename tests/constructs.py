@@ -1,27 +1,33 @@
 """The constructs that another construct needs before it can be synthesized alone."""
 
+from imports.expressions import Expression
+
 from cdktf import TerraformStack
 from cdktf_cdktf_provider_aws.provider import AwsProvider
 
-from stacks.cluster import Cluster, NodeGroup
-from stacks.karpenter import Karpenter
-from stacks.network import Network
+from stacks.aws.cluster import Cluster, NodeGroup
+from stacks.aws.network import Network
+from stacks.kubernetes.karpenter import Karpenter
 
 TAGS = {"Example": "gpu"}
 
 
+def var(name: str) -> Expression:
+    return Expression(f"var.{name}")
+
+
 def network(stack: TerraformStack) -> Network:
-    return Network(stack, "network", name="gpu", cidr="10.0.0.0/16", availability_zones="${var.zones}", tags=TAGS)
+    return Network(stack, "network", name="gpu", cidr="10.0.0.0/16", availability_zones=var("zones"), tags=TAGS)
 
 
 def cluster(stack: TerraformStack) -> Cluster:
     node_group = NodeGroup(
-        instance_types="${var.types}",
-        min_size="${var.min}",
-        max_size="${var.max}",
-        desired_size="${var.desired}",
-        availability_zones="${var.node_zones}",
-        release_version="${var.release}",
+        instance_types=var("types"),
+        min_size=var("min"),
+        max_size=var("max"),
+        desired_size=var("desired"),
+        availability_zones=var("node_zones"),
+        release_version=var("release"),
     )
     return Cluster(
         stack,
@@ -29,7 +35,7 @@ def cluster(stack: TerraformStack) -> Cluster:
         name="gpu",
         network=network(stack),
         node_group=node_group,
-        addon_versions="${var.addon_versions}",
+        addon_versions=var("addon_versions"),
         offering_checks=True,
         tags=TAGS,
     )

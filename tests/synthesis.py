@@ -1,4 +1,4 @@
-"""Synthesis for tests: of one construct on a bare stack, or of the whole stack as main.py does it."""
+"""Synthesis for tests."""
 
 import json
 import shutil
@@ -6,45 +6,49 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from cdktf import App, TerraformStack
-from cdktf import Testing as CdktfTesting  # under its own name, pytest would collect it
+from cdktf import TerraformStack
 
-from main import PROJECT
-from stacks.karpenter_stack import KarpenterStack
-from stacks.settings import Settings
+from stacks.app import PROJECT
+from stacks.config import ClusterConfig
+from stacks.testing import synth_cluster, synth_scope
 
 Json: TypeAlias = dict[str, Any]
 
 
-def synth_scope(fn: Callable[[TerraformStack], object]) -> str:
-    """What `Testing.synth_scope` does, which takes no Python function: the JSON of what `fn` makes on a bare stack."""
-    stack = TerraformStack(CdktfTesting.app(), "stack")
-    fn(stack)
-    synthesized: str = CdktfTesting.synth(stack)
-    return synthesized
-
-
 def synth(fn: Callable[[TerraformStack], object]) -> Json:
-    """As `synth_scope`, parsed."""
+    """What `fn` makes on a bare stack."""
     document: Json = json.loads(synth_scope(fn))
     return document
 
 
-def synth_stack(outdir: Path, settings: Settings | None = None) -> Path:
-    """Write the whole stack below `outdir`; returns its cdk.tf.json."""
-    settings = settings or Settings()
-    app = App(outdir=str(outdir), stack_traces=False)
-    KarpenterStack(app, settings)
-    app.synth()
-    return outdir / "stacks" / settings.stack / "cdk.tf.json"
+def synth_stack(config: ClusterConfig) -> Json:
+    """A cluster's stack."""
+    document: Json = json.loads(synth_cluster(config))
+    return document
+
+
+def write_stack(folder: Path, config: ClusterConfig) -> Path:
+    """Write a cluster's cdk.tf.json to a folder; returns the file."""
+    file = folder / "cdk.tf.json"
+    file.write_text(synth_cluster(config))
+    return file
 
 
 def copy_program(folder: Path) -> None:
-    """Copy what a synthesis needs into another folder."""
-    for name in ("main.py", "cdktf.json"):
-        shutil.copy(PROJECT / name, folder)
+    """Copy what a synthesis needs into another folder, with the main.py of a newcomer."""
+    shutil.copy(PROJECT / "cdktf.json", folder)
     for name in ("stacks", "imports"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "main.py").write_text(MAIN)
+
+
+MAIN = """\
+from stacks.app import synthesize
+from stacks.config import ClusterConfig
+
+if __name__ == "__main__":
+    synthesize([ClusterConfig("karpenter")])
+"""
 
 
 def addresses(document: Json) -> set[str]:

@@ -4,15 +4,15 @@ from typing import Any
 import yaml
 from cdktf import TerraformStack
 
-from stacks.alb import AlbController
+from stacks.kubernetes.load_balancer_controller import LoadBalancerController
 from tests.constructs import TAGS, karpenter
 from tests.synthesis import Json, addresses, synth
 
 NAME = "aws_load_balancer_controller"
 
 
-def alb(stack: TerraformStack) -> AlbController:
-    return AlbController(stack, "alb", name="gpu", karpenter=karpenter(stack), region="us-west-2", preset="reference", tags=TAGS)
+def alb(stack: TerraformStack) -> LoadBalancerController:
+    return LoadBalancerController(stack, "alb", name="gpu", karpenter=karpenter(stack), region="us-west-2", tags=TAGS)
 
 
 def resource(kind: str) -> dict[str, Any]:

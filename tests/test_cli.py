@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from main import PROJECT
+from stacks.app import PROJECT
 from tests.synthesis import copy_program
 from tests.terraform import needs_modules, needs_terraform
 

@@ -13,12 +13,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stacks import bottlerocket
-from stacks.alb import MISSING_ACTIONS, policy_document
-from stacks.bottlerocket import SociParallelPull
-from stacks.catalogue import gpus_by_type
-from stacks.manifests import NodeClass, NodePool, Requirement, Taint
-from stacks.rules import MOST_ZONES
+from stacks.config import Budget, SociParallelPull, Taint
+from stacks.config.catalogue import gpus_by_type
+from stacks.config.pools import GENERAL_SOCI, GPU_SOCI
+from stacks.config.rules import MOST_ZONES
+from stacks.kubernetes.bottlerocket import soci, soci_on_instance_store
+from stacks.kubernetes.load_balancer_controller import MISSING_ACTIONS, policy_document
+from stacks.kubernetes.manifests import NodeClass, NodePool, Requirement
 from tests.conftest import SHARED
 from tests.crd import Crd
 from tests.synthesis import Json
@@ -176,6 +177,8 @@ def test_what_terraform_would_apply_passes_too(workspace: Workspace, crds: dict[
 
 # --- User data -----------------------------------------------------------------------------------------------------------------
 
+GENERAL, GPU = soci(GENERAL_SOCI), soci_on_instance_store(GPU_SOCI)
+
 # https://bottlerocket.dev/en/os/1.53.x/api/settings/container-runtime, container-runtime-plugins and bootstrap-commands
 SETTINGS_MODEL: dict[str, Any] = {
     "container-runtime.snapshotter": ("soci", "overlayfs"),
@@ -200,7 +203,7 @@ def leaves(table: dict[str, Any], path: str = "") -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("user_data", [bottlerocket.GENERAL, bottlerocket.GPU], ids=["general", "gpu"])
+@pytest.mark.parametrize("user_data", [GENERAL, GPU], ids=["general", "gpu"])
 def test_user_data_is_toml_that_bottlerockets_settings_model_has(user_data: str) -> None:
     parsed = tomllib.loads(user_data)
     assert parsed.keys() == {"settings"}
@@ -209,7 +212,7 @@ def test_user_data_is_toml_that_bottlerockets_settings_model_has(user_data: str)
         assert value in allowed if isinstance(allowed, tuple) else isinstance(value, allowed), path
 
 
-@pytest.mark.parametrize(("name", "profile"), [("default", bottlerocket.GENERAL), ("gpu", bottlerocket.GPU)])
+@pytest.mark.parametrize(("name", "profile"), [("default", GENERAL), ("gpu", GPU)])
 def test_user_data_is_the_hcls_byte_for_byte(reference: Path, name: str, profile: str) -> None:
     state = json.loads((reference / "us-west-2.tfstate").read_text())
     (body,) = (
@@ -245,8 +248,8 @@ def official() -> set[tuple[str, str, str]]:
     return grants(json.loads(IAM.read_text()))
 
 
-def test_the_controllers_policy_is_the_official_one_in_recommended(official: set[tuple[str, str, str]]) -> None:
-    assert grants(policy_document("recommended")) == official
+def test_the_controllers_policy_is_the_official_one_by_default(official: set[tuple[str, str, str]]) -> None:
+    assert grants(policy_document("official")) == official
 
 
 def test_in_reference_it_lacks_three_actions_and_is_nowhere_wider(official: set[tuple[str, str, str]]) -> None:
@@ -266,7 +269,7 @@ node_classes = st.builds(
     role=values,
     discovery=values,
     user_data=st.builds(
-        lambda downloads, chunk, unpacks: SociParallelPull(downloads=downloads, chunk_size=f"{chunk}mb", unpacks=unpacks).toml(),
+        lambda downloads, chunk, unpacks: soci(SociParallelPull(downloads=downloads, chunk_size=f"{chunk}mb", unpacks=unpacks)),
         st.integers(1, 100),
         st.integers(1, 512),
         st.integers(1, 100),
@@ -301,7 +304,7 @@ pools = st.builds(
         st.just("Never"), st.integers(1, 999).flatmap(lambda n: st.sampled_from([f"{n}s", f"{n}m", f"{n}h"]))
     ),
     limits=st.dictionaries(st.sampled_from(["cpu", "memory", "nvidia.com/gpu"]), st.integers(1, 10**6), max_size=3),
-    budgets=st.lists(st.fixed_dictionaries({"nodes": st.integers(0, 100).map(lambda n: f"{n}%")}), max_size=3),
+    budgets=st.lists(st.builds(Budget, nodes=st.integers(0, 100).map(lambda n: f"{n}%")), max_size=3),
     labels=st.dictionaries(names, values, max_size=3),
     taints=st.lists(
         st.builds(Taint, key=names, value=values, effect=st.sampled_from(["NoSchedule", "PreferNoSchedule", "NoExecute"])),

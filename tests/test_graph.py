@@ -1,12 +1,12 @@
-"""The graph: what a destroy takes away first, and what a preset changes on a living deployment."""
+"""The graph: what a destroy takes away first, and what `recommended` changes on a living deployment."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from stacks.settings import Settings
-from tests.synthesis import Json, synth_stack
+from stacks.config import recommended
+from tests.synthesis import Json, write_stack
 from tests.terraform import Workspace, needs_modules, needs_terraform
 
 KARPENTERS_OBJECTS = {f"kubectl_manifest.{kind}_{name}" for kind in ("ec2nodeclass", "nodepool") for name in ("default", "gpu")}
@@ -35,7 +35,7 @@ def test_no_secret_is_in_the_helm_release_in_plain_sight(stack: Json) -> None:
 
 @pytest.fixture(scope="module")
 def recommended_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return synth_stack(tmp_path_factory.mktemp("recommended") / "cdktf.out", Settings(preset="recommended"))
+    return write_stack(tmp_path_factory.mktemp("recommended"), recommended("karpenter"))
 
 
 def test_recommended_waits_for_nodes_to_be_gone(recommended_file: Path, stack: Json) -> None:

@@ -15,7 +15,7 @@ import pytest
 from jsii._embedded import jsii as embedded
 from jsii._embedded.jsii import EMBEDDED_FILES, ENTRYPOINT
 
-from main import PROJECT
+from stacks.app import PROJECT
 
 PREFIX = "cdktf_cdktf_provider_"
 
@@ -23,10 +23,10 @@ REPORT = """
 import json, sys
 {before}
 from stacks.karpenter_stack import KarpenterStack
-from stacks.settings import Settings
+from stacks.config import ClusterConfig
 from cdktf import App
 app = App(outdir={outdir!r}, stack_traces=False)
-KarpenterStack(app, Settings())
+KarpenterStack(app, ClusterConfig("karpenter"))
 app.synth()
 import psutil
 nodes = psutil.Process().children(recursive=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from main import PROJECT
+from stacks.app import PROJECT
 from tests.synthesis import copy_program
 
 
@@ -53,7 +53,7 @@ def test_the_next_commands_do_not_overwrite_the_variables_that_a_user_has(projec
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('{"context": {"backend": "local",}}', "cdktf.json must be valid JSON: "),
+        ('{"context": {},}', "cdktf.json must be valid JSON: "),
         ('{"context": []}', 'cdktf.json must be a JSON object whose "context" is an object (got []).'),
         ("[]", 'cdktf.json must be a JSON object whose "context" is an object (got []).'),
     ],
@@ -66,7 +66,7 @@ def test_a_mistake_in_cdktf_json_is_a_sentence_that_names_the_file(project: Path
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("missing", ["cdktf.json", "stacks/gpu_instance_types.csv"])
+@pytest.mark.parametrize("missing", ["stacks/config/gpu_instance_types.csv"])
 def test_a_file_that_is_missing_is_named(project: Path, missing: str) -> None:
     (project / missing).unlink()
     code, _, error = run(project)

@@ -15,9 +15,9 @@ def test_it_is_one_vpc_over_the_zones_that_need_no_opt_in() -> None:
 def test_each_zone_gets_a_private_a_public_and_an_intra_subnet() -> None:
     vpc = synth(network)["module"]["vpc"]
     assert vpc["azs"] == "${local.azs}"
-    assert vpc["private_subnets"] == '${[for k, zone in local.azs : cidrsubnet("10.0.0.0/16", 4, k)]}'
-    assert vpc["public_subnets"] == '${[for k, zone in local.azs : cidrsubnet("10.0.0.0/16", 8, k + 128)]}'
-    assert vpc["intra_subnets"] == '${[for k, zone in local.azs : cidrsubnet("10.0.0.0/16", 8, k + 192)]}'
+    assert vpc["private_subnets"] == "${[for k, zone in local.azs : cidrsubnet(local.vpc_cidr, 4, k)]}"
+    assert vpc["public_subnets"] == "${[for k, zone in local.azs : cidrsubnet(local.vpc_cidr, 8, k + 128)]}"
+    assert vpc["intra_subnets"] == "${[for k, zone in local.azs : cidrsubnet(local.vpc_cidr, 8, k + 192)]}"
 
 
 def test_one_nat_gateway_serves_all_zones() -> None:

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from cdktf import TerraformStack
 
-from stacks.nodepools import NodePools
-from tests.constructs import karpenter
+from stacks.kubernetes.node_pools import NodePools
+from tests.constructs import karpenter, var
 from tests.synthesis import Json, addresses, synth
 
 BIND = ["apiclient", "ephemeral-storage", "bind", "--dirs"]
@@ -17,11 +17,10 @@ def nodepools(stack: TerraformStack) -> NodePools:
         "nodepools",
         karpenter=karpenter(stack),
         discovery="gpu",
-        gpu_instance_types="${var.gpu_instance_types}",
-        gpu_capacity_type="${var.gpu_capacity_type}",
-        gpu_limit="${var.gpu_limit}",
-        gpu_drift_budget="${var.gpu_drift_budget}",
-        preset="reference",
+        gpu_instance_types=var("gpu_instance_types"),
+        gpu_capacity_type=var("gpu_capacity_type"),
+        gpu_limit=var("gpu_limit"),
+        gpu_drift_budget=var("gpu_drift_budget"),
     )
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from stacks.catalogue import (
+from stacks.config.catalogue import (
     families_with_a_fraction_of_a_gpu,
     families_without_nvidia_gpus,
     gpu_instance_types,
     gpus_by_type,
 )
-from stacks.rules import (
+from stacks.config.rules import (
     CLUSTER_NAME_PREFIX_LENGTH,
     MOST_POLICY_LENGTH,
     NAMES_IN_POLICY,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from main import PROJECT
+from stacks.app import PROJECT
 from tests.synthesis import Json
 
 CHECKOV = PROJECT / ".venv-scan" / "bin" / "checkov"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from main import PROJECT
+from stacks.app import PROJECT
 from tests.synthesis import Json, copy_program
 
 PYTHON = PROJECT / ".venv-terrain" / "bin" / "python"

@@ -4,9 +4,9 @@ Terraform writes the lock file of the providers and the states of workspaces int
 `cdktf.out/stacks/<stack>`. Lock files are copied to the project. States are not touched: a command that meets one stops.
 """
 
+import json
 import shutil
 from collections.abc import Iterator
-from os.path import normpath
 from pathlib import Path
 
 LOCK_FILE = ".terraform.lock.hcl"
@@ -50,17 +50,31 @@ def refuse_states(outdir: Path) -> None:
             )
 
 
-def refuse_old_workspaces(folder: Path, workspaces: str) -> None:
+def forgotten_states(project: Path, known: set[str]) -> Iterator[tuple[str, str]]:
+    """The local states with resources that are not among `known`, by the name of their stack. Paths are from the project."""
+    for path in sorted(project.glob("terraform.*.tfstate")):
+        if path.name not in known and _has_resources(path):
+            yield path.name.removeprefix("terraform.").removesuffix(".tfstate"), path.name
+
+
+def _has_resources(state: Path) -> bool:
+    try:
+        return bool(json.loads(state.read_text()).get("resources"))
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def refuse_old_workspaces(folder: Path, new: Path) -> None:
     """Stop if a stack's workspaces are in its folder, where Terraform has them by default.
 
     Args:
         folder: where Terraform runs.
-        workspaces: where the states of workspaces belong, from there.
+        new: where the states of workspaces belong.
 
     Raises:
         StateInOutputError: Terraform would not see them, and plan a second cluster.
     """
-    old, new = folder / WORKSPACES, Path(normpath(folder / workspaces))
+    old = folder / WORKSPACES
     if any(old.glob("*/*")):
         raise StateInOutputError(
             f"The states of Terraform workspaces must be outside {folder.parents[1].name} (found {old}). Move them, synthesize "

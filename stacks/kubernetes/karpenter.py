@@ -12,27 +12,35 @@ from cdktf_cdktf_provider_aws.provider import AwsProvider
 from cdktf_cdktf_provider_helm.release import Release
 from constructs import Construct
 
-from stacks.addresses import Addressed
-from stacks.arguments import check_arguments
-from stacks.cluster import Cluster
-from stacks.rules import Rule
+from stacks.aws.cluster import Cluster
+from stacks.config.rules import Rule
+from stacks.terraform.addresses import Addressed
+from stacks.terraform.arguments import check_arguments
 
 CHART_VERSION = "1.6.0"
 REGISTRY = "oci://public.ecr.aws"
 
-ECR_PUBLIC_USER = "${data.aws_ecrpublic_authorization_token.token.user_name}"
-ECR_PUBLIC_PASSWORD = "${sensitive(data.aws_ecrpublic_authorization_token.token.password)}"  # noqa: S105
+ECR_PUBLIC_USER = Expression("data.aws_ecrpublic_authorization_token.token.user_name")
+ECR_PUBLIC_PASSWORD = Expression("sensitive(data.aws_ecrpublic_authorization_token.token.password)")
 
 
 class Karpenter(Addressed):
     """The Karpenter controller, on the cluster's managed node group.
 
     Args:
-        cluster: where it runs.
-        node_role_name: the name of the IAM role of the nodes that it makes; node classes name it.
+        cluster: where the controller runs.
+        node_role_name: the name of the IAM role of the nodes that Karpenter creates. Node classes name the role.
         ecr_public: the provider of us-east-1, the only region that gives tokens for public ECR; None to pull the chart anonymously.
         spot_role_check: whether a plan asks IAM for the service-linked role that Spot instances need.
         tags: the tags of all that is made.
+
+    Attributes:
+        aws: the module with the roles, the queue and the rules.
+        cluster, node_role_name: as given.
+        release: the Helm release.
+
+    Raises:
+        ConfigurationError: an argument cannot be right.
     """
 
     def __init__(
@@ -41,10 +49,10 @@ class Karpenter(Addressed):
         id: str,
         *,
         cluster: Cluster,
-        node_role_name: Expression,
-        ecr_public: AwsProvider | None,
-        spot_role_check: bool,
-        tags: Mapping[str, str],
+        node_role_name: str,
+        ecr_public: AwsProvider | None = None,
+        spot_role_check: bool = True,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, id)
         check_arguments(self, locals())
@@ -62,7 +70,7 @@ class Karpenter(Addressed):
             node_iam_role_additional_policies={
                 "AmazonSSMManagedInstanceCore": "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
             },
-            tags=tags,
+            tags=tags or {},
         )
         if ecr_public:
             self.add(

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from imports.expressions import Expression, hcl
+from imports.expressions import Expression
 
 from cdktf import Token
 from cdktf_cdktf_provider_aws.data_aws_ec2_instance_type_offerings import (
@@ -10,7 +10,7 @@ from cdktf_cdktf_provider_aws.data_aws_ec2_instance_type_offerings import (
     DataAwsEc2InstanceTypeOfferingsFilter,
 )
 
-from stacks.addresses import Addressed
+from stacks.terraform.addresses import Addressed
 
 # A binding wants a list where an expression for one stands; the same token may stand in many stacks.
 _as_list = cache(Token.as_list)
@@ -28,7 +28,7 @@ class Offerings:
         azs: a list, the zones of the network.
 
     Attributes:
-        zones: a local, a map: by each of the types, the zones that offer it, without `${}`.
+        zones: a local, a map: by each of the types, the zones that offer it.
     """
 
     def __init__(self, scope: Addressed, name: str, *, instance_types: Expression, azs: Expression) -> None:
@@ -40,7 +40,7 @@ class Offerings:
             filter=[DataAwsEc2InstanceTypeOfferingsFilter(name="instance-type", values=_as_list(instance_types))],
         )
         pairs = f"[for k, type in {data}.instance_types : [type, {data}.locations[k]]]"
-        zones = f"[for zone in {hcl(azs)} : zone if contains({pairs}, [type, zone])]"
-        self.zones = hcl(
-            scope.add_local(f"{name}_type_zones", f"${{{{for type in distinct({hcl(instance_types)}) : type => {zones}}}}}")
+        zones = f"[for zone in {azs.hcl} : zone if contains({pairs}, [type, zone])]"
+        self.zones = scope.add_local(
+            f"{name}_type_zones", Expression(f"{{for type in distinct({instance_types.hcl}) : type => {zones}}}")
         )

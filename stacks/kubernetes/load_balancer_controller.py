@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-from imports.expressions import Expression
+import imports  # noqa: F401  (before cdktf: CDKTF's packages load lazily)
 
 from cdktf_cdktf_provider_aws.eks_pod_identity_association import EksPodIdentityAssociation
 from cdktf_cdktf_provider_aws.iam_policy import IamPolicy
@@ -14,25 +14,32 @@ from cdktf_cdktf_provider_aws.iam_role_policy_attachment import IamRolePolicyAtt
 from cdktf_cdktf_provider_helm.release import Release
 from constructs import Construct
 
-from stacks.addresses import Addressed
-from stacks.arguments import check_arguments
-from stacks.karpenter import Karpenter
-from stacks.settings import Preset
+from stacks.kubernetes.karpenter import Karpenter
+from stacks.terraform.addresses import Addressed
+from stacks.terraform.arguments import check_arguments
 
 CHART_VERSION = "1.11.0"
 NAMESPACE = "kube-system"
 SERVICE_ACCOUNT = "aws-load-balancer-controller"
 
+Policy: TypeAlias = Literal["reference", "official"]
 
-class AlbController(Addressed):
+
+class LoadBalancerController(Addressed):
     """The controller that makes load balancers for Services and Ingresses.
 
     Args:
-        name: the start of the names of its policy and role.
-        karpenter: what it is installed after, in the same cluster: its webhook fails every Service until it runs.
+        name: the start of the names of the controller's policy and role.
+        karpenter: what the controller is installed after, in the same cluster: its webhook fails every Service until it runs.
         region: the cluster's AWS region.
-        preset: in `recommended`, its policy is the official one.
+        policy: the IAM policy: the HCL's, which lacks three actions, or the official one.
         tags: the tags of all that is made here; load balancers get the controller's own.
+
+    Attributes:
+        release: the Helm release.
+
+    Raises:
+        ConfigurationError: an argument cannot be right.
     """
 
     def __init__(
@@ -40,35 +47,35 @@ class AlbController(Addressed):
         scope: Construct,
         id: str,
         *,
-        name: Expression,
+        name: str,
         karpenter: Karpenter,
-        region: Expression,
-        preset: Preset,
-        tags: Mapping[str, str],
+        region: str,
+        policy: Policy = "official",
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, id)
         check_arguments(self, locals())
         cluster = karpenter.cluster
-        self.add(
+        iam_policy = self.add(
             IamPolicy,
             "aws_iam_policy.aws_load_balancer_controller",
             name=f"{name}-AWSLoadBalancerControllerIAMPolicy",
             description="IAM policy for AWS Load Balancer Controller",
-            policy=_compact(policy_document(preset)),
-            tags=tags,
+            policy=_compact(policy_document(policy)),
+            tags=tags or {},
         )
-        self.add(
+        role = self.add(
             IamRole,
             "aws_iam_role.aws_load_balancer_controller",
             name=f"{name}-{SERVICE_ACCOUNT}",
             assume_role_policy=_compact(POD_IDENTITY_TRUST),
-            tags=tags,
+            tags=tags or {},
         )
         attachment = self.add(
             IamRolePolicyAttachment,
             "aws_iam_role_policy_attachment.aws_load_balancer_controller",
-            policy_arn="${aws_iam_policy.aws_load_balancer_controller.arn}",
-            role="${aws_iam_role.aws_load_balancer_controller.name}",
+            policy_arn=iam_policy.arn,
+            role=role.name,
         )
         association = self.add(
             EksPodIdentityAssociation,
@@ -76,8 +83,8 @@ class AlbController(Addressed):
             cluster_name=cluster.eks.cluster_name,
             namespace=NAMESPACE,
             service_account=SERVICE_ACCOUNT,
-            role_arn="${aws_iam_role.aws_load_balancer_controller.arn}",
-            tags=tags,
+            role_arn=role.arn,
+            tags=tags or {},
         )
         self.release = self.add(
             Release,
@@ -97,7 +104,7 @@ class AlbController(Addressed):
                     region=region,
                 )
             ],
-            # The last three so that a destroy takes nothing away from it while it removes load balancers.
+            # The last three, so that a destroy leaves the controller what it needs while it removes load balancers.
             depends_on=[association, cluster.eks, karpenter.release, attachment, cluster.network.vpc],
         )
 
@@ -115,7 +122,7 @@ tolerations:
 """
 
 # The HCL's policy: the official one of 2.11.0 without these three actions, each in the statement of the other.
-POLICY = Path(__file__).with_name("alb_iam_policy.json")
+POLICY = Path(__file__).with_name("load_balancer_controller_iam_policy.json")
 MISSING_ACTIONS = {
     "ec2:GetSecurityGroupsForVpc": "ec2:DescribeTags",
     "elasticloadbalancing:DescribeCapacityReservation": "elasticloadbalancing:DescribeListenerAttributes",
@@ -134,10 +141,10 @@ POD_IDENTITY_TRUST = {
 }
 
 
-def policy_document(preset: Preset) -> dict[str, Any]:
+def policy_document(policy: Policy) -> dict[str, Any]:
     """The controller's IAM policy."""
     document: dict[str, Any] = json.loads(POLICY.read_text())
-    if preset == "recommended":
+    if policy == "official":
         for statement in document["Statement"]:
             statement["Action"] += [action for action, beside in MISSING_ACTIONS.items() if beside in statement["Action"]]
     return document

@@ -9,9 +9,16 @@ page's labels and resources: GPU memory of one GPU in MiB, NVMe disks in GB, EFA
 """
 
 import csv
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
+
+INSTANCE_TYPE = r"^[a-z][a-z0-9-]*[.][a-z0-9-]+$"
+
+# Families of Graviton and Grace CPUs: g5g, p6e-gb200.
+ARM64_GPU_FAMILY = r"^g[0-9]+g[a-z]*$|-gb[0-9]+$"
 
 CATALOGUE = Path(__file__).with_name("gpu_instance_types.csv")
 FAMILIES_WITHOUT_NVIDIA_GPUS = Path(__file__).with_name("families_without_nvidia_gpus.txt")
@@ -62,3 +69,30 @@ def families_without_nvidia_gpus() -> list[str]:
 def families_with_a_fraction_of_a_gpu() -> list[str]:
     """The families whose types Karpenter counts as 0 GPUs."""
     return list(dict.fromkeys(row.family for row in gpu_instance_types() if row.gpus == 0))
+
+
+def usable_families() -> list[str]:
+    """The families with types that a GPU pool can use."""
+    return list(dict.fromkeys(row.family for row in gpu_instance_types() if row.usable))
+
+
+def usable_gpus() -> list[str]:
+    """The GPU names of the types that a GPU pool can use."""
+    return list(dict.fromkeys(row.gpu for row in gpu_instance_types() if row.usable))
+
+
+def unusable(types: Iterable[str]) -> dict[str, list[str]]:
+    """The types that a GPU pool cannot use, by what a type must have. An unknown family may be new, and is accepted."""
+    without, fraction = families_without_nvidia_gpus(), families_with_a_fraction_of_a_gpu()
+    found: dict[str, list[str]] = {}
+    for name in types:
+        family = name.partition(".")[0]
+        if not re.fullmatch(INSTANCE_TYPE, name):
+            found.setdefault("be instance types such as p5.48xlarge", []).append(name)
+        elif family in without:
+            found.setdefault("have NVIDIA GPUs", []).append(name)
+        elif family in fraction:
+            found.setdefault("have whole GPUs, because Karpenter counts a fraction of a GPU as 0", []).append(name)
+        elif re.search(ARM64_GPU_FAMILY, family):
+            found.setdefault("have x86_64 CPUs", []).append(name)
+    return found

@@ -1,0 +1,1 @@
+"""What is made on AWS: a construct in each file."""

@@ -1,0 +1,155 @@
+"""The network: a VPC over every zone of the region."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from imports.expressions import Expression, hcl
+from imports.vpc import Vpc
+
+from cdktf_cdktf_provider_aws.data_aws_availability_zones import (
+    DataAwsAvailabilityZones,
+    DataAwsAvailabilityZonesFilter,
+)
+from constructs import Construct
+
+from stacks.config.checks import ipv4_network
+from stacks.config.rules import MOST_ZONES, VPC_PREFIXES, Finding, Rule, inside_any, shown
+from stacks.terraform.addresses import Addressed
+from stacks.terraform.arguments import check_arguments
+
+# EKS has no control plane in these zones, and refuses subnets there for it. By zone ID: which letter an account has for a zone
+# differs from account to account. https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
+ZONE_IDS_WITHOUT_CONTROL_PLANE = ("use1-az3", "usw1-az2", "cac1-az3")
+
+# EKS wants two zones for the control plane; a third is for one that fails; more gain nothing.
+LEAST_CONTROL_PLANE_ZONES, MOST_CONTROL_PLANE_ZONES = 2, 3
+
+PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+
+
+class Network(Addressed):
+    """Per zone, from a /16: a private /20 for nodes and pods, a public /24 for NAT and load balancers, an intra /24.
+
+    Args:
+        name: the name of the VPC, and the value of the tag by which Karpenter finds the private subnets.
+        cidr: the IPv4 network of the VPC, /16 to /20.
+        availability_zones: a list of zones, in the order of their subnets; an empty list stands for all of the region.
+        tags: the tags of all that is made.
+
+    Attributes:
+        vpc: the module.
+        available: the data source of the region's zones.
+        azs, control_plane_azs: lists of zones.
+        requirements: what must hold before the network is created, as preconditions.
+
+    Raises:
+        ConfigurationError: a literal argument cannot be right.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        cidr: Annotated[str, ipv4_network(*VPC_PREFIXES)],
+        availability_zones: Sequence[str] = (),
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        check_arguments(self, locals())
+        vpc_cidr, chosen = self.bind("vpc_cidr", cidr), self.bind("availability_zones", availability_zones)
+        self.available = Expression("data.aws_availability_zones.available")
+        self.add(
+            DataAwsAvailabilityZones,
+            self.available.hcl,
+            # No local zones, and none that the account would have to opt in to.
+            filter=[DataAwsAvailabilityZonesFilter(name="opt-in-status", values=["opt-in-not-required"])],
+        )
+        self.azs = self.add_local(
+            "azs", Expression(f"length({chosen.hcl}) > 0 ? tolist({chosen.hcl}) : tolist({self.available.hcl}.names)")
+        )
+        self.control_plane_azs = self.add_local("control_plane_azs", self._with_control_plane())
+        self.requirements = self.add_rules(*self._zone_rules(chosen))
+        self.vpc = self.add(
+            Vpc,
+            "module.vpc",
+            name=name,
+            cidr=vpc_cidr,
+            azs=self.azs,
+            private_subnets=self._subnets(vpc_cidr, new_bits=4, first=0),
+            public_subnets=self._subnets(vpc_cidr, new_bits=8, first=128),
+            intra_subnets=self._subnets(vpc_cidr, new_bits=8, first=192),
+            # One NAT gateway for all zones: one hourly price, at the cost that all zones depend on the gateway's zone.
+            enable_nat_gateway=True,
+            single_nat_gateway=True,
+            public_subnet_tags={"kubernetes.io/role/elb": "1"},
+            private_subnet_tags={"kubernetes.io/role/internal-elb": "1", "karpenter.sh/discovery": name},
+            tags=tags or {},
+        )
+        self.add_check("vpc_cidr_is_private", _private(vpc_cidr))
+        self.add_check("vpc_cidr_has_room_for_load_balancers", _has_room_for_load_balancers(vpc_cidr))
+
+    @property
+    def control_plane_subnets(self) -> Expression:
+        """A list: the ids of the intra subnets in the zones that are chosen for the control plane."""
+        return self._subnets_in(self.vpc.intra_subnets, self.control_plane_azs)
+
+    def private_subnets_in(self, zones: Expression) -> Expression:
+        """A list: the ids of the private subnets in `zones`, a list."""
+        return self._subnets_in(self.vpc.private_subnets, zones)
+
+    def _subnets_in(self, subnets: Expression, zones: Expression) -> Expression:
+        return Expression(f"[for k, zone in {self.azs.hcl} : {subnets.hcl}[k] if contains({zones.hcl}, zone)]")
+
+    def _subnets(self, cidr: Expression, *, new_bits: int, first: int) -> Expression:
+        """The networks for zone 0, 1, ...: number `first`, `first` + 1, ... of those that are `new_bits` longer than `cidr`."""
+        number = f"k + {first}" if first else "k"
+        return Expression(f"[for k, zone in {self.azs.hcl} : cidrsubnet({cidr.hcl}, {new_bits}, {number})]")
+
+    def _with_control_plane(self) -> Expression:
+        """The first of the network's zones where EKS has a control plane."""
+        ids = f"zipmap({self.available.hcl}.names, {self.available.hcl}.zone_ids)"
+        without = f"contains({hcl(ZONE_IDS_WITHOUT_CONTROL_PLANE)}, lookup({ids}, zone, zone))"
+        usable = f"[for zone in {self.azs.hcl} : zone if !{without}]"
+        return Expression(f"[for k, zone in {usable} : zone if k < {MOST_CONTROL_PLANE_ZONES}]")
+
+    def _zone_rules(self, chosen: Expression) -> list[Rule | Finding]:
+        """On the zones that AWS answers; a living network can meet them when AWS adds or retires a zone."""
+        names = f"{self.available.hcl}.names"
+        listed = f'${{join(", ", {names})}}'
+        return [
+            Finding(
+                "availability_zones_of_other_regions",
+                f"setsubtract({chosen.hcl}, {names})",
+                f"availability_zones must be zones of the region (got {{found}}). Its zones are {listed}.",
+            ),
+            Rule(
+                f"length({self.azs.hcl}) <= {MOST_ZONES}",
+                f"availability_zones must name at most {MOST_ZONES} zones, because vpc_cidr has no room for more (got "
+                f"{shown(chosen)} in a region with ${{length({names})}} zones). Choose from {listed}.",
+            ),
+            Rule(
+                f"length({self.control_plane_azs.hcl}) >= {LEAST_CONTROL_PLANE_ZONES}",
+                f"EKS requires {LEAST_CONTROL_PLANE_ZONES} zones for the control plane, and supports it in "
+                f'${{length({self.control_plane_azs.hcl})}} of ${{join(", ", {self.azs.hcl})}}. Choose another region or other '
+                "availability_zones.",
+            ),
+        ]
+
+
+def _private(cidr: Expression) -> Rule:
+    return Rule(
+        inside_any(cidr, PRIVATE_NETWORKS),
+        f"vpc_cidr should be in a private network: {', '.join(PRIVATE_NETWORKS)} (got {shown(cidr)}). Nodes cannot reach "
+        "public addresses inside it.",
+    )
+
+
+def _has_room_for_load_balancers(cidr: Expression) -> Rule:
+    """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html#availability-zones"""
+    return Rule(
+        f'tonumber(split("/", {cidr.hcl})[1]) < {VPC_PREFIXES[1]}',
+        f"vpc_cidr should be larger than /{VPC_PREFIXES[1]} (got {shown(cidr)}): its public subnets are /28, and an "
+        "Application Load Balancer needs a /27 with 8 free addresses.",
+    )

@@ -1,0 +1,22 @@
+"""The configuration of clusters: what a user may set, and what is refused. Plain Python.
+
+`main.py` imports from here: `from stacks.config import ClusterConfig, GpuPool, recommended`.
+"""
+
+from stacks.config.backends import LocalBackend, S3Backend
+from stacks.config.cluster import ClusterConfig
+from stacks.config.pools import Budget, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint
+from stacks.config.recommended import recommended
+
+__all__ = [
+    "Budget",
+    "ClusterConfig",
+    "DataVolume",
+    "GeneralPool",
+    "GpuPool",
+    "LocalBackend",
+    "S3Backend",
+    "SociParallelPull",
+    "Taint",
+    "recommended",
+]

@@ -1,0 +1,170 @@
+"""Find every mistake in a configuration, each with its place and what to do. Plain Python.
+
+A configuration consists of dataclasses that check nothing when they are made, because a constructor that raises would report the
+first mistake only. What a field may hold is its type hint, with checks in it: `Annotated[int, at_least(1)]`. What concerns several
+fields is a method `mistakes` of the class. `mistakes` below walks through all of it and adds the places.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+Check: TypeAlias = Callable[[Any], str | None]
+"""Judges a value: None, or what the value must be, as `must be at least 1`."""
+
+
+class ConfigurationError(ValueError):
+    """A configuration with mistakes. The message names all of them, a line each."""
+
+
+def refuse(place: str, value: object) -> None:
+    """Stop where a configuration has mistakes.
+
+    Raises:
+        ConfigurationError: it has some.
+    """
+    if found := list(mistakes(place, value)):
+        raise ConfigurationError("\n".join(found))
+
+
+def mistakes(place: str, value: Any, skip: Callable[[object], bool] = lambda value: False) -> Iterator[str]:
+    """The mistakes in a dataclass and in all dataclasses inside it."""
+    kind: Any = type(value)
+    wanted = hints(kind)
+    yield from mistakes_of(place, {name: getattr(value, name) for name in wanted}, wanted, skip)
+    rules = getattr(value, "mistakes", None)
+    if rules and not any(_misfits(value)):
+        yield from (f"{place}.{text}" for text in rules())
+
+
+def mistakes_of(
+    place: str, given: Mapping[str, Any], wanted: Mapping[str, Any], skip: Callable[[object], bool] = lambda value: False
+) -> Iterator[str]:
+    """The mistakes in named values, each with its type hint; values that `skip` names are for others to judge."""
+    for name, hint in wanted.items():
+        value, inner, checks = given[name], *_parts(hint)
+        where = f"{place}.{name}"
+        if skip(value):
+            continue
+        if not fits(value, inner):
+            yield f"{where} must be {words(inner)} (got {value!r})."
+            continue
+        for check in checks if value is not None else ():
+            if text := check(value):
+                yield f"{where} {text} (got {value!r})."
+        for key, part in _inside(value):
+            yield from mistakes(f"{where}{key}", part, skip)
+
+
+@cache
+def hints(kind: Any) -> dict[str, Any]:
+    """The type hints of a class's fields, with the checks in them."""
+    return {name: hint for name, hint in get_type_hints(kind, include_extras=True).items() if name != "_"}  # `_: KW_ONLY`
+
+
+def fits(value: object, hint: Any) -> bool:
+    """Whether a value has the type that a hint names. A string is not a list of strings, and True is not a number."""
+    hint, _ = _parts(hint)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(fits(value, part) for part in arguments)
+    if origin is Literal:
+        return value in arguments
+    if hint is Any:
+        return True
+    if origin and issubclass(origin, Mapping):
+        return isinstance(value, Mapping) and all(fits(k, arguments[0]) and fits(v, arguments[1]) for k, v in value.items())
+    if origin and issubclass(origin, Sequence):
+        return isinstance(value, Sequence) and not isinstance(value, str) and all(fits(part, arguments[0]) for part in value)
+    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
+
+
+def words(hint: Any) -> str:
+    """What a type hint admits, in words."""
+    hint, _ = _parts(hint)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return " or ".join("None" if part is NoneType else words(part) for part in arguments)
+    if origin is Literal:
+        return " or ".join(map(repr, arguments))
+    if origin and issubclass(origin, Mapping):
+        return "a dict"
+    if origin and issubclass(origin, Sequence):
+        inner, _ = _parts(arguments[0])
+        return f"a list of {'strings' if inner is str else words(inner)}"
+    return {str: "a string", int: "a whole number", bool: "True or False"}.get(hint) or f"a {hint.__name__}"
+
+
+def _parts(hint: Any) -> tuple[Any, tuple[Check, ...]]:
+    """A type hint, and the checks that it carries."""
+    if get_origin(hint) is not Annotated:
+        return hint, ()
+    inner, *extras = get_args(hint)
+    return inner, tuple(extra for extra in extras if callable(extra))
+
+
+def _inside(value: Any) -> Iterator[tuple[str, object]]:
+    """The dataclasses in a value, each with its key: by name where it has one, else by number."""
+    if is_dataclass(value):
+        yield "", value
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for number, part in enumerate(value):
+            if is_dataclass(part):
+                yield f'["{part.name}"]' if hasattr(part, "name") else f"[{number}]", part
+
+
+def _misfits(value: Any) -> Iterator[str]:
+    """The fields with a value of another type, at any depth."""
+    kind: Any = type(value)
+    for name, hint in hints(kind).items():
+        part = getattr(value, name)
+        if not fits(part, hint):
+            yield name
+        else:
+            for _, inner in _inside(part):
+                yield from _misfits(inner)
+
+
+# Checks
+
+
+def at_least(least: int) -> Check:
+    """A number of at least `least`."""
+    return lambda value: None if value >= least else f"must be at least {least}"
+
+
+def between(least: int, most: int) -> Check:
+    """A number between two others."""
+    return lambda value: None if least <= value <= most else f"must be between {least} and {most}"
+
+
+def matches(pattern: str, like: str) -> Check:
+    """A string that matches a pattern as a whole; `like` describes what does."""
+    return lambda value: None if re.fullmatch(pattern, value) else f"must be {like}"
+
+
+def not_empty(value: Collection[object]) -> str | None:
+    """A list with at least one element."""
+    return None if value else "must have at least one element"
+
+
+def distinct(value: Sequence[object]) -> str | None:
+    """A list without duplicates."""
+    return None if all(part not in value[:number] for number, part in enumerate(value)) else "must not contain duplicates"
+
+
+def ipv4_network(largest: int, smallest: int) -> Check:
+    """An IPv4 network with a prefix length between two others."""
+
+    def check(value: str) -> str | None:
+        try:
+            network = ipaddress.IPv4Network(value)
+        except ValueError as error:
+            return f"must be an IPv4 network such as 10.0.0.0/16: {error}"
+        return None if largest <= network.prefixlen <= smallest else f"must be a /{largest} to /{smallest} network"
+
+    return check

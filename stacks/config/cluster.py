@@ -1,0 +1,109 @@
+"""What a user decides about a cluster when the JSON is written. Plain Python.
+
+A field marked `Variable` is the default of a Terraform variable, which `-var` and `terraform.tfvars` can set without a new
+synthesis. Terraform alone judges its value.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Annotated, Literal
+
+from stacks.config import rules
+from stacks.config.backends import LocalBackend, S3Backend
+from stacks.config.checks import matches
+from stacks.config.fields import Change, R, U, Variable, Z
+from stacks.config.pools import GeneralPool, GpuPool, overlaps
+
+GROUP = Change("R (the node group)")
+
+
+@dataclass(frozen=True)
+class ClusterConfig:
+    """A cluster, with a stack and a state of its own. The defaults are what the HCL module deployed."""
+
+    name: Annotated[
+        str, Z, matches(r"[a-z][a-z0-9-]{0,62}", "at most 63 lower-case letters, digits and hyphens, and start with a letter")
+    ]
+    """Name of the stack: of its folder in `cdktf.out/stacks`, and of its state."""
+    _: KW_ONLY
+
+    # Terraform variables: those of the HCL, and a few more.
+
+    region: Annotated[str | None, R, Variable(rules.region(), required=True)] = None
+    """AWS region of the cluster, as us-west-2. Every zone of the region that needs no opt-in gets subnets."""
+    gpu_instance_types: Annotated[
+        Sequence[str] | None,
+        Change("U; D for nodes of a type that goes"),
+        Variable(rules.not_empty("gpu_instance_types"), required=True),
+    ] = None
+    """Instance types of the GPU node pool, as p5.48xlarge (8 H100). Karpenter takes one that has capacity."""
+    gpu_capacity_type: Annotated[
+        Sequence[str], Change("U; D for nodes of a type that goes"), Variable(rules.not_empty("gpu_capacity_type"))
+    ] = ("spot",)
+    """How GPU nodes are bought: spot, on-demand, reserved. Karpenter prefers reserved, then spot, then on-demand."""
+    gpu_limit: Annotated[int | None, U, Variable(rules.gpu_limit())] = None
+    """GPUs that all nodes of the GPU pool have together, at most; null for no limit."""
+    gpu_drift_budget: Annotated[str | None, U, Variable(rules.gpu_drift_budget())] = None
+    """GPU nodes that Karpenter may replace at a time because they drifted, as from an older Bottlerocket release: a number, a
+    percentage, or null for Karpenter's own 10%."""
+    vpc_cidr: Annotated[str, R, Variable(rules.vpc_cidr())] = "10.0.0.0/16"
+    """IPv4 network of the VPC. From a /16 each zone gets a private /20, a public /24 and an intra /24."""
+    availability_zones: Annotated[Sequence[str], R, Variable(rules.availability_zones())] = ()
+    """Zones to use, in the order of their subnets; [] for every zone of the region that needs no opt-in."""
+    cluster_name_prefix: Annotated[str, R, Variable(rules.cluster_name_prefix())] = "eks-spot-gpu"
+    """Name of the cluster, before a hyphen and four random characters."""
+    karpenter_node_instance_types: Annotated[Sequence[str], GROUP, Variable(rules.not_empty("karpenter_node_instance_types"))] = (
+        "m5.large",
+    )
+    """Instance types of the managed node group that Karpenter itself runs on (x86_64)."""
+    karpenter_node_availability_zones: Annotated[Sequence[str], GROUP, Variable(rules.karpenter_node_availability_zones())] = ()
+    """Zones of the nodes for Karpenter itself; [] for every zone of the network."""
+    karpenter_node_min_size: Annotated[int, U, Variable()] = 2
+    """Nodes for Karpenter itself, at least."""
+    karpenter_node_max_size: Annotated[int, U, Variable()] = 3
+    """Nodes for Karpenter itself, at most."""
+    karpenter_node_desired_size: Annotated[int, Z, Variable()] = 2
+    """Nodes for Karpenter itself, when the group is made."""
+    karpenter_node_release_version: Annotated[
+        str | None,
+        Change("Z at the present value; else U, which rolls the node group"),
+        Variable(rules.bottlerocket_release_version("karpenter_node_release_version")),
+    ] = None
+    """Bottlerocket release of the nodes for Karpenter itself, as 1.53.0-4fc45e5a; null for the latest that AWS recommends."""
+    addon_versions: Annotated[Mapping[str, str], Change("Z at the present values; else U"), Variable()] = field(
+        default_factory=dict
+    )
+    """Versions of EKS add-ons, as { coredns = "v1.12.1-eksbuild.2" }; by default the latest that AWS offers."""
+
+    # Decided when the JSON is written.
+
+    backend: Annotated[LocalBackend | S3Backend, Z] = field(default_factory=LocalBackend)
+    """Where the state is."""
+    gpu_pools: Annotated[Sequence[GpuPool], U] = ()
+    """GPU node pools beside the reference's."""
+    general_pools: Annotated[Sequence[GeneralPool], U] = ()
+    """Node pools without GPUs beside the reference's."""
+    wait_for_nodes: Annotated[bool, U] = False
+    """Let a destroy wait until Karpenter has removed the nodes of a pool. Counts after an apply."""
+    registry_login: Annotated[bool, U] = True
+    """Log in to public ECR for Karpenter's chart. Without a login, the chart is pulled anonymously: no token in the state, no
+    provider for us-east-1."""
+    load_balancer_controller_policy: Annotated[Literal["reference", "official"], U] = "reference"
+    """IAM policy of the load balancer controller: the HCL's, which lacks three actions, or the official one."""
+    offering_checks: Annotated[bool, Z] = True
+    """Ask EC2 at plan where it offers the instance types. Needs ec2:DescribeInstanceTypeOfferings."""
+    spot_role_check: Annotated[bool, Z] = True
+    """Warn at plan where the account does not have the service-linked role for Spot. Needs iam:ListRoles."""
+
+    def mistakes(self) -> Iterator[str]:
+        """What is wrong between fields."""
+        pools = [*self.gpu_pools, *self.general_pools]
+        names = [pool.name for pool in pools]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield f"gpu_pools and general_pools must not contain two pools named {name!r}."
+        for kind, listed in (("gpu_pools", self.gpu_pools), ("general_pools", self.general_pools)):
+            for pool, other in overlaps(listed):
+                yield (
+                    f'{kind}["{pool.name}"] must differ from {other} in weight, or in a label or taint, because both could take '
+                    "the same pod. Set a weight, for example."
+                )

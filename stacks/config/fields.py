@@ -1,0 +1,85 @@
+"""What stands with a field of the configuration: documentation, class of change, Terraform variable. Plain Python."""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from itertools import pairwise
+from typing import Annotated, Any, NamedTuple, get_args, get_origin
+
+from stacks.config.checks import fits, hints
+from stacks.config.rules import Rule
+
+
+class Change(str):
+    """What a change of a field does to a living deployment. It starts with a class; the worst one counts.
+
+    - Z: no difference in the plan.
+    - U: an update in place.
+    - D: Karpenter replaces running nodes.
+    - R: Terraform replaces a resource.
+    """
+
+
+Z, U, D, R = Change("Z"), Change("U"), Change("D"), Change("R")
+
+
+class Variable(NamedTuple):
+    """Marks a field as the default of a Terraform variable of the same name, which Terraform alone judges.
+
+    Attributes:
+        rules: its `validation` blocks.
+        required: None stands for no default: a user gives the value at plan.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Documented:
+    """A field as its documentation describes it."""
+
+    name: str
+    text: str
+    change: Change
+    default: Any
+    variable: Variable | None
+    hint: Any
+
+
+@cache
+def documented(kind: type) -> tuple[Documented, ...]:
+    """The fields of a class. A field's documentation is the string below it.
+
+    Raises:
+        LookupError: a field has no documentation or no class of change.
+    """
+    texts = dict(_texts(kind))
+    found = []
+    for field in fields(kind):
+        inner, *extras = get_args(hints(kind)[field.name]) if get_origin(hints(kind)[field.name]) is Annotated else (field.type,)
+        change = next((extra for extra in extras if isinstance(extra, Change)), None)
+        if change is None or field.name not in texts:
+            raise LookupError(f"{kind.__name__}.{field.name} must have a class of change in its type hint, and a docstring below.")
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        variable = next((extra for extra in extras if isinstance(extra, Variable)), None)
+        found.append(Documented(field.name, texts[field.name], change, default, variable, inner))
+    return tuple(found)
+
+
+def terraform_type(hint: Any) -> str:
+    """The type of a Terraform variable whose default is a field of this type."""
+    examples: dict[str, Any] = {"number": 1, "string": "", "list(string)": [""], "map(string)": {"": ""}}
+    return next(name for name, example in examples.items() if fits(example, hint))
+
+
+def _texts(kind: type) -> Iterator[tuple[str, str]]:
+    """The names of the fields, each with the string that stands below it, its white space folded."""
+    (tree,) = ast.parse(inspect.getsource(kind)).body
+    body = tree.body if isinstance(tree, ast.ClassDef) else []
+    for field, below in pairwise(body):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                yield name, " ".join(text.split())

@@ -1,0 +1,115 @@
+"""What must hold between the clusters of a program, and between them and the files of the project. Plain Python."""
+
+import ipaddress
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from stacks.config.checks import ConfigurationError, fits, mistakes, not_empty
+from stacks.config.cluster import ClusterConfig
+from stacks.config.fields import documented
+
+# What the cdktf CLI loads by itself for every stack.
+VARIABLE_FILES = ("terraform.tfvars", "terraform.tfvars.json", "*.auto.tfvars", "*.auto.tfvars.json")
+
+# Settings of earlier versions of this program, and the fields that replace them.
+ENVIRONMENT_PREFIX = "CDKTF_KARPENTER_"
+REPLACED = {
+    "stack": "ClusterConfig(name)",
+    "preset": "recommended(name) instead of ClusterConfig(name)",
+    "offering_checks": "the field offering_checks",
+    "spot_role_check": "the field spot_role_check",
+    "backend": "the field backend: LocalBackend() or S3Backend(...)",
+    "local_path": "the field backend: LocalBackend(path)",
+    **{
+        f"s3_{name}": f"the field backend: S3Backend({name}=...)"
+        for name in ("bucket", "key", "region", "use_lockfile", "kms_key_id", "profile")
+    },
+}
+
+
+def refuse_replaced_settings(environment: Mapping[str, str], context: Mapping[str, Any]) -> None:
+    """Stop at a setting of an earlier version: to ignore `backend`, for example, would plan a second cluster.
+
+    Raises:
+        ConfigurationError: there is one, in the environment or in the context of cdktf.json.
+    """
+    found = [
+        f"{name} must not be set: settings are Python now. Unset it, and use {REPLACED.get(_setting(name), 'a field')} in main.py."
+        for name in sorted(environment)
+        if name.startswith(ENVIRONMENT_PREFIX)
+    ]
+    found += [
+        f'"{name}" must not stand in the context of cdktf.json: settings are Python now. Remove it, and use {instead} in main.py.'
+        for name, instead in REPLACED.items()
+        if name in context
+    ]
+    if found:
+        raise ConfigurationError("\n".join(found))
+
+
+def refuse_mistakes(clusters: Sequence[ClusterConfig], project: Path) -> None:
+    """Stop where the clusters have mistakes.
+
+    Raises:
+        ConfigurationError: they have some. The message names all of them.
+    """
+    if not fits(clusters, Sequence[ClusterConfig]) or not_empty(clusters):
+        raise ConfigurationError(f"The clusters must be a list with at least one ClusterConfig (got {clusters!r}).")
+    found = [mistake for cluster in clusters for mistake in mistakes(str(cluster.name), cluster)]
+    if found := found or [*_duplicates(clusters), *_variable_files(clusters, project)]:
+        raise ConfigurationError("\n".join(found))
+
+
+def warnings(clusters: Sequence[ClusterConfig]) -> Iterator[str]:
+    """What is allowed and may surprise."""
+    networks = [(cluster.name, network) for cluster in clusters if (network := _network(cluster.vpc_cidr))]
+    for (one, first), (other, second) in combinations(networks, 2):
+        if first.overlaps(second):
+            yield f"{one}.vpc_cidr and {other}.vpc_cidr overlap ({first}, {second}): the two VPCs can never be connected."
+
+
+def _duplicates(clusters: Sequence[ClusterConfig]) -> Iterator[str]:
+    for one, other in combinations(clusters, 2):
+        if one.name == other.name:
+            yield f"The names of clusters must differ (got {one.name!r} twice)."
+        elif (location := one.backend.location(one.name)) == other.backend.location(other.name):
+            yield f"{one.name}.backend and {other.name}.backend must have different states (got {location} twice)."
+
+
+def _variable_files(clusters: Sequence[ClusterConfig], project: Path) -> Iterator[str]:
+    given: dict[str, list[str]] = {}
+    for cluster in clusters:
+        for field in documented(ClusterConfig):
+            if field.variable and getattr(cluster, field.name) != field.default:
+                given.setdefault(field.name, []).append(cluster.name)
+    for file in sorted(path for pattern in VARIABLE_FILES for path in project.glob(pattern)):
+        for name in sorted(_variables_in(file) & given.keys()):
+            yield (
+                f"{file.name} must not set {name}, because Python gives it for {', '.join(given[name])}, and the cdktf CLI loads "
+                f"the file for every stack. Remove {name} from one of the two."
+            )
+
+
+def _variables_in(file: Path) -> set[str]:
+    text = file.read_text()
+    if file.suffix == ".json":
+        try:
+            return set(json.loads(text))
+        except (json.JSONDecodeError, TypeError) as error:
+            raise ConfigurationError(f"{file.name} must be a JSON object of variables: {error}.") from None
+    return set(re.findall(r"^\s*(\w+)\s*=", text, re.MULTILINE))
+
+
+def _network(cidr: object) -> ipaddress.IPv4Network | None:
+    try:
+        return ipaddress.IPv4Network(str(cidr))
+    except ValueError:
+        return None  # Terraform judges a variable
+
+
+def _setting(variable: str) -> str:
+    return variable.removeprefix(ENVIRONMENT_PREFIX).lower()

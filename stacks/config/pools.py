@@ -1,0 +1,277 @@
+"""What a user decides about Karpenter's node pools. Plain Python.
+
+The fields are Karpenter's: https://karpenter.sh/v1.6/concepts/nodepools/ and https://karpenter.sh/v1.6/concepts/nodeclasses/
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Annotated, Literal, TypeAlias
+
+from stacks.config import catalogue
+from stacks.config.checks import at_least, between, distinct, matches, not_empty
+from stacks.config.fields import Change, D, U
+
+CapacityType: TypeAlias = Literal["spot", "on-demand", "reserved"]
+
+TYPES = Change("U; D for nodes of a type that goes")
+
+NAME = matches(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", "at most 40 lower-case letters, digits and hyphens, such as inference")
+DURATION = r"(\d+(s|m|h))+"
+CONSOLIDATE_AFTER = matches(f"{DURATION}|Never", "a duration such as 30s or 1h30m, or Never")
+NODES = matches(r"(100|\d{1,2})%|\d+", "a number of nodes such as 1, or a percentage such as 10%")
+
+# The names of what the reference has: kubectl_manifest.nodepool_gpu is pool gpu-spot with node class gpu.
+REFERENCE_NAMES = ("default", "gpu", "gpu-spot")
+
+GPU_TAINT = "nvidia.com/gpu"
+
+# What the reference's general pool uses.
+CATEGORIES, CPUS = ("c", "m", "r"), (4, 8, 16, 32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SociParallelPull:
+    """The SOCI snapshotter's parallel pull: layers are fetched in chunks and unpacked at the same time."""
+
+    downloads: Annotated[int, D, at_least(1)]
+    """Chunks of one image that are downloaded at a time."""
+    chunk_size: Annotated[str, D, matches(r"\d+(kb|mb|gb)", "a size such as 16mb")]
+    """Size of a chunk, in kb, mb or gb."""
+    unpacks: Annotated[int, D, at_least(1)]
+    """Layers of one image that are unpacked at a time."""
+
+
+# An ordinary data volume allows no more than this.
+GENERAL_SOCI = SociParallelPull(downloads=10, chunk_size="16mb", unpacks=10)
+
+# With NVMe disks and hundreds of Gbit/s, on p5.48xlarge: 14.24 GB from a private ECR in 35 s, measured by the HCL's authors.
+GPU_SOCI = SociParallelPull(downloads=30, chunk_size="32mb", unpacks=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taint:
+    """Keeps pods that do not tolerate it off the nodes."""
+
+    key: Annotated[str, D, not_empty]
+    """Key of the taint, as `example.com/team`."""
+    value: Annotated[str, D] = ""
+    """Value of the taint."""
+    effect: Annotated[Literal["NoSchedule", "PreferNoSchedule", "NoExecute"], D] = "NoSchedule"
+    """What happens to pods that do not tolerate the taint."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How many nodes of a pool Karpenter may disrupt at a time. It does not stop expiry, Spot interruptions or a user's delete."""
+
+    nodes: Annotated[str, U, NODES]
+    """A number of nodes, or a percentage of the pool's nodes."""
+    reasons: Annotated[Sequence[Literal["Underutilized", "Empty", "Drifted"]], U, distinct] = ()
+    """The reasons to which the budget applies; () for every reason."""
+    schedule: Annotated[str | None, U, matches(r"@\w+|\S+( \S+){4}", "a cron schedule such as 0 9 * * mon-fri")] = None
+    """When the budget begins to apply: a cron schedule, in UTC."""
+    duration: Annotated[str | None, U, matches(r"(\d+(m|h))+(0s)?", "hours and minutes, such as 8h or 1h30m")] = None
+    """How long the budget applies after each begin."""
+
+    def mistakes(self) -> Iterator[str]:
+        """What is wrong between fields."""
+        if (self.schedule is None) != (self.duration is None):
+            yield f"schedule and duration must be set together (got {self.schedule!r} and {self.duration!r})."
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataVolume:
+    """The EBS volume of a node for images, pods and logs (gp3, encrypted)."""
+
+    size_gib: Annotated[int, D, between(20, 16384)]
+    """Size in GiB. Without a DataVolume, a node has 20 GiB."""
+    iops: Annotated[int, D, between(3000, 16000)] = 3000
+    """I/O operations per second."""
+    throughput_mib: Annotated[int, D, between(125, 1000)] = 125
+    """MiB per second."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What general and GPU pools have in common. Each pool has a node class of its own, with the same name."""
+
+    name: Annotated[str, Change("R (another pool)"), NAME]
+    """Name of the NodePool and of its EC2NodeClass."""
+    _: KW_ONLY
+    instance_types: Annotated[Sequence[str], TYPES, distinct] = ()
+    """Instance types, as p5.48xlarge. Alternatively, name families."""
+    families: Annotated[Sequence[str], TYPES, distinct] = ()
+    """Instance families, as g6e."""
+    capacity_types: Annotated[Sequence[CapacityType], TYPES, not_empty, distinct] = ("spot",)
+    """How nodes are bought. Karpenter prefers reserved, then spot, then on-demand."""
+    zones: Annotated[Sequence[str], Change("U; D for nodes in a zone that goes"), distinct] = ()
+    """Availability zones, as us-west-2a; () for every zone of the network."""
+    taints: Annotated[Sequence[Taint], D, distinct] = ()
+    """Taints of the nodes. GPU pools have the taint `nvidia.com/gpu` besides."""
+    labels: Annotated[Mapping[str, str], D] = field(default_factory=dict)
+    """Labels of the nodes, by which pods choose the pool. Every pool has the label `nodepool` with its name besides."""
+    weight: Annotated[int | None, U, between(1, 100)] = None
+    """Karpenter tries a pool with a higher weight first; a pool without weight last."""
+    consolidation: Annotated[Literal["WhenEmpty", "WhenEmptyOrUnderutilized"], U] = "WhenEmpty"
+    """Which nodes Karpenter may remove: empty ones, or also those whose pods fit elsewhere."""
+    consolidate_after: Annotated[str, U, CONSOLIDATE_AFTER] = "1h"
+    """How long a node must be empty or underutilized before Karpenter removes it, as 30s or 1h; or Never."""
+    budgets: Annotated[Sequence[Budget], U] = ()
+    """How many nodes Karpenter may disrupt at a time; () for Karpenter's own 10%."""
+    expire_after: Annotated[str, D, CONSOLIDATE_AFTER] = "720h"
+    """Karpenter ends a node after this time whatever the budgets say, as 720h; or Never."""
+    data_volume: Annotated[DataVolume | None, D] = None
+    """The EBS volume for images and pods; None for Karpenter's 20 GiB."""
+    tags: Annotated[Mapping[str, str], D] = field(default_factory=dict)
+    """Tags of the EC2 instances."""
+    bottlerocket_version: Annotated[str, D, matches(r"latest|v\d+\.\d+\.\d+", "latest, or a version such as v1.53.0")] = "latest"
+    """Bottlerocket release of the nodes: latest, or a version such as v1.53.0."""
+    soci: Annotated[SociParallelPull, D] = GENERAL_SOCI
+    """How images are pulled."""
+
+    LEAST_BOTTLEROCKET = (1, 44, 0)  # the SOCI snapshotter: aws/karpenter-provider-aws#8393
+
+    def types(self) -> list[str]:
+        """The instance types that Karpenter may launch; [] where other fields describe them."""
+        return list(self.instance_types)
+
+    def all_taints(self) -> list[Taint]:
+        """The taints of the nodes."""
+        return list(self.taints)
+
+    def limits(self) -> dict[str, int]:
+        """The most that all nodes of the pool have together."""
+        raise NotImplementedError
+
+    def mistakes(self) -> Iterator[str]:
+        """What is wrong between fields."""
+        if self.name in REFERENCE_NAMES:
+            yield f"name must not be {self.name!r}: the reference's pools have this name. Choose another name."
+        if self.instance_types and self.families:
+            yield "instance_types and families must not both be set. Keep one of them."
+        if tuple(self.capacity_types) == ("reserved",):
+            yield (
+                "capacity_types must contain 'spot' or 'on-demand' (got ['reserved']): node classes select no capacity "
+                "reservation, so Karpenter would never launch a node."
+            )
+        for label in ("nodepool", "gpu-type"):
+            if label in self.labels:
+                yield f"labels must not contain {label!r}, because the program sets it."
+        for key in self.labels.keys() | self.tags.keys():
+            if key.startswith(("karpenter.sh/", "karpenter.k8s.aws/", "kubernetes.io/cluster/")) or key == "Name":
+                yield f"labels and tags must not contain {key!r}, because Karpenter sets it."
+        least = self.LEAST_BOTTLEROCKET
+        version = tuple(int(part) for part in self.bottlerocket_version.lstrip("v").split(".") if part.isdigit())
+        if version and version < least:
+            yield (
+                f"bottlerocket_version must be at least v{'.'.join(map(str, least))} for this user data "
+                f"(got {self.bottlerocket_version!r})."
+            )
+
+
+@dataclass(frozen=True)
+class GpuPool(Pool):
+    """A pool of NVIDIA GPU nodes beside the reference's pool gpu-spot. Only pods that tolerate `nvidia.com/gpu` use it.
+
+    Instance types are given as `instance_types`, as `families`, or as `gpus` with a least memory. The last two become explicit
+    types of the catalogue when the JSON is written, and are printed: no type that AWS adds later joins by itself.
+    """
+
+    _: KW_ONLY
+    limit: Annotated[int, U, at_least(1)]
+    """GPUs that all nodes of the pool have together, at most. Required: it caps the bill."""
+    gpus: Annotated[Sequence[str], TYPES, distinct] = ()
+    """GPU names as in the catalogue, such as h100 or l40s."""
+    least_gpu_memory_gib: Annotated[int | None, TYPES, at_least(1)] = None
+    """With `gpus` or `families`: the memory that one GPU has, at least."""
+    soci: Annotated[SociParallelPull, D] = GPU_SOCI
+    """How images are pulled."""
+
+    # The nodes bind their NVMe disks twice, Karpenter and we, which needs core-kit 10.8.0: bottlerocket-core-kit#679
+    LEAST_BOTTLEROCKET = (1, 50, 0)
+
+    def types(self) -> list[str]:
+        """The instance types, from the catalogue where families or GPU names are given."""
+        if self.instance_types:
+            return list(self.instance_types)
+        least = (self.least_gpu_memory_gib or 0) * 1024
+        return [
+            row.instance_type
+            for row in catalogue.gpu_instance_types()
+            if row.usable and (row.family in self.families or row.gpu in self.gpus) and row.gpu_memory_mib >= least
+        ]
+
+    def all_taints(self) -> list[Taint]:
+        """The taint of GPU nodes, and the pool's own."""
+        return [Taint(key=GPU_TAINT, value="true"), *self.taints]
+
+    def limits(self) -> dict[str, int]:
+        """The most that all nodes of the pool have together."""
+        return {GPU_TAINT: self.limit}
+
+    def mistakes(self) -> Iterator[str]:
+        """What is wrong between fields."""
+        yield from super().mistakes()
+        known = catalogue.gpus_by_type()
+        if sum(map(bool, (self.instance_types, self.families, self.gpus))) != 1:
+            yield "instance_types, families or gpus must be set, and only one of them."
+        elif self.instance_types:
+            if self.least_gpu_memory_gib:
+                yield "least_gpu_memory_gib must not be set together with instance_types, which are used as they are."
+            yield from _unusable(self.instance_types)
+        elif others := [name for name in self.families if name not in catalogue.usable_families()]:
+            yield f"families must be in the catalogue (got {others!r}). Its families: {', '.join(catalogue.usable_families())}."
+        elif others := [name for name in self.gpus if name not in catalogue.usable_gpus()]:
+            yield f"gpus must be in the catalogue (got {others!r}). Its GPUs: {', '.join(catalogue.usable_gpus())}."
+        elif not self.types():
+            yield f"least_gpu_memory_gib must leave at least one instance type (got {self.least_gpu_memory_gib!r})."
+        if (types := self.types()) and self.limit < (smallest := min(known.get(name, 1) for name in types)):
+            yield (
+                f"limit must be at least {smallest}, the GPUs of the smallest instance type (got {self.limit!r}): with a lower "
+                "limit Karpenter never launches a node."
+            )
+
+
+@dataclass(frozen=True)
+class GeneralPool(Pool):
+    """A pool of nodes without GPUs beside the reference's pool default (amd64)."""
+
+    _: KW_ONLY
+    cpu_limit: Annotated[int, U, at_least(1)]
+    """vCPUs that all nodes of the pool have together, at most. Required: it caps the bill."""
+    categories: Annotated[Sequence[str], TYPES, distinct] = CATEGORIES
+    """Instance categories, where neither `instance_types` nor `families` are given."""
+    cpus: Annotated[Sequence[int], TYPES, distinct] = CPUS
+    """vCPUs of a node, where neither `instance_types` nor `families` are given."""
+
+    def limits(self) -> dict[str, int]:
+        """The most that all nodes of the pool have together."""
+        return {"cpu": self.cpu_limit}
+
+
+def _unusable(types: Sequence[str]) -> Iterator[str]:
+    """The instance types that a GPU pool cannot use. Types of an unknown family may be new."""
+    for reason, unusable in catalogue.unusable(types).items():
+        yield f"instance_types must {reason} (got {unusable!r})."
+
+
+def chosen_by(pool: Pool) -> str:
+    """What sets the pool apart from other pools, in words."""
+    marks = [f"label {key}={value}" for key, value in sorted(pool.labels.items())] + [f"taint {taint.key}" for taint in pool.taints]
+    weight = f"weight {pool.weight}" if pool.weight else "no weight, so Karpenter tries it last"
+    return f"{weight}; pods choose it by {', '.join(marks)}" if marks else weight
+
+
+def overlaps(pools: Sequence[Pool]) -> Iterator[tuple[Pool, str]]:
+    """The pools that could take the same pod as an earlier one or as the reference's, with the same priority."""
+    seen: dict[tuple[object, ...], str] = {_priority(None): "the reference's pool"}
+    for pool in pools:
+        if (key := _priority(pool)) in seen:
+            yield pool, seen[key]
+        seen.setdefault(key, pool.name)
+
+
+def _priority(pool: Pool | None) -> tuple[object, ...]:
+    if pool is None:
+        return (None, (), ())
+    return (pool.weight, tuple(sorted(pool.labels.items())), tuple((t.key, t.value, t.effect) for t in pool.taints))

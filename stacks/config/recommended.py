@@ -1,0 +1,42 @@
+"""The second set of default values, for new clusters: what is better than the HCL and shows in a plan. Plain Python."""
+
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+from stacks.config.cluster import ClusterConfig
+
+RECOMMENDED: dict[str, Any] = {
+    "wait_for_nodes": True,
+    "registry_login": False,
+    "load_balancer_controller_policy": "official",
+    "gpu_limit": 32,  # four p5.48xlarge
+    "gpu_drift_budget": "0",
+}
+
+P = ParamSpec("P")
+
+
+def _with_recommended(make: Callable[P, ClusterConfig]) -> Callable[P, ClusterConfig]:
+    """`make` with other default values; its arguments stay as they are, for mypy and the editor."""
+
+    def recommended(*args: P.args, **kwargs: P.kwargs) -> ClusterConfig:
+        """A ClusterConfig whose fields have the recommended values where they are not given."""
+        return make(*args, **(RECOMMENDED | kwargs))
+
+    return recommended
+
+
+recommended = _with_recommended(ClusterConfig)
+
+
+def main() -> None:
+    """Print the recommended values beside the default ones."""
+    from stacks.config.fields import documented
+
+    for option in documented(ClusterConfig):
+        if option.name in RECOMMENDED:
+            print(f"{option.name:32} {option.default!r} -> {RECOMMENDED[option.name]!r}  [{option.change}]  {option.text}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What is made in the cluster: Helm releases and Karpenter's objects, with the IAM that they need."""

@@ -1,0 +1,158 @@
+"""Karpenter's objects as dataclasses that become Kubernetes manifests. Plain Python.
+
+The fields are Karpenter's: https://karpenter.sh/v1.6/concepts/nodepools/ and https://karpenter.sh/v1.6/concepts/nodeclasses/
+A string may be a Terraform expression, and so may a whole list of strings.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any, Literal, TypeAlias
+
+from imports.expressions import Expression
+
+from stacks.config import Budget, DataVolume, Taint
+from stacks.config.checks import matches, refuse
+from stacks.config.pools import CONSOLIDATE_AFTER
+
+Manifest: TypeAlias = dict[str, Any]
+
+API_GROUP = "karpenter.k8s.aws"
+
+NAME = matches(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "a Kubernetes name such as gpu-spot")
+ALIAS = matches(r"bottlerocket@(latest|v\d+\.\d+\.\d+)", "an alias such as bottlerocket@v1.53.0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeClass:
+    """An EC2NodeClass: how a node is made on AWS.
+
+    Attributes:
+        name: of the object.
+        role: the name of the nodes' IAM role.
+        discovery: the value of the tag `karpenter.sh/discovery` on the subnets and security groups to use.
+        user_data: Bottlerocket settings, TOML.
+        tags: on the instances, beside the discovery tag.
+        instance_store_policy: RAID0 makes one disk of the NVMe disks.
+        data_volume: the EBS volume for images and pods; None for Karpenter's 20 GiB.
+        ami_alias: the AMI, as `bottlerocket@latest` or `bottlerocket@v1.53.0`.
+    """
+
+    name: Annotated[str, NAME]
+    role: str
+    discovery: str
+    user_data: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    instance_store_policy: Literal["RAID0"] | None = None
+    data_volume: DataVolume | None = None
+    ami_alias: Annotated[str, ALIAS] = "bottlerocket@latest"
+
+    def manifest(self) -> Manifest:
+        """The Kubernetes object.
+
+        Raises:
+            ConfigurationError: a field has a value that Kubernetes or Karpenter would refuse.
+        """
+        refuse("NodeClass", self)
+        discovery = {"karpenter.sh/discovery": self.discovery}
+        spec: dict[str, Any] = {
+            "role": self.role,
+            "amiSelectorTerms": [{"alias": self.ami_alias}],
+            "subnetSelectorTerms": [{"tags": discovery}],
+            "securityGroupSelectorTerms": [{"tags": discovery}],
+            "tags": {**discovery, **self.tags},
+            "userData": self.user_data,
+        }
+        if self.instance_store_policy:
+            spec["instanceStorePolicy"] = self.instance_store_policy
+        if self.data_volume:
+            spec["blockDeviceMappings"] = _block_devices(self.data_volume)
+        return _object(f"{API_GROUP}/v1", "EC2NodeClass", self.name, spec)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirement:
+    """What a node's label `key` must be. `operator`: In, NotIn, Exists, DoesNotExist, Gt, Lt."""
+
+    key: str
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
+    values: Sequence[str] | Expression
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodePool:
+    """A NodePool: which nodes Karpenter may create for which pods, and when Karpenter removes them.
+
+    Attributes:
+        name: of the object.
+        node_class: the nodes' EC2NodeClass.
+        requirements: which instance types.
+        consolidation: which nodes Karpenter may remove.
+        consolidate_after: how long a node must be empty before Karpenter removes it, as `30s` or `1h`.
+        expire_after: how long a node may live, as `720h`; None for Karpenter's own 720h.
+        limits: the most that all nodes of the pool have together, as `{"cpu": 1000}`.
+        budgets: how many nodes Karpenter may disrupt at a time, and why; Karpenter's own 10% if there are none.
+        weight: Karpenter tries a pool with a higher weight first.
+        labels, taints: of the nodes.
+    """
+
+    name: Annotated[str, NAME]
+    node_class: NodeClass
+    requirements: Sequence[Requirement]
+    consolidation: Literal["WhenEmpty", "WhenEmptyOrUnderutilized"] = "WhenEmpty"
+    consolidate_after: Annotated[str, CONSOLIDATE_AFTER]
+    expire_after: Annotated[str | None, CONSOLIDATE_AFTER] = None
+    limits: Mapping[str, Any] | Expression = field(default_factory=dict)
+    budgets: Sequence[Budget] | Expression = ()
+    weight: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: Sequence[Taint] = ()
+
+    def manifest(self) -> Manifest:
+        """The Kubernetes object.
+
+        Raises:
+            ConfigurationError: a field has a value that Kubernetes or Karpenter would refuse.
+        """
+        refuse("NodePool", self)
+        node: dict[str, Any] = {
+            "nodeClassRef": {"group": API_GROUP, "kind": "EC2NodeClass", "name": self.node_class.name},
+            "requirements": [{**asdict(one), "values": _list(one.values)} for one in self.requirements],
+        }
+        if self.taints:
+            node["taints"] = [asdict(taint) for taint in self.taints]
+        if self.expire_after:
+            node["expireAfter"] = self.expire_after
+        template: dict[str, Any] = {"spec": node}
+        if self.labels:
+            template["metadata"] = {"labels": dict(self.labels)}
+        disruption: dict[str, Any] = {"consolidationPolicy": self.consolidation, "consolidateAfter": self.consolidate_after}
+        if self.budgets:
+            disruption["budgets"] = self.budgets if isinstance(self.budgets, Expression) else list(map(_budget, self.budgets))
+        spec: dict[str, Any] = {"template": template, "disruption": disruption}
+        if self.limits:
+            spec["limits"] = self.limits if isinstance(self.limits, Expression) else dict(self.limits)
+        if self.weight:
+            spec["weight"] = self.weight
+        return _object("karpenter.sh/v1", "NodePool", self.name, spec)
+
+
+def _budget(budget: Budget) -> dict[str, Any]:
+    return {key: _list(value) if key == "reasons" else value for key, value in asdict(budget).items() if value}
+
+
+def _block_devices(data: DataVolume) -> list[dict[str, Any]]:
+    """Bottlerocket's two volumes. Karpenter's defaults go when there are any, so both are said."""
+    ebs = {"volumeType": "gp3", "encrypted": True, "deleteOnTermination": True}
+    sized = {"volumeSize": f"{data.size_gib}Gi", "iops": data.iops, "throughput": data.throughput_mib}
+    return [
+        {"deviceName": "/dev/xvda", "ebs": {**ebs, "volumeSize": "4Gi"}},
+        {"deviceName": "/dev/xvdb", "ebs": {**ebs, **sized}},
+    ]
+
+
+def _list(values: Sequence[str]) -> Sequence[str]:
+    return values if isinstance(values, Expression) else list(values)
+
+
+def _object(api_version: str, kind: str, name: str, spec: Mapping[str, Any]) -> Manifest:
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": dict(spec)}

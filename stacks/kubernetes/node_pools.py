@@ -1,0 +1,222 @@
+"""Karpenter's objects: the reference's general and GPU node pool, and those of the configuration, each with its node class."""
+
+from collections.abc import Sequence
+
+from imports.expressions import Expression, hcl
+from imports.kubectl import KubectlManifest
+
+from constructs import Construct
+
+from stacks.aws.offerings import Offerings
+from stacks.config import GeneralPool, GpuPool, SociParallelPull, Taint
+from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI, GPU_SOCI, GPU_TAINT, Pool
+from stacks.config.rules import Finding, Rule
+from stacks.kubernetes import bottlerocket
+from stacks.kubernetes.karpenter import Karpenter
+from stacks.kubernetes.manifests import NodeClass, NodePool, Requirement
+from stacks.terraform.addresses import Addressed
+from stacks.terraform.arguments import check_arguments
+
+
+class NodePools(Addressed):
+    """The nodes that Karpenter may create.
+
+    Args:
+        karpenter: the controller that reads the objects.
+        discovery: the value of the tag `karpenter.sh/discovery` on the subnets and security groups to use.
+        gpu_instance_types: a list, for the reference's GPU pool.
+        gpu_capacity_type: a list of spot, on-demand, reserved, for that pool.
+        gpu_limit: a number of GPUs, or null, for that pool.
+        gpu_drift_budget: how many of that pool's nodes may be replaced at a time because they drifted, or null.
+        gpu_pools, general_pools: further pools.
+        offering_checks: whether a plan asks EC2 where it offers the types of `gpu_pools`.
+        wait_for_nodes: whether a destroy waits until Karpenter has removed a pool's nodes.
+
+    Attributes:
+        requirements: what must hold before anything is created, as preconditions.
+
+    Raises:
+        ConfigurationError: an argument cannot be right.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        karpenter: Karpenter,
+        discovery: str,
+        gpu_instance_types: Sequence[str],
+        gpu_capacity_type: Sequence[str] = ("spot",),
+        gpu_limit: int | Expression | None = None,
+        gpu_drift_budget: str | None = None,
+        gpu_pools: Sequence[GpuPool] = (),
+        general_pools: Sequence[GeneralPool] = (),
+        offering_checks: bool = True,
+        wait_for_nodes: bool = False,
+    ) -> None:
+        super().__init__(scope, id)
+        check_arguments(self, locals())
+        self._karpenter = karpenter
+        self._discovery = discovery
+        self._wait = True if wait_for_nodes else None
+        self.requirements: list[Rule] = []
+        reference_gpu = self._reference_gpu(
+            self.bind("gpu_instance_types", gpu_instance_types),
+            self.bind("gpu_capacity_type", gpu_capacity_type),
+            self.bind("gpu_limit", gpu_limit),
+            self.bind("gpu_drift_budget", gpu_drift_budget),
+        )
+        self._add_objects("default", self._reference_general())
+        self._add_objects("gpu", reference_gpu, nullable=True)
+        for pool in (*gpu_pools, *general_pools):
+            self._add_objects(pool.name, self._further(pool))
+            if pool.zones:
+                self.requirements += self.add_rules(self._zones_of_other_networks(pool))
+        if gpu_pools and offering_checks:
+            self._check_offerings(gpu_pools)
+
+    def _node_class(self, name: str, *, pull: SociParallelPull, gpu: bool, pool: Pool | None = None) -> NodeClass:
+        tags = dict(pool.tags) if pool else {}
+        return NodeClass(
+            name=name,
+            role=self._karpenter.node_role_name,
+            discovery=self._discovery,
+            user_data=bottlerocket.soci_on_instance_store(pull) if gpu else bottlerocket.soci(pull),
+            instance_store_policy="RAID0" if gpu else None,
+            tags={**GPU_LABEL, **tags} if gpu else tags,
+            data_volume=pool.data_volume if pool else None,
+            ami_alias=f"bottlerocket@{pool.bottlerocket_version if pool else 'latest'}",
+        )
+
+    def _reference_general(self) -> NodePool:
+        return NodePool(
+            name="default",
+            node_class=self._node_class("default", pull=GENERAL_SOCI, gpu=False),
+            requirements=[AMD64, *_shape(CATEGORIES, CPUS)],
+            limits={"cpu": 1000},
+            consolidate_after="30s",
+        )
+
+    def _reference_gpu(self, types: Expression, capacity: Expression, limit: Expression, drift: Expression) -> NodePool:
+        return NodePool(
+            name="gpu-spot",
+            node_class=self._node_class("gpu", pull=GPU_SOCI, gpu=True),
+            requirements=[_is_in(CAPACITY_TYPE, capacity), AMD64, _is_in(INSTANCE_TYPE, types)],
+            # Keeps pods that do not need a GPU off expensive nodes.
+            taints=[Taint(key=GPU_TAINT, value="true")],
+            labels={**GPU_LABEL, "nodepool": "gpu-spot"},
+            # An empty GPU node stays for the next job: Spot capacity may not come again.
+            consolidate_after="1h",
+            limits=Expression(f'{limit.hcl} == null ? null : {{"{GPU_TAINT}" = {limit.hcl}}}'),
+            # Karpenter's own 10% goes when there is any budget, and is said again for the other reasons.
+            budgets=Expression(f'{drift.hcl} == null ? null : [{{nodes = "10%"}}, {{nodes = {drift.hcl}, reasons = ["Drifted"]}}]'),
+        )
+
+    def _further(self, pool: Pool) -> NodePool:
+        """A pool of the configuration."""
+        gpu = isinstance(pool, GpuPool)
+        zones = [_is_in("topology.kubernetes.io/zone", pool.zones)] if pool.zones else []
+        return NodePool(
+            name=pool.name,
+            node_class=self._node_class(pool.name, pull=pool.soci, gpu=gpu, pool=pool),
+            requirements=[_is_in(CAPACITY_TYPE, pool.capacity_types), AMD64, *zones, *_types_of(pool)],
+            consolidation=pool.consolidation,
+            consolidate_after=pool.consolidate_after,
+            expire_after=pool.expire_after,
+            limits=pool.limits(),
+            budgets=pool.budgets,
+            weight=pool.weight,
+            labels={**(GPU_LABEL if gpu else {}), "nodepool": pool.name, **pool.labels},
+            taints=pool.all_taints(),
+        )
+
+    def _add_objects(self, name: str, pool: NodePool, *, nullable: bool = False) -> None:
+        """A node class after Karpenter, and the pool after its node class."""
+        class_name, pool_name = f"ec2nodeclass_{name}", f"nodepool_{name}"
+        for kind, made in (("EC2NodeClass", pool.node_class.name), ("NodePool", pool.name)):
+            self.claim(f"{kind} {made}")
+        # As locals, a manifest is data in the JSON, and Terraform's own yamlencode quotes what stands in it.
+        node_class = self.add_local(class_name, pool.node_class.manifest())
+        manifest = self.add_local(pool_name, pool.manifest())
+        after = self.add(
+            KubectlManifest,
+            f"kubectl_manifest.{class_name}",
+            yaml_body=Expression(f"yamlencode({node_class.hcl})"),
+            wait=self._wait,
+            depends_on=[self._karpenter.release],
+        )
+        self.add(
+            KubectlManifest,
+            f"kubectl_manifest.{pool_name}",
+            yaml_body=Expression(f"yamlencode({_without_nulls(manifest.hcl) if nullable else manifest.hcl})"),
+            wait=self._wait,
+            depends_on=[after],
+        )
+
+    def _zones_of_other_networks(self, pool: Pool) -> Finding:
+        azs = self._karpenter.cluster.network.azs
+        return Finding(
+            f"nodepool_{pool.name}_zones_of_other_networks",
+            f"setsubtract({hcl(list(pool.zones))}, {azs.hcl})",
+            f"The zones of pool {pool.name} must be zones of the network (got {{found}}). Its zones are "
+            f'${{join(", ", {azs.hcl})}}.',
+        )
+
+    def _check_offerings(self, pools: Sequence[GpuPool]) -> None:
+        """A warning for each GPU pool whose types EC2 offers in none of the zones that the pool uses."""
+        azs = self._karpenter.cluster.network.azs
+        types = self.add_local("gpu_pool_types", sorted({name for pool in pools for name in pool.types()}))
+        zones_of = Offerings(self, "gpu_pools", instance_types=types, azs=azs).zones
+        for pool in pools:
+            zones = f"flatten([for type in {hcl(pool.types())} : {zones_of.hcl}[type]])"
+            usable = f"setintersection({zones}, {hcl(list(pool.zones)) if pool.zones else azs.hcl})"
+            self.add_check(
+                f"nodepool_{pool.name}_types_are_offered",
+                Rule(
+                    f"length({usable}) > 0",
+                    f"EC2 offers no instance type of pool {pool.name} in the zones that the pool uses. Choose other instance types "
+                    "or zones.",
+                ),
+            )
+
+
+def _without_nulls(pool: str) -> str:
+    """`pool` without the fields of its spec and of its disruption that a variable left null: Karpenter takes no null there."""
+    spec = f"{{for k, v in {pool}.spec : k => v if v != null}}"
+    disruption = f"{{for k, v in {pool}.spec.disruption : k => v if v != null}}"
+    return f"merge({pool}, {{spec = merge({spec}, {{disruption = {disruption}}})}})"
+
+
+GPU_LABEL = {"gpu-type": "nvidia"}
+
+CAPACITY_TYPE = "karpenter.sh/capacity-type"
+INSTANCE_TYPE = "node.kubernetes.io/instance-type"
+INSTANCE = "karpenter.k8s.aws/instance-"
+
+
+def _is_in(key: str, values: Sequence[str]) -> Requirement:
+    return Requirement(key=key, operator="In", values=values)
+
+
+AMD64 = _is_in("kubernetes.io/arch", ["amd64"])
+
+
+def _types_of(pool: Pool) -> list[Requirement]:
+    """Which instance types a pool of the configuration uses."""
+    if types := pool.types():
+        return [_is_in(INSTANCE_TYPE, types)]
+    if pool.families:
+        return [_is_in(f"{INSTANCE}family", pool.families)]
+    assert isinstance(pool, GeneralPool)  # noqa: S101  (a GPU pool has types)
+    return _shape(pool.categories, pool.cpus)
+
+
+def _shape(categories: Sequence[str], cpus: Sequence[int]) -> list[Requirement]:
+    """Instance types by category and size, of a recent generation."""
+    return [
+        _is_in(f"{INSTANCE}category", categories),
+        _is_in(f"{INSTANCE}cpu", list(map(str, cpus))),
+        _is_in(f"{INSTANCE}hypervisor", ["nitro"]),
+        Requirement(key=f"{INSTANCE}generation", operator="Gt", values=["2"]),
+    ]

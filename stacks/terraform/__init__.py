@@ -1,0 +1,1 @@
+"""How Terraform is spoken: addresses, variables, providers, the backend."""

@@ -1,0 +1,111 @@
+"""Terraform addresses that stay those of the HCL.
+
+CDKTF makes the address of an element inside a construct from the element's path and a hash. Here an element says its address
+itself, so that a plan reads `helm_release.karpenter` and a state that the HCL left fits.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from imports.expressions import Expression
+
+from cdktf import TerraformElement, TerraformStack
+from constructs import Construct
+
+from stacks.config.rules import Finding, Rule
+
+P = ParamSpec("P")
+E = TypeVar("E", bound=TerraformElement)
+
+
+class Addressed(Construct):
+    """A construct, or with `TerraformStack` a stack, whose elements are made with the methods below.
+
+    An element says its address itself: `TerraformStack.allocateLogicalId`, CDKTF's own hook, would call Python back for each
+    element, at five times the cost.
+    """
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        self._stack = TerraformStack.of(self)
+        # One set for a whole stack: CDKTF would merge two elements with one address silently.
+        self._addresses: set[str] = vars(self._stack).setdefault("_claimed_addresses", set())
+
+    def add(
+        self,
+        element: Callable[Concatenate[Construct, str, P], E],
+        address: str,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> E:
+        """Make an element at `address`, which is as in `terraform state list`: `module.vpc`, `data.aws_x.y`.
+
+        Raises:
+            ValueError: the stack has an element at this address.
+        """
+        self.claim(address)
+        made = element(self, address, *args, **kwargs)
+        made.override_logical_id(address.rpartition(".")[2])
+        return made
+
+    def add_local(self, name: str, value: Any) -> Expression:
+        """Make a local value; returns its expression.
+
+        Raises:
+            ValueError: the stack has a local of this name.
+        """
+        return self._add_block("locals", name, value, f"local.{name}")
+
+    def add_variable(self, name: str, body: Mapping[str, Any]) -> Expression:
+        """Make an input variable; returns its expression.
+
+        Raises:
+            ValueError: the stack has a variable of this name.
+        """
+        return self._add_block("variable", name, body, f"var.{name}")
+
+    def add_check(self, name: str, rule: Rule) -> None:
+        """Make a `check` block, a warning at plan and apply. CDKTF has no class for it.
+
+        Raises:
+            ValueError: the stack has a check of this name.
+        """
+        self._add_block("check", name, {"assert": [rule.block()]}, f"check.{name}")
+
+    def add_rules(self, *rules: Rule | Finding) -> list[Rule]:
+        """Make the locals that the rules need; returns what becomes preconditions."""
+        for rule in rules:
+            if isinstance(rule, Finding):
+                self.add_local(rule.local, Expression(rule.listed))
+        return [rule.rule() if isinstance(rule, Finding) else rule for rule in rules]
+
+    def bind(self, name: str, value: object) -> Expression:
+        """A construct's argument as an expression: a literal, a list or a CDKTF token becomes the local `name`, None becomes null.
+
+        Terraform refuses a condition that refers to nothing, and a token has no text inside another expression.
+        """
+        if value is None:
+            return Expression("null")
+        return value if isinstance(value, Expression) else self.add_local(name, plain(value))
+
+    def claim(self, address: str) -> None:
+        """Take an address for an element.
+
+        Raises:
+            ValueError: the stack has an element at this address.
+        """
+        if address in self._addresses:
+            raise ValueError(f"{address} must be unique in its stack: CDKTF would merge two elements at one address.")
+        self._addresses.add(address)
+
+    def _add_block(self, kind: str, name: str, body: Any, address: str) -> Expression:
+        self.claim(address)
+        self._stack.add_override(f"{kind}.{name}", body)
+        return Expression(address)
+
+
+def plain(value: Any) -> Any:
+    """A value as jsii takes it, which knows no tuple."""
+    if isinstance(value, str) or not isinstance(value, Mapping | Sequence):
+        return value
+    return {key: plain(part) for key, part in value.items()} if isinstance(value, Mapping) else [plain(part) for part in value]

@@ -1,0 +1,58 @@
+"""The block `terraform` of a stack: versions and the backend."""
+
+from os.path import relpath
+from pathlib import Path
+
+from imports.kubectl import KubectlProvider
+
+import cdktf
+
+from stacks.config import ClusterConfig, S3Backend
+
+REQUIRED_TERRAFORM = ">= 1.5.7"
+
+# Constraints, not the exact versions that the prebuilt packages write: the HCL took the newest provider there was, and an older
+# provider cannot read a newer one's state. So each constraint admits all that a lock file of the HCL can hold, up to the next major
+# version; kubernetes had its 3.0 since. helm before 3.1.2 fails with an expired registry token, and a later minor version may do so
+# again (hashicorp/terraform-provider-helm#1645 and #1822).
+REQUIRED_PROVIDERS = {
+    "aws": {"source": "hashicorp/aws", "version": ">= 6.23, < 7.0"},
+    "helm": {"source": "hashicorp/helm", "version": ">= 3.1.2, < 3.2"},
+    "kubernetes": {"source": "hashicorp/kubernetes", "version": ">= 2.10, < 4.0"},
+    "kubectl": {"source": KubectlProvider.SOURCE, "version": ">= 1.14, < 2.0"},
+    "random": {"source": "hashicorp/random", "version": ">= 3.0, < 4.0"},
+}
+
+
+def add_terraform(stack: cdktf.TerraformStack, *, config: ClusterConfig, folder: Path, project: Path) -> None:
+    """Set versions and backend.
+
+    Args:
+        stack: the stack.
+        config: whose `backend` counts.
+        folder: where Terraform runs, from which a local path starts.
+        project: the folder from which a local path in `config` starts.
+    """
+    stack.add_override("terraform", {"required_version": REQUIRED_TERRAFORM, "required_providers": REQUIRED_PROVIDERS})
+    if isinstance(config.backend, S3Backend):
+        _add_s3(stack, config.backend, config.name)
+        return
+    # Back to the project: the state outlives `cdktf.out`, and is where `cdktf deploy` has one by default, by an absolute path.
+    state = config.backend.file(config.name)
+    path = state if Path(state).is_absolute() else relpath(project / state, folder)
+    # Workspaces have a directory for each stack: with one for all, two stacks would share the state of a workspace.
+    cdktf.LocalBackend(stack, path=path, workspace_dir=f"{path}.d")
+
+
+def _add_s3(stack: cdktf.TerraformStack, given: S3Backend, name: str) -> None:
+    backend = cdktf.S3Backend(
+        stack,
+        bucket=given.bucket,
+        key=given.object(name),
+        region=given.region,
+        encrypt=True,
+        kms_key_id=given.kms_key_id,
+        profile=given.profile,
+    )
+    if given.use_lockfile:
+        backend.add_override("use_lockfile", True)  # newer than the binding
