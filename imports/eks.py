@@ -17,8 +17,15 @@ class EksInputs(TypedDict, total=False):
 
     name: str
     kubernetes_version: str
+    upgrade_policy: Mapping[str, str] | None
+    deletion_protection: bool | None
+    enabled_log_types: Sequence[str] | None
     enable_cluster_creator_admin_permissions: bool
+    access_entries: Mapping[str, Mapping[str, Any]] | None
+    kms_key_administrators: Sequence[str] | None
+    iam_role_permissions_boundary: str | None
     endpoint_public_access: bool
+    endpoint_public_access_cidrs: Sequence[str] | None
     control_plane_scaling_config: Mapping[str, str]
     addons: Mapping[str, Mapping[str, Any]]
     vpc_id: str
@@ -67,6 +74,9 @@ class KarpenterInputs(TypedDict, total=False):
     node_iam_role_name: str
     create_pod_identity_association: bool
     node_iam_role_additional_policies: Mapping[str, str]
+    node_iam_role_permissions_boundary: str | None
+    iam_role_permissions_boundary_arn: str | None
+    iam_role_policies: Mapping[str, str] | None
     tags: Mapping[str, str]
 
 

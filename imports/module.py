@@ -12,14 +12,15 @@ from constructs import Construct
 class RegistryModule(TerraformHclModule):
     """A module of the Terraform registry. `id` is its address: `module.vpc`.
 
-    SOURCE is its address in the registry, VERSION the constraint on its version.
+    SOURCE is its address in the registry, VERSION the constraint on its version. An input that is None is left out.
     """
 
     SOURCE: ClassVar[str]
     VERSION: ClassVar[str]
 
     def __init__(self, scope: Construct, id: str, inputs: Mapping[str, Any]) -> None:
-        super().__init__(scope, id, source=self.SOURCE, version=self.VERSION, variables=dict(inputs))
+        given = {name: value for name, value in inputs.items() if value is not None}
+        super().__init__(scope, id, source=self.SOURCE, version=self.VERSION, variables=given)
         self._address = id
 
     def output(self, name: str) -> Expression:

@@ -6,7 +6,7 @@ from cdktf import App, Precondition, TerraformOutput, TerraformResourceLifecycle
 from cdktf_cdktf_provider_random.string_resource import StringResource
 from constructs import Construct
 
-from stacks.aws.cluster import Cluster, NodeGroup
+from stacks.aws.cluster import Administrators, Cluster, ControlPlane, NodeGroup
 from stacks.aws.gpu_types import GpuTypes
 from stacks.aws.network import Network
 from stacks.config import ClusterConfig, rules
@@ -17,7 +17,7 @@ from stacks.kubernetes.node_pools import NodePools
 from stacks.kubernetes.providers import add_cluster_providers
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.backend import add_terraform
-from stacks.terraform.providers import PROFILE, add_cloud_providers, add_ecr_public_provider
+from stacks.terraform.providers import Login, add_cloud_providers, add_ecr_public_provider
 from stacks.terraform.variables import Variables
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -44,10 +44,12 @@ class KarpenterStack(Addressed, TerraformStack):
         self.variables = variables = Variables(self, config)
         suffix = self.add(StringResource, "random_string.suffix", length=4, special=False, upper=False)
         self.name = self.add_local("name", f"{variables.cluster_name_prefix}-{suffix.result}")
-        tags = {"Example": self.name, "GithubRepo": "terraform-aws-eks", "GithubOrg": "terraform-aws-modules"}
+        tags = {"Example": self.name, "GithubRepo": "terraform-aws-eks", "GithubOrg": "terraform-aws-modules", **config.tags}
+        boundary = config.permissions_boundary
 
-        add_cloud_providers(self, region=variables.region)
-        ecr_public = add_ecr_public_provider(self) if config.registry_login else None
+        login = Login(region=variables.region, profile=config.aws_profile, role_arn=config.assume_role_arn)
+        add_cloud_providers(self, login=login)
+        ecr_public = add_ecr_public_provider(self, login=login) if config.registry_login else None
         self.network = Network(
             self,
             "network",
@@ -70,10 +72,22 @@ class KarpenterStack(Addressed, TerraformStack):
                 release_version=variables.karpenter_node_release_version,
             ),
             addon_versions=variables.addon_versions,
+            control_plane=ControlPlane(
+                public_access=config.endpoint_public_access,
+                public_access_cidrs=config.endpoint_public_access_cidrs,
+                log_types=config.control_plane_logs,
+                deletion_protection=config.deletion_protection,
+            ),
+            administrators=Administrators(
+                admin_arn=config.cluster_admin_arn,
+                entries=config.access_entries,
+                key_administrator_arns=config.kms_key_administrators,
+            ),
+            permissions_boundary=boundary,
             offering_checks=config.offering_checks,
             tags=tags,
         )
-        add_cluster_providers(self, cluster=self.cluster, registry_login=config.registry_login)
+        add_cluster_providers(self, cluster=self.cluster, login=login, registry_login=config.registry_login)
         self.karpenter = Karpenter(
             self,
             "karpenter",
@@ -81,6 +95,7 @@ class KarpenterStack(Addressed, TerraformStack):
             node_role_name=self.name,
             ecr_public=ecr_public,
             spot_role_check=config.spot_role_check,
+            permissions_boundary=boundary,
             tags=tags,
         )
         self.load_balancer_controller = LoadBalancerController(
@@ -90,6 +105,7 @@ class KarpenterStack(Addressed, TerraformStack):
             karpenter=self.karpenter,
             region=variables.region,
             policy=config.load_balancer_controller_policy,
+            permissions_boundary=boundary,
             tags=tags,
         )
         self.node_pools = NodePools(
@@ -104,6 +120,7 @@ class KarpenterStack(Addressed, TerraformStack):
             gpu_pools=config.gpu_pools,
             general_pools=config.general_pools,
             offering_checks=config.offering_checks,
+            node_tags=config.node_tags,
             wait_for_nodes=config.wait_for_nodes,
         )
         gpu_types = GpuTypes(
@@ -123,16 +140,16 @@ class KarpenterStack(Addressed, TerraformStack):
             *gpu_types.requirements,
             *self.node_pools.requirements,
         )
-        self._add_outputs()
+        self._add_outputs(login)
 
     def _policy_length(self) -> Rule:
         prefix, region = self.variables.cluster_name_prefix, self.variables.region
         longest = self.add_local("longest_cluster_name_prefix", rules.longest_cluster_name_prefix(region))
         return rules.karpenter_policy_length(prefix, region, longest)
 
-    def _add_outputs(self) -> None:
+    def _add_outputs(self, login: Login) -> None:
         eks, region = self.cluster.eks, self.variables.region
-        configure = f"aws eks update-kubeconfig --name {eks.cluster_name} --region {region} --profile {PROFILE}"
+        configure = " ".join(["aws eks update-kubeconfig --name", eks.cluster_name, *login.arguments])
         for name, description, value in (
             ("cluster_name", "Name of the cluster.", eks.cluster_name),
             ("cluster_endpoint", "URL of the Kubernetes API.", eks.cluster_endpoint),

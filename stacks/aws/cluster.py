@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from imports.eks import Eks
 from imports.expressions import Expression
@@ -11,13 +11,11 @@ from constructs import Construct
 
 from stacks.aws.network import Network
 from stacks.aws.offerings import Offerings
-from stacks.config import rules
+from stacks.config import AccessEntry, rules
 from stacks.config.checks import at_least, not_empty
 from stacks.config.rules import Finding, Rule, shown
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
-
-KUBERNETES_VERSION = "1.33"
 
 ADDONS: dict[str, dict[str, bool]] = {
     "coredns": {},
@@ -47,6 +45,55 @@ class NodeGroup:
     release_version: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ControlPlane:
+    """Versions, endpoints and logs of the control plane.
+
+    Attributes:
+        kubernetes_version: as `1.33`.
+        support_type: STANDARD upgrades the cluster when standard support ends, EXTENDED costs more from then on; None as it is.
+        public_access: whether the API has a public endpoint.
+        public_access_cidrs: the networks that reach the public endpoint; () for every address.
+        log_types: logs in CloudWatch; None for the module's audit, api and authenticator.
+        deletion_protection: whether EKS refuses to delete the cluster.
+    """
+
+    kubernetes_version: str = "1.33"
+    support_type: Literal["STANDARD", "EXTENDED"] | None = None
+    public_access: bool = True
+    public_access_cidrs: Sequence[str] = ()
+    log_types: Sequence[str] | None = None
+    deletion_protection: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Administrators:
+    """Who reaches the Kubernetes API, and who administers the key of its secrets.
+
+    Attributes:
+        admin_arn: an IAM role or user that administers both; None for whoever runs Terraform.
+        entries: further roles and users that reach the API.
+        key_administrator_arns: further administrators of the key.
+    """
+
+    admin_arn: str | None = None
+    entries: Sequence[AccessEntry] = ()
+    key_administrator_arns: Sequence[str] = ()
+
+    def access_entries(self) -> dict[str, dict[str, object]] | None:
+        """The entries in the module's shape; None where there are none."""
+        entries = {entry.name: entry.inputs() for entry in self.entries}
+        if self.admin_arn:
+            # The key and the association are the module's own for the creator, so that the addresses stay.
+            admin = AccessEntry("cluster_creator", principal_arn=self.admin_arn, policy="ClusterAdmin")
+            entries["cluster_creator"] = {**admin.inputs(), "type": "STANDARD"}
+        return entries or None
+
+    def key_administrators(self) -> list[str] | None:
+        """All administrators of the key; None for whoever runs Terraform."""
+        return [self.admin_arn, *self.key_administrator_arns] if self.admin_arn else None
+
+
 class Cluster(Addressed):
     """An EKS cluster with its control plane in the intra subnets and its nodes in the private ones.
 
@@ -55,6 +102,9 @@ class Cluster(Addressed):
         network: where the cluster is.
         node_group: the nodes that Karpenter runs on.
         addon_versions: the versions of some of `ADDONS`; the others have the latest that AWS offers.
+        control_plane: versions, endpoints and logs.
+        administrators: who reaches the Kubernetes API.
+        permissions_boundary: the ARN of the IAM policy that bounds the roles.
         offering_checks: whether a plan asks EC2 if it offers the node group's types in its zones.
         tags: the tags of all that is made.
 
@@ -76,12 +126,17 @@ class Cluster(Addressed):
         network: Network,
         node_group: NodeGroup | None = None,
         addon_versions: Mapping[str, str] | Expression | None = None,
+        control_plane: ControlPlane | None = None,
+        administrators: Administrators | None = None,
+        permissions_boundary: str | None = None,
         offering_checks: bool = True,
         tags: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, id)
-        node_group = node_group or NodeGroup()
+        node_group, control_plane = node_group or NodeGroup(), control_plane or ControlPlane()
+        administrators = administrators or Administrators()
         check_arguments(self, locals())
+        bounded = {"iam_role_permissions_boundary": permissions_boundary} if permissions_boundary else {}
         self.network = network
         types = self.bind("karpenter_node_instance_types", node_group.instance_types)
         chosen = self.bind("karpenter_node_availability_zones", node_group.availability_zones)
@@ -103,10 +158,17 @@ class Cluster(Addressed):
             Eks,
             "module.eks",
             name=name,
-            kubernetes_version=KUBERNETES_VERSION,
+            kubernetes_version=control_plane.kubernetes_version,
+            upgrade_policy={"support_type": control_plane.support_type} if control_plane.support_type else None,
+            deletion_protection=control_plane.deletion_protection or None,
             # Who makes the cluster administers it: the same run installs Karpenter in it.
-            enable_cluster_creator_admin_permissions=True,
-            endpoint_public_access=True,
+            enable_cluster_creator_admin_permissions=administrators.admin_arn is None,
+            access_entries=administrators.access_entries(),
+            kms_key_administrators=administrators.key_administrators(),
+            iam_role_permissions_boundary=permissions_boundary,
+            endpoint_public_access=control_plane.public_access,
+            endpoint_public_access_cidrs=list(control_plane.public_access_cidrs) or None,
+            enabled_log_types=None if control_plane.log_types is None else list(control_plane.log_types),
             control_plane_scaling_config={"tier": "standard"},
             addons={
                 addon: {**arguments, "addon_version": Expression(f'lookup({versions.hcl}, "{addon}", null)')}
@@ -128,6 +190,7 @@ class Cluster(Addressed):
                     # Karpenter must not run on nodes that Karpenter may remove.
                     "labels": {"karpenter.sh/controller": "true"},
                     "taints": {"karpenter": {"key": "CriticalAddonsOnly", "value": "true", "effect": "NO_SCHEDULE"}},
+                    **bounded,
                 }
             },
             node_security_group_tags={**(tags or {}), "karpenter.sh/discovery": name},

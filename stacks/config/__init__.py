@@ -3,12 +3,14 @@
 `main.py` imports from here: `from stacks.config import ClusterConfig, GpuPool, recommended`.
 """
 
+from stacks.config.access import AccessEntry
 from stacks.config.backends import LocalBackend, S3Backend
 from stacks.config.cluster import ClusterConfig
 from stacks.config.pools import Budget, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint
 from stacks.config.recommended import recommended
 
 __all__ = [
+    "AccessEntry",
     "Budget",
     "ClusterConfig",
     "DataVolume",

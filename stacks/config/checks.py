@@ -157,6 +157,23 @@ def distinct(value: Sequence[object]) -> str | None:
     return None if all(part not in value[:number] for number, part in enumerate(value)) else "must not contain duplicates"
 
 
+def ipv4_networks(values: Sequence[str]) -> str | None:
+    """IPv4 networks, as EKS takes them for its public endpoint."""
+    if len(values) > 40:
+        return "must have at most 40 networks"
+    return next((text for value in values if (text := ipv4_network(0, 32)(value))), None)
+
+
+def user_tags(values: Mapping[str, str]) -> str | None:
+    """Tags of AWS that are a user's to set. https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html"""
+    for key, value in values.items():
+        if key.lower().startswith("aws:") or key == "Name" or key.startswith(("karpenter.", "kubernetes.io/cluster/")):
+            return f"must not contain the tag {key!r}, which AWS, Karpenter or Terraform sets"
+        if not 1 <= len(key) <= 128 or len(value) > 256:
+            return f"must have keys of 1 to 128 characters and values of at most 256 (tag {key!r})"
+    return None
+
+
 def ipv4_network(largest: int, smallest: int) -> Check:
     """An IPv4 network with a prefix length between two others."""
 

@@ -6,15 +6,19 @@ synthesis. Terraform alone judges its value.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from stacks.config import rules
+from stacks.config.access import POLICY, ROLE, AccessEntry, principal, principals
 from stacks.config.backends import LocalBackend, S3Backend
-from stacks.config.checks import matches
-from stacks.config.fields import Change, R, U, Variable, Z
+from stacks.config.checks import distinct, ipv4_networks, matches, not_empty, user_tags
+from stacks.config.fields import Change, D, R, U, Variable, Z
 from stacks.config.pools import GeneralPool, GpuPool, overlaps
 
+LogType: TypeAlias = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
+
 GROUP = Change("R (the node group)")
+ADMIN = Change("Z where the role or user created the cluster; else R (an access entry) and U")
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,40 @@ class ClusterConfig:
     spot_role_check: Annotated[bool, Z] = True
     """Warn at plan where the account does not have the service-linked role for Spot. Needs iam:ListRoles."""
 
+    # Identity and access.
+
+    aws_profile: Annotated[str | None, Z, not_empty] = "default"
+    """AWS profile of Terraform and of `aws eks get-token`; None for credentials of the environment, OIDC or the instance."""
+    assume_role_arn: Annotated[str | None, Z, ROLE] = None
+    """ARN of an IAM role that Terraform and `aws eks get-token` assume."""
+    cluster_admin_arn: Annotated[str | None, ADMIN, principal] = None
+    """ARN of the IAM role or user that administers the cluster and its KMS key; None for whoever runs Terraform."""
+    access_entries: Annotated[Sequence[AccessEntry], U] = ()
+    """Further IAM roles and users that reach the Kubernetes API."""
+    kms_key_administrators: Annotated[Sequence[str], U, principals, distinct] = ()
+    """ARNs of further administrators of the KMS key of Kubernetes secrets. Needs `cluster_admin_arn`."""
+    endpoint_public_access: Annotated[bool, U] = True
+    """Whether the Kubernetes API has a public endpoint. Without it, Terraform must run where it reaches the VPC."""
+    endpoint_public_access_cidrs: Annotated[Sequence[str], U, ipv4_networks, distinct] = ()
+    """Networks from which the public endpoint is reached; () for every address. Nodes use the private endpoint."""
+    control_plane_logs: Annotated[Sequence[LogType] | None, U, distinct] = None
+    """Logs of the control plane in CloudWatch; None for audit, api and authenticator, as the HCL has."""
+    deletion_protection: Annotated[bool, U] = False
+    """Let EKS refuse to delete the cluster. `make destroy` stops before it touches a node."""
+    permissions_boundary: Annotated[str | None, U, POLICY] = None
+    """ARN of the IAM policy that bounds every role of the stack."""
+    tags: Annotated[Mapping[str, str], Change("U, which rolls the node group"), user_tags] = field(default_factory=dict)
+    """Tags of everything that Terraform creates."""
+    node_tags: Annotated[Mapping[str, str], D, user_tags] = field(default_factory=dict)
+    """Tags of the EC2 instances that Karpenter creates."""
+
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields."""
+        if self.kms_key_administrators and self.cluster_admin_arn is None:
+            yield "kms_key_administrators must not be set without cluster_admin_arn: whoever runs Terraform would lose the key."
+        if self.endpoint_public_access_cidrs and not self.endpoint_public_access:
+            yield "endpoint_public_access_cidrs must be () where endpoint_public_access is False."
+        yield from self._wrong_entries()
         pools = [*self.gpu_pools, *self.general_pools]
         names = [pool.name for pool in pools]
         for name in sorted({name for name in names if names.count(name) > 1}):
@@ -107,3 +143,12 @@ class ClusterConfig:
                     f'{kind}["{pool.name}"] must differ from {other} in weight, or in a label or taint, because both could take '
                     "the same pod. Set a weight, for example."
                 )
+
+    def _wrong_entries(self) -> Iterator[str]:
+        """Access entries that are equal in what must differ."""
+        entries = [*self.access_entries]
+        for what, values in (("name", [e.name for e in entries]), ("principal_arn", [e.principal_arn for e in entries])):
+            for value in sorted({value for value in values if values.count(value) > 1}):
+                yield f"access_entries must not contain two entries with the {what} {value!r}."
+        if self.cluster_admin_arn in [entry.principal_arn for entry in entries]:
+            yield f"access_entries must not contain cluster_admin_arn ({self.cluster_admin_arn!r}), which has an entry already."

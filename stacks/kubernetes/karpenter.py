@@ -13,6 +13,7 @@ from cdktf_cdktf_provider_helm.release import Release
 from constructs import Construct
 
 from stacks.aws.cluster import Cluster
+from stacks.config.access import PARTITION
 from stacks.config.rules import Rule
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
@@ -32,6 +33,7 @@ class Karpenter(Addressed):
         node_role_name: the name of the IAM role of the nodes that Karpenter creates. Node classes name the role.
         ecr_public: the provider of us-east-1, the only region that gives tokens for public ECR; None to pull the chart anonymously.
         spot_role_check: whether a plan asks IAM for the service-linked role that Spot instances need.
+        permissions_boundary: the ARN of the IAM policy that bounds the roles.
         tags: the tags of all that is made.
 
     Attributes:
@@ -52,6 +54,7 @@ class Karpenter(Addressed):
         node_role_name: str,
         ecr_public: AwsProvider | None = None,
         spot_role_check: bool = True,
+        permissions_boundary: str | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, id)
@@ -68,8 +71,10 @@ class Karpenter(Addressed):
             create_pod_identity_association=True,
             # A shell on a node without SSH: Bottlerocket's control container is an SSM agent.
             node_iam_role_additional_policies={
-                "AmazonSSMManagedInstanceCore": "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+                "AmazonSSMManagedInstanceCore": f"arn:{PARTITION}:iam::aws:policy/AmazonSSMManagedInstanceCore"
             },
+            iam_role_permissions_boundary_arn=permissions_boundary,
+            node_iam_role_permissions_boundary=permissions_boundary,
             tags=tags or {},
         )
         if ecr_public:

@@ -33,6 +33,7 @@ class LoadBalancerController(Addressed):
         karpenter: what the controller is installed after, in the same cluster: its webhook fails every Service until it runs.
         region: the cluster's AWS region.
         policy: the IAM policy: the HCL's, which lacks three actions, or the official one.
+        permissions_boundary: the ARN of the IAM policy that bounds the controller's role.
         tags: the tags of all that is made here; load balancers get the controller's own.
 
     Attributes:
@@ -51,6 +52,7 @@ class LoadBalancerController(Addressed):
         karpenter: Karpenter,
         region: str,
         policy: Policy = "official",
+        permissions_boundary: str | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, id)
@@ -69,6 +71,7 @@ class LoadBalancerController(Addressed):
             "aws_iam_role.aws_load_balancer_controller",
             name=f"{name}-{SERVICE_ACCOUNT}",
             assume_role_policy=_compact(POD_IDENTITY_TRUST),
+            permissions_boundary=permissions_boundary,
             tags=tags or {},
         )
         attachment = self.add(

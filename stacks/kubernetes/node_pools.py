@@ -1,6 +1,6 @@
 """Karpenter's objects: the reference's general and GPU node pool, and those of the configuration, each with its node class."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from imports.expressions import Expression, hcl
 from imports.kubectl import KubectlManifest
@@ -30,6 +30,7 @@ class NodePools(Addressed):
         gpu_drift_budget: how many of that pool's nodes may be replaced at a time because they drifted, or null.
         gpu_pools, general_pools: further pools.
         offering_checks: whether a plan asks EC2 where it offers the types of `gpu_pools`.
+        node_tags: the tags of all EC2 instances, beside those of a pool.
         wait_for_nodes: whether a destroy waits until Karpenter has removed a pool's nodes.
 
     Attributes:
@@ -53,12 +54,14 @@ class NodePools(Addressed):
         gpu_pools: Sequence[GpuPool] = (),
         general_pools: Sequence[GeneralPool] = (),
         offering_checks: bool = True,
+        node_tags: Mapping[str, str] | None = None,
         wait_for_nodes: bool = False,
     ) -> None:
         super().__init__(scope, id)
         check_arguments(self, locals())
         self._karpenter = karpenter
         self._discovery = discovery
+        self._tags = dict(node_tags or {})
         self._wait = True if wait_for_nodes else None
         self.requirements: list[Rule] = []
         reference_gpu = self._reference_gpu(
@@ -77,7 +80,7 @@ class NodePools(Addressed):
             self._check_offerings(gpu_pools)
 
     def _node_class(self, name: str, *, pull: SociParallelPull, gpu: bool, pool: Pool | None = None) -> NodeClass:
-        tags = dict(pool.tags) if pool else {}
+        tags = {**self._tags, **(pool.tags if pool else {})}
         return NodeClass(
             name=name,
             role=self._karpenter.node_role_name,

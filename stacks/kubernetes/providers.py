@@ -14,22 +14,22 @@ from constructs import Construct
 
 from stacks.aws.cluster import Cluster
 from stacks.kubernetes.karpenter import ECR_PUBLIC_PASSWORD, ECR_PUBLIC_USER, REGISTRY
-from stacks.terraform.providers import PROFILE
+from stacks.terraform.providers import Login
 
 
-def add_cluster_providers(scope: Construct, *, cluster: Cluster, registry_login: bool) -> None:
-    """What reaches the cluster, all by the AWS profile; and the chart registry, with a token or anonymously."""
+def add_cluster_providers(scope: Construct, *, cluster: Cluster, login: Login, registry_login: bool) -> None:
+    """What reaches the cluster with the AWS identity; and the chart registry, with a token or anonymously."""
     host = cluster.eks.cluster_endpoint
     certificate = Expression(f"base64decode({cluster.eks.cluster_certificate_authority_data.hcl})")
-    login = KubectlExec(
+    token = KubectlExec(
         api_version="client.authentication.k8s.io/v1beta1",
         command="aws",
-        args=["eks", "get-token", "--cluster-name", cluster.eks.cluster_name, "--profile", PROFILE],
+        args=["eks", "get-token", "--cluster-name", cluster.eks.cluster_name, *login.arguments],
     )
     HelmProvider(
         scope,
         "helm",
-        kubernetes=HelmProviderKubernetes(host=host, cluster_ca_certificate=certificate, exec=HelmProviderKubernetesExec(**login)),
+        kubernetes=HelmProviderKubernetes(host=host, cluster_ca_certificate=certificate, exec=HelmProviderKubernetesExec(**token)),
         registries=[HelmProviderRegistries(url=REGISTRY, username=ECR_PUBLIC_USER, password=ECR_PUBLIC_PASSWORD)]
         if registry_login
         else None,
@@ -42,14 +42,14 @@ def add_cluster_providers(scope: Construct, *, cluster: Cluster, registry_login:
         "kubernetes",
         host=host,
         cluster_ca_certificate=certificate,
-        exec=[KubernetesProviderExec(**login)],
+        exec=[KubernetesProviderExec(**token)],
     )
     KubectlProvider(
         scope,
         "kubectl",
         host=host,
         cluster_ca_certificate=certificate,
-        exec=login,
+        exec=token,
         apply_retry_count=5,
         load_config_file=False,
     )

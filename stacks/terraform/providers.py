@@ -1,21 +1,46 @@
 """The providers that need no cluster: AWS and random."""
 
+from dataclasses import dataclass
+
 import imports  # noqa: F401  (before cdktf: CDKTF's packages load lazily)
 
-from cdktf_cdktf_provider_aws.provider import AwsProvider
+from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderAssumeRole
 from cdktf_cdktf_provider_random.provider import RandomProvider
 from constructs import Construct
 
-PROFILE = "default"
-"""The AWS profile of all that is done here, by Terraform and by `aws eks get-token`."""
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """The AWS identity of Terraform, and of the commands that it runs.
+
+    Attributes:
+        region: an AWS region.
+        profile: an AWS profile; None for credentials from the environment.
+        role_arn: an IAM role to assume.
+    """
+
+    region: str
+    profile: str | None = "default"
+    role_arn: str | None = None
+
+    @property
+    def arguments(self) -> list[str]:
+        """For the AWS CLI's `eks get-token` and `eks update-kubeconfig`."""
+        given = {"--region": self.region, "--profile": self.profile, "--role-arn": self.role_arn}
+        return [word for option, value in given.items() if value for word in (option, value)]
+
+    def provider(self, scope: Construct, id: str, *, region: str, alias: str | None = None) -> AwsProvider:
+        """An AWS provider with this identity."""
+        role = [AwsProviderAssumeRole(role_arn=self.role_arn)] if self.role_arn else None
+        return AwsProvider(scope, id, region=region, profile=self.profile, alias=alias, assume_role=role)
 
 
-def add_cloud_providers(scope: Construct, *, region: str) -> None:
+def add_cloud_providers(scope: Construct, *, login: Login) -> None:
     """What reaches AWS."""
     RandomProvider(scope, "random")
-    AwsProvider(scope, "aws", region=region, profile=PROFILE)
+    login.provider(scope, "aws", region=login.region)
 
 
-def add_ecr_public_provider(scope: Construct) -> AwsProvider:
+def add_ecr_public_provider(scope: Construct, *, login: Login) -> AwsProvider:
     """What reaches the only region that gives tokens for public ECR."""
-    return AwsProvider(scope, "virginia", alias="virginia", region="us-east-1", profile=PROFILE)
+    return login.provider(scope, "virginia", region="us-east-1", alias="virginia")

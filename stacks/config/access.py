@@ -1,0 +1,71 @@
+"""Who may do what with a cluster. Plain Python."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Annotated, Literal
+
+from stacks.config.checks import Check, distinct, matches
+from stacks.config.fields import Change, U
+
+PARTITION = "aws"
+"""The only partition in which the program works; `rules.region` refuses regions of others."""
+
+_ARN = rf"arn:{PARTITION}:iam::\d{{12}}:"
+
+
+def principal(value: str) -> str | None:
+    """The ARN of an IAM role or user."""
+    if value.startswith(f"arn:{PARTITION}:sts:"):
+        return "must be the ARN of an IAM role, not of a session of the role: arn:aws:iam::<account>:role/<name>"
+    return matches(rf"{_ARN}(role|user)/.+", f"the ARN of an IAM role or user, such as arn:{PARTITION}:iam::123456789012:role/ci")(
+        value
+    )
+
+
+def principals(values: Sequence[str]) -> str | None:
+    """ARNs of IAM roles or users."""
+    return next((text for value in values if (text := principal(value))), None)
+
+
+ROLE = matches(rf"{_ARN}role/.+", f"the ARN of an IAM role, such as arn:{PARTITION}:iam::123456789012:role/ci")
+POLICY: Check = matches(rf"arn:{PARTITION}:iam::(\d{{12}}|{PARTITION}):policy/.+", "the ARN of an IAM policy")
+
+
+@dataclass(frozen=True)
+class AccessEntry:
+    """Access of an IAM role or user to the Kubernetes API.
+
+    Policies: https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html
+    """
+
+    name: Annotated[str, Change("R (the entry)"), matches(r"[\w-]+", "letters, digits, hyphens and underscores")]
+    """Key of the entry in the module; part of its Terraform address."""
+    _: KW_ONLY
+    principal_arn: Annotated[str, Change("R (the entry)"), principal]
+    """ARN of the IAM role or user."""
+    policy: Annotated[Literal["ClusterAdmin", "Admin", "AdminView", "Edit", "View"] | None, U] = None
+    """EKS access policy, without `AmazonEKS` and `Policy`; None where Kubernetes groups alone count."""
+    namespaces: Annotated[Sequence[str], U, distinct] = ()
+    """Namespaces to which the policy applies; () for the whole cluster."""
+    kubernetes_groups: Annotated[Sequence[str], U, distinct] = ()
+    """Kubernetes groups of the role or user, for RBAC."""
+
+    def mistakes(self) -> Iterator[str]:
+        """What is wrong between fields."""
+        if self.name == "cluster_creator":
+            yield "name must not be 'cluster_creator', the module's own entry. Set cluster_admin_arn for that entry."
+        if self.policy is None and not self.kubernetes_groups:
+            yield "policy or kubernetes_groups must be set: without them the entry allows nothing."
+        if self.namespaces and self.policy is None:
+            yield "namespaces must be () without a policy: they limit the policy alone."
+
+    def inputs(self) -> dict[str, object]:
+        """The entry in the module's shape."""
+        entry: dict[str, object] = {"principal_arn": self.principal_arn}
+        if self.kubernetes_groups:
+            entry["kubernetes_groups"] = list(self.kubernetes_groups)
+        if self.policy:
+            scope = {"type": "namespace", "namespaces": list(self.namespaces)} if self.namespaces else {"type": "cluster"}
+            policy = f"arn:{PARTITION}:eks::aws:cluster-access-policy/AmazonEKS{self.policy}Policy"
+            entry["policy_associations"] = {"admin": {"policy_arn": policy, "access_scope": scope}}
+        return entry
