@@ -44,10 +44,10 @@ class KarpenterStack(Addressed, TerraformStack):
         self.variables = variables = Variables(self, config)
         suffix = self.add(StringResource, "random_string.suffix", length=4, special=False, upper=False)
         self.name = self.add_local("name", f"{variables.cluster_name_prefix}-{suffix.result}")
-        tags = {"Example": self.name, "GithubRepo": "terraform-aws-eks", "GithubOrg": "terraform-aws-modules", **config.tags}
+        tags = {"Example": self.name, "GithubRepo": "terraform-aws-eks", "GithubOrg": "terraform-aws-modules"}
         boundary = config.permissions_boundary
 
-        login = Login(region=variables.region, profile=config.aws_profile, role_arn=config.assume_role_arn)
+        login = Login(region=variables.region, profile=config.aws_profile, role_arn=config.assume_role_arn, tags=config.tags)
         add_cloud_providers(self, login=login)
         ecr_public = add_ecr_public_provider(self, login=login) if config.registry_login else None
         self.network = Network(
@@ -73,6 +73,8 @@ class KarpenterStack(Addressed, TerraformStack):
             ),
             addon_versions=variables.addon_versions,
             control_plane=ControlPlane(
+                kubernetes_version=config.kubernetes_version,
+                support_type=config.cluster_support_type,
                 public_access=config.endpoint_public_access,
                 public_access_cidrs=config.endpoint_public_access_cidrs,
                 log_types=config.control_plane_logs,
@@ -85,6 +87,7 @@ class KarpenterStack(Addressed, TerraformStack):
             ),
             permissions_boundary=boundary,
             offering_checks=config.offering_checks,
+            support_check=config.support_check,
             tags=tags,
         )
         add_cluster_providers(self, cluster=self.cluster, login=login, registry_login=config.registry_login)
@@ -93,9 +96,11 @@ class KarpenterStack(Addressed, TerraformStack):
             "karpenter",
             cluster=self.cluster,
             node_role_name=self.name,
+            version=config.karpenter_version,
             ecr_public=ecr_public,
             spot_role_check=config.spot_role_check,
             permissions_boundary=boundary,
+            region=variables.region,
             tags=tags,
         )
         self.load_balancer_controller = LoadBalancerController(
@@ -104,6 +109,7 @@ class KarpenterStack(Addressed, TerraformStack):
             name=self.name,
             karpenter=self.karpenter,
             region=variables.region,
+            version=config.load_balancer_controller_version,
             policy=config.load_balancer_controller_policy,
             permissions_boundary=boundary,
             tags=tags,
@@ -120,6 +126,7 @@ class KarpenterStack(Addressed, TerraformStack):
             gpu_pools=config.gpu_pools,
             general_pools=config.general_pools,
             offering_checks=config.offering_checks,
+            bottlerocket_version=config.bottlerocket_version,
             node_tags=config.node_tags,
             wait_for_nodes=config.wait_for_nodes,
         )

@@ -17,8 +17,9 @@ from stacks.config import Budget, SociParallelPull, Taint
 from stacks.config.catalogue import gpus_by_type
 from stacks.config.pools import GENERAL_SOCI, GPU_SOCI
 from stacks.config.rules import MOST_ZONES
+from stacks.config.versions import load_balancer_controller_actions
 from stacks.kubernetes.bottlerocket import soci, soci_on_instance_store
-from stacks.kubernetes.load_balancer_controller import MISSING_ACTIONS, policy_document
+from stacks.kubernetes.load_balancer_controller import policy_document
 from stacks.kubernetes.manifests import NodeClass, NodePool, Requirement
 from tests.conftest import SHARED
 from tests.crd import Crd
@@ -26,7 +27,7 @@ from tests.synthesis import Json
 from tests.terraform import Workspace, needs_terraform
 
 CRDS = Path(os.environ.get("KARPENTER_CRDS", SHARED / "crds" / "karpenter-1.6.0"))
-IAM = SHARED / "iam" / "aws-load-balancer-controller-2.11.0.json"
+IAM = SHARED / "iam"
 
 needs_crds = pytest.mark.skipif(
     not CRDS.is_dir(), reason="Karpenter's CRDs are not here: KARPENTER_CRDS names the folder with those of chart 1.6.0"
@@ -241,21 +242,26 @@ def _many(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-@pytest.fixture(scope="module")
-def official() -> set[tuple[str, str, str]]:
-    if not IAM.exists():
-        pytest.skip("the controller's official policy is not here: KARPENTER_SHARED names the folder that holds iam/")
-    return grants(json.loads(IAM.read_text()))
+needs_policies = pytest.mark.skipif(
+    not IAM.is_dir(), reason="the controller's official policies are not here: KARPENTER_SHARED names the folder that holds iam/"
+)
 
 
-def test_the_controllers_policy_is_the_official_one_by_default(official: set[tuple[str, str, str]]) -> None:
-    assert grants(policy_document("official")) == official
+def official(release: str) -> set[tuple[str, str, str]]:
+    return grants(json.loads((IAM / f"aws-load-balancer-controller-{release}.json").read_text()))
 
 
-def test_in_reference_it_lacks_three_actions_and_is_nowhere_wider(official: set[tuple[str, str, str]]) -> None:
-    granted = grants(policy_document("reference"))
-    assert granted < official
-    assert {action for action, _, _ in official - granted} == set(MISSING_ACTIONS)
+@needs_policies
+@pytest.mark.parametrize("release", ["2.11.0", "2.17.1", "3.5.0"])
+def test_the_controllers_policy_is_the_official_one_of_its_release(release: str) -> None:
+    assert grants(policy_document("official", release)) == official(release)
+
+
+@needs_policies
+def test_the_hcls_policy_lacks_three_actions_and_is_nowhere_wider() -> None:
+    granted = grants(policy_document("reference", "2.11.0"))
+    assert granted < official("2.11.0")
+    assert {action for action, _, _ in official("2.11.0") - granted} == set(load_balancer_controller_actions("2.11.0"))
 
 
 # --- Properties ----------------------------------------------------------------------------------------------------------------

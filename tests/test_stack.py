@@ -130,7 +130,16 @@ def test_all_three_kubernetes_providers_log_in_with_the_aws_cli(stack: Json) -> 
     assert login == {
         "api_version": "client.authentication.k8s.io/v1beta1",
         "command": "aws",
-        "args": ["eks", "get-token", "--cluster-name", "${module.eks.cluster_name}", "--profile", "default"],
+        "args": [
+            "eks",
+            "get-token",
+            "--cluster-name",
+            "${module.eks.cluster_name}",
+            "--region",
+            "${var.region}",
+            "--profile",
+            "default",
+        ],
     }
     assert kubectl["exec"] == [login]
     assert helm["kubernetes"]["exec"] == login

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from imports.eks import Eks
 from imports.expressions import Expression
 
+from cdktf_cdktf_provider_aws.data_aws_eks_cluster_versions import DataAwsEksClusterVersions
 from constructs import Construct
 
 from stacks.aws.network import Network
@@ -14,6 +15,7 @@ from stacks.aws.offerings import Offerings
 from stacks.config import AccessEntry, rules
 from stacks.config.checks import at_least, not_empty
 from stacks.config.rules import Finding, Rule, shown
+from stacks.config.versions import EXTENDED_SUPPORT_PRICE, STANDARD_SUPPORT_PRICE
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
 
@@ -86,7 +88,7 @@ class Administrators:
         if self.admin_arn:
             # The key and the association are the module's own for the creator, so that the addresses stay.
             admin = AccessEntry("cluster_creator", principal_arn=self.admin_arn, policy="ClusterAdmin")
-            entries["cluster_creator"] = {**admin.inputs(), "type": "STANDARD"}
+            entries["cluster_creator"] = admin.inputs()
         return entries or None
 
     def key_administrators(self) -> list[str] | None:
@@ -106,6 +108,7 @@ class Cluster(Addressed):
         administrators: who reaches the Kubernetes API.
         permissions_boundary: the ARN of the IAM policy that bounds the roles.
         offering_checks: whether a plan asks EC2 if it offers the node group's types in its zones.
+        support_check: whether a plan asks EKS if the Kubernetes version is in standard support.
         tags: the tags of all that is made.
 
     Attributes:
@@ -130,6 +133,7 @@ class Cluster(Addressed):
         administrators: Administrators | None = None,
         permissions_boundary: str | None = None,
         offering_checks: bool = True,
+        support_check: bool = False,
         tags: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, id)
@@ -205,6 +209,27 @@ class Cluster(Addressed):
         )
         if offering_checks:
             self.requirements += self._offering_rules(types, azs)
+        if support_check:
+            self._check_support(control_plane.kubernetes_version)
+
+    def _check_support(self, version: str) -> None:
+        """A warning from AWS's own data. https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html"""
+        data = Expression("data.aws_eks_cluster_versions.available")
+        self.add(DataAwsEksClusterVersions, data.hcl)
+        ours = f'v.cluster_version == "{version}" && v.version_status != "STANDARD_SUPPORT"'
+        ended = self.add_local(
+            "kubernetes_versions_out_of_standard_support", Expression(f"[for v in {data.hcl}.cluster_versions : v if {ours}]")
+        )
+        self.add_check(
+            "kubernetes_version_is_in_standard_support",
+            Rule(
+                f"length({ended.hcl}) == 0",
+                f'Standard support of Kubernetes {version} ended on ${{join(", ", [for v in {ended.hcl} : '
+                f"substr(v.end_of_standard_support_date, 0, 10)])}}. In extended support a cluster costs "
+                f"${EXTENDED_SUPPORT_PRICE:.2f} an hour instead of ${STANDARD_SUPPORT_PRICE:.2f}. Raise kubernetes_version, one "
+                "minor version at a time.",
+            ),
+        )
 
     def _offering_rules(self, types: Expression, azs: Expression) -> list[Rule]:
         """EKS refuses a node group with a zone that does not offer its instance types, after half of the rest was created."""

@@ -13,10 +13,18 @@ from stacks.config.access import POLICY, ROLE, AccessEntry, principal, principal
 from stacks.config.backends import LocalBackend, S3Backend
 from stacks.config.checks import distinct, ipv4_networks, matches, not_empty, user_tags
 from stacks.config.fields import Change, D, R, U, Variable, Z
-from stacks.config.pools import GeneralPool, GpuPool, overlaps
+from stacks.config.pools import BOTTLEROCKET, GeneralPool, GpuPool, overlaps
+from stacks.config.versions import (
+    bottlerocket_mistake,
+    karpenter_mistake,
+    known_kubernetes_version,
+    known_load_balancer_controller,
+    mounts_all_disks,
+)
 
 LogType: TypeAlias = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
 
+ROLLS = Change("U and D: EKS rolls the node group, Karpenter its nodes")
 GROUP = Change("R (the node group)")
 ADMIN = Change("Z where the role or user created the cluster; else R (an access entry) and U")
 
@@ -99,6 +107,22 @@ class ClusterConfig:
     spot_role_check: Annotated[bool, Z] = True
     """Warn at plan where the account does not have the service-linked role for Spot. Needs iam:ListRoles."""
 
+    # Versions. Raise one at a time: docs/upgrading.md.
+
+    kubernetes_version: Annotated[str, ROLLS, known_kubernetes_version] = "1.33"
+    """Kubernetes version of the control plane, the node group and Karpenter's nodes. EKS moves one minor version at a time."""
+    cluster_support_type: Annotated[Literal["STANDARD", "EXTENDED"] | None, U] = None
+    """What EKS does at the end of standard support: upgrade the cluster (STANDARD), or charge for extended support (EXTENDED, AWS's
+    default)."""
+    support_check: Annotated[bool, Z] = False
+    """Warn at plan when the Kubernetes version is in extended support. Needs eks:DescribeClusterVersions."""
+    karpenter_version: Annotated[str, Change("U; D at 1.8 (user data) and 1.12 (hash of node classes)")] = "1.6.0"
+    """Karpenter release. From 1.7 on, Karpenter's CRDs are a Helm release of their own, so that an upgrade brings them."""
+    load_balancer_controller_version: Annotated[str, U, known_load_balancer_controller] = "2.11.0"
+    """AWS Load Balancer Controller release."""
+    bottlerocket_version: Annotated[str, D, BOTTLEROCKET] = "latest"
+    """Bottlerocket release of Karpenter's nodes: latest, or a version such as v1.53.0."""
+
     # Identity and access.
 
     aws_profile: Annotated[str | None, Z, not_empty] = "default"
@@ -121,8 +145,8 @@ class ClusterConfig:
     """Let EKS refuse to delete the cluster. `make destroy` stops before it touches a node."""
     permissions_boundary: Annotated[str | None, U, POLICY] = None
     """ARN of the IAM policy that bounds every role of the stack."""
-    tags: Annotated[Mapping[str, str], Change("U, which rolls the node group"), user_tags] = field(default_factory=dict)
-    """Tags of everything that Terraform creates."""
+    tags: Annotated[Mapping[str, str], U, user_tags] = field(default_factory=dict)
+    """Tags of everything that Terraform creates, but for the instances of the node group."""
     node_tags: Annotated[Mapping[str, str], D, user_tags] = field(default_factory=dict)
     """Tags of the EC2 instances that Karpenter creates."""
 
@@ -132,7 +156,10 @@ class ClusterConfig:
             yield "kms_key_administrators must not be set without cluster_admin_arn: whoever runs Terraform would lose the key."
         if self.endpoint_public_access_cidrs and not self.endpoint_public_access:
             yield "endpoint_public_access_cidrs must be () where endpoint_public_access is False."
+        for key in sorted(self.tags.keys() & {"Example", "GithubRepo", "GithubOrg"}):
+            yield f"tags must not contain {key!r}, which every resource has already, as in the HCL."
         yield from self._wrong_entries()
+        yield from self._wrong_versions()
         pools = [*self.gpu_pools, *self.general_pools]
         names = [pool.name for pool in pools]
         for name in sorted({name for name in names if names.count(name) > 1}):
@@ -152,3 +179,30 @@ class ClusterConfig:
                 yield f"access_entries must not contain two entries with the {what} {value!r}."
         if self.cluster_admin_arn in [entry.principal_arn for entry in entries]:
             yield f"access_entries must not contain cluster_admin_arn ({self.cluster_admin_arn!r}), which has an entry already."
+
+    def _wrong_versions(self) -> Iterator[str]:
+        """Versions that do not fit together."""
+        if known_kubernetes_version(self.kubernetes_version):
+            return
+        if mistake := karpenter_mistake(self.kubernetes_version, self.karpenter_version):
+            yield mistake
+            return
+        if self.load_balancer_controller_policy == "reference" and self.load_balancer_controller_version != "2.11.0":
+            yield (
+                "load_balancer_controller_policy must be 'official' for another release than 2.11.0 (got 'reference', release "
+                f"{self.load_balancer_controller_version})."
+            )
+        # The reference's GPU pool needs what any GPU pool needs.
+        used = [("", True, self.bottlerocket_version)]
+        used += [(f'gpu_pools["{p.name}"].', True, p.bottlerocket_version or "latest") for p in self.gpu_pools]
+        used += [(f'general_pools["{p.name}"].', False, p.bottlerocket_version or "latest") for p in self.general_pools]
+        for place, gpu, version in used:
+            mistake = bottlerocket_mistake(
+                version,
+                kubernetes=self.kubernetes_version,
+                soci=True,
+                nvme=gpu,
+                mounts_disks_itself=not mounts_all_disks(self.karpenter_version),
+            )
+            if mistake:
+                yield f"{place}{mistake}"

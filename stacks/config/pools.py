@@ -18,6 +18,7 @@ TYPES = Change("U; D for nodes of a type that goes")
 NAME = matches(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", "at most 40 lower-case letters, digits and hyphens, such as inference")
 DURATION = r"(\d+(s|m|h))+"
 CONSOLIDATE_AFTER = matches(f"{DURATION}|Never", "a duration such as 30s or 1h30m, or Never")
+BOTTLEROCKET = matches(r"latest|v\d+\.\d+\.\d+", "latest, or a version such as v1.53.0")
 NODES = matches(r"(100|\d{1,2})%|\d+", "a number of nodes such as 1, or a percentage such as 10%")
 
 # The names of what the reference has: kubectl_manifest.nodepool_gpu is pool gpu-spot with node class gpu.
@@ -124,12 +125,10 @@ class Pool:
     """The EBS volume for images and pods; None for Karpenter's 20 GiB."""
     tags: Annotated[Mapping[str, str], D] = field(default_factory=dict)
     """Tags of the EC2 instances."""
-    bottlerocket_version: Annotated[str, D, matches(r"latest|v\d+\.\d+\.\d+", "latest, or a version such as v1.53.0")] = "latest"
-    """Bottlerocket release of the nodes: latest, or a version such as v1.53.0."""
+    bottlerocket_version: Annotated[str | None, D, BOTTLEROCKET] = None
+    """Bottlerocket release of the nodes: latest, or a version such as v1.53.0; None for that of the cluster."""
     soci: Annotated[SociParallelPull, D] = GENERAL_SOCI
     """How images are pulled."""
-
-    LEAST_BOTTLEROCKET = (1, 44, 0)  # the SOCI snapshotter: aws/karpenter-provider-aws#8393
 
     def types(self) -> list[str]:
         """The instance types that Karpenter may launch; [] where other fields describe them."""
@@ -160,13 +159,6 @@ class Pool:
         for key in self.labels.keys() | self.tags.keys():
             if key.startswith(("karpenter.sh/", "karpenter.k8s.aws/", "kubernetes.io/cluster/")) or key == "Name":
                 yield f"labels and tags must not contain {key!r}, because Karpenter sets it."
-        least = self.LEAST_BOTTLEROCKET
-        version = tuple(int(part) for part in self.bottlerocket_version.lstrip("v").split(".") if part.isdigit())
-        if version and version < least:
-            yield (
-                f"bottlerocket_version must be at least v{'.'.join(map(str, least))} for this user data "
-                f"(got {self.bottlerocket_version!r})."
-            )
 
 
 @dataclass(frozen=True)
@@ -186,9 +178,6 @@ class GpuPool(Pool):
     """With `gpus` or `families`: the memory that one GPU has, at least."""
     soci: Annotated[SociParallelPull, D] = GPU_SOCI
     """How images are pulled."""
-
-    # The nodes bind their NVMe disks twice, Karpenter and we, which needs core-kit 10.8.0: bottlerocket-core-kit#679
-    LEAST_BOTTLEROCKET = (1, 50, 0)
 
     def types(self) -> list[str]:
         """The instance types, from the catalogue where families or GPU names are given."""

@@ -6,6 +6,10 @@ from typing import Any, ParamSpec
 from stacks.config.cluster import ClusterConfig
 
 RECOMMENDED: dict[str, Any] = {
+    "kubernetes_version": "1.35",  # standard support until 2027-03-27
+    "support_check": True,
+    "karpenter_version": "1.14.1",
+    "load_balancer_controller_version": "3.5.0",
     "wait_for_nodes": True,
     "registry_login": False,
     "load_balancer_controller_policy": "official",

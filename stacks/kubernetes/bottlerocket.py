@@ -26,9 +26,9 @@ discard-unpacked-layers = true
 """
 
 
-def soci_on_instance_store(pull: SociParallelPull) -> str:
-    """As `soci`, with images, pods and logs on the instance's NVMe disks."""
-    return f"{soci(pull)}\n{INSTANCE_STORE}"
+def soci_on_instance_store(pull: SociParallelPull, *, mounts_disks: bool = True) -> str:
+    """As `soci`, with images, pods and logs on the instance's NVMe disks, unless Karpenter mounts all of them itself."""
+    return f"{soci(pull)}\n{INSTANCE_STORE}" if mounts_disks else soci(pull)
 
 
 # The comment is in Chinese because the HCL's is.

@@ -1,13 +1,16 @@
 """Karpenter: what it needs of AWS, and its Helm release."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from imports.eks import KarpenterAws
 from imports.expressions import Expression
 
-from cdktf import TerraformResourceLifecycle
+from cdktf import ITerraformDependable, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.data_aws_ecrpublic_authorization_token import DataAwsEcrpublicAuthorizationToken
 from cdktf_cdktf_provider_aws.data_aws_iam_roles import DataAwsIamRoles
+from cdktf_cdktf_provider_aws.iam_policy import IamPolicy
 from cdktf_cdktf_provider_aws.provider import AwsProvider
 from cdktf_cdktf_provider_helm.release import Release
 from constructs import Construct
@@ -15,10 +18,11 @@ from constructs import Construct
 from stacks.aws.cluster import Cluster
 from stacks.config.access import PARTITION
 from stacks.config.rules import Rule
+from stacks.config.versions import has_crds_apart, karpenter_permissions
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
 
-CHART_VERSION = "1.6.0"
+NAMESPACE = "kube-system"
 REGISTRY = "oci://public.ecr.aws"
 
 ECR_PUBLIC_USER = Expression("data.aws_ecrpublic_authorization_token.token.user_name")
@@ -31,14 +35,16 @@ class Karpenter(Addressed):
     Args:
         cluster: where the controller runs.
         node_role_name: the name of the IAM role of the nodes that Karpenter creates. Node classes name the role.
+        version: the Karpenter release.
         ecr_public: the provider of us-east-1, the only region that gives tokens for public ECR; None to pull the chart anonymously.
         spot_role_check: whether a plan asks IAM for the service-linked role that Spot instances need.
         permissions_boundary: the ARN of the IAM policy that bounds the roles.
+        region: the AWS region to which further permissions are limited.
         tags: the tags of all that is made.
 
     Attributes:
         aws: the module with the roles, the queue and the rules.
-        cluster, node_role_name: as given.
+        cluster, node_role_name, version: as given.
         release: the Helm release.
 
     Raises:
@@ -52,15 +58,20 @@ class Karpenter(Addressed):
         *,
         cluster: Cluster,
         node_role_name: str,
+        version: str = "1.6.0",
         ecr_public: AwsProvider | None = None,
         spot_role_check: bool = True,
         permissions_boundary: str | None = None,
+        region: str | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, id)
         check_arguments(self, locals())
         self.cluster = cluster
         self.node_role_name = node_role_name
+        self.version = version
+        self._ecr_public = ecr_public
+        policy = self._further_policy(node_role_name, region, tags or {})
         self.aws = self.add(
             KarpenterAws,
             "module.karpenter",
@@ -75,6 +86,7 @@ class Karpenter(Addressed):
             },
             iam_role_permissions_boundary_arn=permissions_boundary,
             node_iam_role_permissions_boundary=permissions_boundary,
+            iam_role_policies={"additional": policy.arn} if policy else None,
             tags=tags or {},
         )
         if ecr_public:
@@ -83,35 +95,86 @@ class Karpenter(Addressed):
                 "data.aws_ecrpublic_authorization_token.token",
                 provider=ecr_public,
             )
-        self.release = self.add(
-            Release,
-            "helm_release.karpenter",
-            namespace="kube-system",
-            name="karpenter",
-            repository=f"{REGISTRY}/karpenter",
-            repository_username=ECR_PUBLIC_USER if ecr_public else None,
-            repository_password=ECR_PUBLIC_PASSWORD if ecr_public else None,
-            chart="karpenter",
-            version=CHART_VERSION,
-            wait=True,
+        crds = self._crds() if has_crds_apart(version) else None
+        self.release = self._release(
+            "karpenter",
             wait_for_jobs=True,
-            values=[
-                VALUES.format(
-                    cluster_name=cluster.eks.cluster_name,
-                    cluster_endpoint=cluster.eks.cluster_endpoint,
-                    interruption_queue=self.aws.queue_name,
-                )
-            ],
+            values=VALUES.format(
+                cluster_name=cluster.eks.cluster_name,
+                cluster_endpoint=cluster.eks.cluster_endpoint,
+                interruption_queue=self.aws.queue_name,
+            ),
+            skip_crds=True if crds else None,
             # A destroy goes this way backwards. While Karpenter removes its nodes it needs all of its IAM, its queue, the nodes it
             # runs on, and the way out of the VPC to AWS.
-            depends_on=[self.aws, cluster.eks, cluster.network.vpc],
-            # Every plan reads a new token. So the release plans with the token of the state, which expires 12 hours after it was
-            # written; the provider's own login (`registries`), with the new token, is what works. From 3.1.2 on the helm provider
-            # knows that it is logged in, and does not try the expired token. (OCIRegistryPerformLogin)
-            lifecycle=TerraformResourceLifecycle(ignore_changes=["repository_password"]) if ecr_public else None,
+            depends_on=[self.aws, cluster.eks, cluster.network.vpc, *([crds] if crds else [])],
         )
         if spot_role_check:
             self._check_spot_role()
+
+    def _release(
+        self,
+        chart: str,
+        *,
+        values: str,
+        depends_on: Sequence[ITerraformDependable],
+        wait_for_jobs: bool | None = None,
+        skip_crds: bool | None = None,
+        take_ownership: bool | None = None,
+    ) -> Release:
+        """A Helm release of one of Karpenter's charts."""
+        login = self._ecr_public is not None
+        return self.add(
+            Release,
+            f"helm_release.{chart.replace('-', '_')}",
+            namespace=NAMESPACE,
+            name=chart,
+            repository=f"{REGISTRY}/karpenter",
+            repository_username=ECR_PUBLIC_USER if login else None,
+            repository_password=ECR_PUBLIC_PASSWORD if login else None,
+            chart=chart,
+            version=self.version,
+            wait=True,
+            wait_for_jobs=wait_for_jobs,
+            skip_crds=skip_crds,
+            take_ownership=take_ownership,
+            values=[values],
+            depends_on=depends_on,
+            # Every plan reads a new token. So the release plans with the token of the state, which expires 12 hours after it was
+            # written; the provider's own login (`registries`), with the new token, is what works. From 3.1.2 on the helm provider
+            # knows that it is logged in, and does not try the expired token. (OCIRegistryPerformLogin)
+            lifecycle=TerraformResourceLifecycle(ignore_changes=["repository_password"]) if login else None,
+        )
+
+    def _crds(self) -> Release:
+        """Karpenter's custom resource definitions: Helm never upgrades those of the main chart.
+
+        The release takes over the definitions that the main chart installed, and leaves them when it is destroyed: to delete a
+        definition would delete all objects of its kind, and so every node.
+        """
+        return self._release(
+            "karpenter-crd",
+            take_ownership=True,
+            values="additionalAnnotations:\n  helm.sh/resource-policy: keep\n",
+            depends_on=[self.cluster.eks],
+        )
+
+    def _further_policy(self, name: str, region: str | None, tags: Mapping[str, str]) -> IamPolicy | None:
+        """What newer releases need beside the module's policy. That policy is near IAM's limit, so this is another one."""
+        actions = [permission.action for permission in karpenter_permissions(self.version)]
+        if not actions:
+            return None
+        statement: dict[str, Any] = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+        if region:
+            statement["Condition"] = {"StringEquals": {"aws:RequestedRegion": region}}
+        return self.add(
+            IamPolicy,
+            "aws_iam_policy.karpenter_additional",
+            name=f"{name}-KarpenterAdditional",
+            description="What this release of Karpenter needs beside the policy of the module",
+            policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+            tags=tags,
+        )
 
     def _check_spot_role(self) -> None:
         """Not a resource: the role belongs to the account, and would be destroyed with this cluster."""

@@ -14,11 +14,12 @@ from cdktf_cdktf_provider_aws.iam_role_policy_attachment import IamRolePolicyAtt
 from cdktf_cdktf_provider_helm.release import Release
 from constructs import Construct
 
+from stacks.config.access import PARTITION
+from stacks.config.versions import load_balancer_controller_actions, load_balancer_controller_chart
 from stacks.kubernetes.karpenter import Karpenter
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
 
-CHART_VERSION = "1.11.0"
 NAMESPACE = "kube-system"
 SERVICE_ACCOUNT = "aws-load-balancer-controller"
 
@@ -32,7 +33,8 @@ class LoadBalancerController(Addressed):
         name: the start of the names of the controller's policy and role.
         karpenter: what the controller is installed after, in the same cluster: its webhook fails every Service until it runs.
         region: the cluster's AWS region.
-        policy: the IAM policy: the HCL's, which lacks three actions, or the official one.
+        version: the release of the controller.
+        policy: the IAM policy: the HCL's, which lacks three actions, or the official one of the release.
         permissions_boundary: the ARN of the IAM policy that bounds the controller's role.
         tags: the tags of all that is made here; load balancers get the controller's own.
 
@@ -51,6 +53,7 @@ class LoadBalancerController(Addressed):
         name: str,
         karpenter: Karpenter,
         region: str,
+        version: str = "2.11.0",
         policy: Policy = "official",
         permissions_boundary: str | None = None,
         tags: Mapping[str, str] | None = None,
@@ -63,7 +66,7 @@ class LoadBalancerController(Addressed):
             "aws_iam_policy.aws_load_balancer_controller",
             name=f"{name}-AWSLoadBalancerControllerIAMPolicy",
             description="IAM policy for AWS Load Balancer Controller",
-            policy=_compact(policy_document(policy)),
+            policy=_compact(policy_document(policy, version)),
             tags=tags or {},
         )
         role = self.add(
@@ -96,7 +99,7 @@ class LoadBalancerController(Addressed):
             name="aws-load-balancer-controller",
             repository="https://aws.github.io/eks-charts",
             chart="aws-load-balancer-controller",
-            version=CHART_VERSION,
+            version=load_balancer_controller_chart(version),
             wait=True,
             timeout=600,
             values=[
@@ -124,13 +127,8 @@ tolerations:
     operator: Exists
 """
 
-# The HCL's policy: the official one of 2.11.0 without these three actions, each in the statement of the other.
+# The HCL's policy: the official one of 2.11.0 without three actions.
 POLICY = Path(__file__).with_name("load_balancer_controller_iam_policy.json")
-MISSING_ACTIONS = {
-    "ec2:GetSecurityGroupsForVpc": "ec2:DescribeTags",
-    "elasticloadbalancing:DescribeCapacityReservation": "elasticloadbalancing:DescribeListenerAttributes",
-    "elasticloadbalancing:ModifyCapacityReservation": "elasticloadbalancing:ModifyListenerAttributes",
-}
 
 POD_IDENTITY_TRUST = {
     "Version": "2012-10-17",
@@ -144,12 +142,13 @@ POD_IDENTITY_TRUST = {
 }
 
 
-def policy_document(policy: Policy) -> dict[str, Any]:
+def policy_document(policy: Policy, version: str) -> dict[str, Any]:
     """The controller's IAM policy."""
-    document: dict[str, Any] = json.loads(POLICY.read_text())
+    document: dict[str, Any] = json.loads(POLICY.read_text().replace("arn:aws:", f"arn:{PARTITION}:"))
     if policy == "official":
+        further = load_balancer_controller_actions(version)
         for statement in document["Statement"]:
-            statement["Action"] += [action for action, beside in MISSING_ACTIONS.items() if beside in statement["Action"]]
+            statement["Action"] += [action for action, beside in further.items() if beside in statement["Action"]]
     return document
 
 

@@ -11,6 +11,7 @@ from stacks.aws.offerings import Offerings
 from stacks.config import GeneralPool, GpuPool, SociParallelPull, Taint
 from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI, GPU_SOCI, GPU_TAINT, Pool
 from stacks.config.rules import Finding, Rule
+from stacks.config.versions import mounts_all_disks
 from stacks.kubernetes import bottlerocket
 from stacks.kubernetes.karpenter import Karpenter
 from stacks.kubernetes.manifests import NodeClass, NodePool, Requirement
@@ -30,6 +31,7 @@ class NodePools(Addressed):
         gpu_drift_budget: how many of that pool's nodes may be replaced at a time because they drifted, or null.
         gpu_pools, general_pools: further pools.
         offering_checks: whether a plan asks EC2 where it offers the types of `gpu_pools`.
+        bottlerocket_version: the Bottlerocket release of nodes whose pool names none.
         node_tags: the tags of all EC2 instances, beside those of a pool.
         wait_for_nodes: whether a destroy waits until Karpenter has removed a pool's nodes.
 
@@ -54,6 +56,7 @@ class NodePools(Addressed):
         gpu_pools: Sequence[GpuPool] = (),
         general_pools: Sequence[GeneralPool] = (),
         offering_checks: bool = True,
+        bottlerocket_version: str = "latest",
         node_tags: Mapping[str, str] | None = None,
         wait_for_nodes: bool = False,
     ) -> None:
@@ -61,6 +64,7 @@ class NodePools(Addressed):
         check_arguments(self, locals())
         self._karpenter = karpenter
         self._discovery = discovery
+        self._bottlerocket = bottlerocket_version
         self._tags = dict(node_tags or {})
         self._wait = True if wait_for_nodes else None
         self.requirements: list[Rule] = []
@@ -85,12 +89,15 @@ class NodePools(Addressed):
             name=name,
             role=self._karpenter.node_role_name,
             discovery=self._discovery,
-            user_data=bottlerocket.soci_on_instance_store(pull) if gpu else bottlerocket.soci(pull),
+            user_data=self._gpu_user_data(pull) if gpu else bottlerocket.soci(pull),
             instance_store_policy="RAID0" if gpu else None,
             tags={**GPU_LABEL, **tags} if gpu else tags,
             data_volume=pool.data_volume if pool else None,
-            ami_alias=f"bottlerocket@{pool.bottlerocket_version if pool else 'latest'}",
+            ami_alias=f"bottlerocket@{(pool.bottlerocket_version if pool else None) or self._bottlerocket}",
         )
+
+    def _gpu_user_data(self, pull: SociParallelPull) -> str:
+        return bottlerocket.soci_on_instance_store(pull, mounts_disks=not mounts_all_disks(self._karpenter.version))
 
     def _reference_general(self) -> NodePool:
         return NodePool(
