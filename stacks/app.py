@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def synthesize(clusters: Sequence[ClusterConfig]) -> None:
     try:
         outdir = Path(os.environ.get("CDKTF_OUTDIR", PROJECT / OUTPUT))
         write(clusters, outdir, PROJECT)
-        for line in (*warnings(clusters), *_forgotten(clusters)):
+        for line in (*warnings(clusters, date.today()), *_forgotten(clusters)):
             print(f"Warning: {line}", file=sys.stderr)
         if "CDKTF_OUTDIR" not in os.environ:  # the cdktf CLI says itself what comes next
             print("\n".join(_summary(clusters, outdir)))

@@ -4,13 +4,16 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from stacks.config.catalogue import gpus_by_type
 from stacks.config.checks import ConfigurationError, fits, mistakes, not_empty
 from stacks.config.cluster import ClusterConfig
 from stacks.config.fields import documented
+from stacks.config.versions import EXTENDED_SUPPORT_PRICE, STANDARD_SUPPORT_PRICE, kubernetes_version
 
 # What the cdktf CLI loads by itself for every stack.
 VARIABLE_FILES = ("terraform.tfvars", "terraform.tfvars.json", "*.auto.tfvars", "*.auto.tfvars.json")
@@ -64,12 +67,37 @@ def refuse_mistakes(clusters: Sequence[ClusterConfig], project: Path) -> None:
         raise ConfigurationError("\n".join(found))
 
 
-def warnings(clusters: Sequence[ClusterConfig]) -> Iterator[str]:
+def warnings(clusters: Sequence[ClusterConfig], today: date) -> Iterator[str]:
     """What is allowed and may surprise."""
+    for cluster in clusters:
+        yield from _cluster_warnings(cluster, today)
     networks = [(cluster.name, network) for cluster in clusters if (network := _network(cluster.vpc_cidr))]
     for (one, first), (other, second) in combinations(networks, 2):
         if first.overlaps(second):
             yield f"{one}.vpc_cidr and {other}.vpc_cidr overlap ({first}, {second}): the two VPCs can never be connected."
+
+
+def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
+    ends = kubernetes_version(cluster.kubernetes_version).standard_support_ends
+    if ends and ends < today:
+        yield (
+            f"{cluster.name}.kubernetes_version {cluster.kubernetes_version} left standard support on {ends}. In extended support "
+            f"it costs ${EXTENDED_SUPPORT_PRICE:.2f} an hour instead of ${STANDARD_SUPPORT_PRICE:.2f}. See docs/upgrading.md."
+        )
+        if cluster.cluster_support_type == "STANDARD":
+            yield (
+                f"{cluster.name}.cluster_support_type cannot become STANDARD in extended support: EKS refuses it. Raise "
+                "kubernetes_version first."
+            )
+    if not cluster.endpoint_public_access:
+        yield f"{cluster.name}.endpoint_public_access is False: Terraform must run where it reaches the VPC, for Helm and kubectl."
+    for pool in cluster.gpu_pools:
+        if unknown := [name for name in pool.types() if name not in gpus_by_type()]:
+            yield (
+                f'{cluster.name}.gpu_pools["{pool.name}"].instance_types contains types that this program does not know: '
+                f"{', '.join(unknown)}. Karpenter will use them; make sure that they have NVIDIA GPUs, an x86_64 CPU and NVMe "
+                "disks."
+            )
 
 
 def _duplicates(clusters: Sequence[ClusterConfig]) -> Iterator[str]:

@@ -104,7 +104,6 @@ class Karpenter(Addressed):
                 cluster_endpoint=cluster.eks.cluster_endpoint,
                 interruption_queue=self.aws.queue_name,
             ),
-            skip_crds=True if crds else None,
             # A destroy goes this way backwards. While Karpenter removes its nodes it needs all of its IAM, its queue, the nodes it
             # runs on, and the way out of the VPC to AWS.
             depends_on=[self.aws, cluster.eks, cluster.network.vpc, *([crds] if crds else [])],
@@ -119,7 +118,6 @@ class Karpenter(Addressed):
         values: str,
         depends_on: Sequence[ITerraformDependable],
         wait_for_jobs: bool | None = None,
-        skip_crds: bool | None = None,
         take_ownership: bool | None = None,
     ) -> Release:
         """A Helm release of one of Karpenter's charts."""
@@ -136,7 +134,6 @@ class Karpenter(Addressed):
             version=self.version,
             wait=True,
             wait_for_jobs=wait_for_jobs,
-            skip_crds=skip_crds,
             take_ownership=take_ownership,
             values=[values],
             depends_on=depends_on,
@@ -147,7 +144,7 @@ class Karpenter(Addressed):
         )
 
     def _crds(self) -> Release:
-        """Karpenter's custom resource definitions: Helm never upgrades those of the main chart.
+        """Karpenter's custom resource definitions: Helm installs those of the main chart once, and never upgrades them.
 
         The release takes over the definitions that the main chart installed, and leaves them when it is destroyed: to delete a
         definition would delete all objects of its kind, and so every node.

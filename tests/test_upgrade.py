@@ -1,0 +1,45 @@
+"""The way of an adopted cluster to versions in standard support, step by step on the state that the HCL left."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stacks.config import ClusterConfig
+from stacks.config.recommended import RECOMMENDED
+from stacks.config.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
+from stacks.testing import synth_cluster
+from tests.synthesis import write_stack
+from tests.terraform import NO_CHANGES, Workspace, needs_modules, needs_terraform
+
+
+def test_the_way_leads_to_the_recommended_versions() -> None:
+    reached = {name: value for step in UPGRADE_PATH for name, value in step.fields.items()}
+    assert reached == {name: RECOMMENDED[name] for name in reached}
+    assert {"kubernetes_version", "karpenter_version", "load_balancer_controller_version"} <= reached.keys()
+
+
+def test_kubernetes_moves_one_minor_version_at_a_time() -> None:
+    versions = ["1.33", *(step.fields["kubernetes_version"] for step in UPGRADE_PATH if "kubernetes_version" in step.fields)]
+    minors = [int(version.split(".")[1]) for version in versions]
+    assert minors == list(range(33, 33 + len(minors)))
+
+
+@pytest.mark.terraform
+@needs_terraform
+@needs_modules
+def test_each_step_changes_what_the_documentation_says(tmp_path: Path, reference: Path) -> None:
+    config = ClusterConfig("karpenter")
+    workspace = Workspace(tmp_path / "project", write_stack(tmp_path, config))
+    workspace.adopt(reference)
+    for step in UPGRADE_PATH:
+        config = replace(config, **step.fields)
+        (workspace.folder / "cdk.tf.json").write_text(synth_cluster(config))
+        plan = workspace.plan()
+        changes = {c["address"]: c["change"]["actions"] for c in plan["resource_changes"] if c["mode"] == "managed"}
+        shown = {address: actions for address, actions in changes.items() if actions != ["no-op"]}
+        noise = {address: ["update"] for address in AFTER_THE_CLUSTER if "kubernetes_version" in step.fields}
+        expected = {address: ["create"] for address in step.created} | {address: ["update"] for address in step.updated}
+        assert shown == expected | noise, step.title
+        workspace.run("apply", "-input=false", "plan.tfplan")
+        workspace.run("plan", "-input=false", "-detailed-exitcode", expect=NO_CHANGES)
