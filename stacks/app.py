@@ -7,7 +7,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from traceback import extract_tb
+from types import TracebackType
+from typing import Any, NoReturn
 
 from stacks.config import ClusterConfig, LocalBackend
 from stacks.config.backends import OUTPUT
@@ -124,7 +126,24 @@ def _summary(clusters: Sequence[ClusterConfig], outdir: Path) -> Iterator[str]:
     yield f"  terraform -chdir={folders[first.name]} plan{given}"
 
 
-def _stop(message: str, code: int = 1) -> None:
+def _explain(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """Say a mistake on the page that lists the clusters, as a misspelt field, in one line and not as a traceback."""
+    page = next(
+        (frame for frame in extract_tb(traceback) if frame.filename == getattr(sys.modules["__main__"], "__file__", None)), None
+    )
+    if kind is KeyboardInterrupt:
+        _stop("Interrupted. Nothing was written.", 130)
+    if kind is not TypeError or "__init__()" not in str(error) or page is None:
+        sys.__excepthook__(kind, error, traceback)
+        return
+    what = str(error).replace(".__init__()", "")
+    _stop(f"{os.path.relpath(page.filename)}, line {page.lineno}: {what}. The fields are in docs/options.md.")
+
+
+sys.excepthook = _explain
+
+
+def _stop(message: str, code: int = 1) -> NoReturn:
     print(message.strip(), file=sys.stderr, flush=True)
     # At once: where Node was interrupted or did not start, jsii would end with a traceback.
     os._exit(code)
