@@ -264,7 +264,7 @@ CASES: dict[str, list[Case]] = {
         _required_of(
             "availability_zones",
             ["us-west-2a", "us-west-2b", "us-west-1a"],
-            'must be zones of us-west-2 (got ["us-west-1a"]). Its zones are us-west-2a, us-west-2b, us-west-2c, us-west-2d.',
+            'must be zones of the region (got ["us-west-1a"]). Its zones are us-west-2a, us-west-2b, us-west-2c, us-west-2d.',
         ),
         _required_of(
             "availability_zones", ["us-west-2a"], "EKS requires 2 zones for the control plane, and supports it in 1 of us-west-2a."

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -39,6 +40,25 @@ class Workspace:
         self.folder.mkdir(parents=True)
         shutil.copy(stack_file, self.folder)
         self.state = project / f"terraform.{stack}.tfstate"
+        self.run("init", "-input=false")
+
+    def stub_modules(self) -> None:
+        """Replace the modules by ones that only have their inputs and outputs. `terraform test` loads all modules for each run."""
+        file = self.folder / "cdk.tf.json"
+        document = json.loads(file.read_text())
+        outputs = set(re.findall(r"\bmodule\.(\w+)\.(\w+)", json.dumps(document)))
+        for name, module in document["module"].items():
+            folder = self.folder / "modules" / name
+            folder.mkdir(parents=True)
+            inputs = module.keys() - {"//", "source", "version", "depends_on", "providers"}
+            stub = {
+                "variable": {key: {} for key in inputs},
+                "output": {output: {"value": ""} for of, output in outputs if of == name},
+            }
+            (folder / "main.tf.json").write_text(json.dumps(stub))
+            module["source"] = f"./modules/{name}"
+            module.pop("version")
+        file.write_text(json.dumps(document))
         self.run("init", "-input=false")
 
     def run(self, *arguments: str, expect: int | None = 0) -> Result:

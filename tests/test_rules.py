@@ -75,6 +75,7 @@ def test_what_the_hcl_accepts_is_no_validation(stack: Json) -> None:
 @pytest.mark.terraform
 @needs_terraform
 def test_terraform_test_passes_every_case(workspace: Workspace) -> None:
+    workspace.stub_modules()
     _write(workspace, files())
     assert f"Success! {len(ALL)} passed, 0 failed." in workspace.run("test").output
 
@@ -82,6 +83,7 @@ def test_terraform_test_passes_every_case(workspace: Workspace) -> None:
 @pytest.mark.terraform
 @needs_terraform
 def test_a_refusal_names_the_variable_what_was_given_and_what_is_allowed(workspace: Workspace) -> None:
+    workspace.stub_modules()
     objected = {f"{n:03}.tftest.hcl": case for n, case in enumerate(ALL) if case.objects}
     _write(workspace, {name: tftest([case], expect=False) for name, case in objected.items()})
     said = _said(workspace)
