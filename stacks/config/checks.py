@@ -37,7 +37,7 @@ def mistakes(place: str, value: Any, skip: Callable[[object], bool] = lambda val
     wanted = hints(kind)
     yield from mistakes_of(place, {name: getattr(value, name) for name in wanted}, wanted, skip)
     rules = getattr(value, "mistakes", None)
-    if rules and not any(_misfits(value)):
+    if rules and not any(misfits(value)):
         yield from (f"{place}.{text}" for text in rules())
 
 
@@ -51,9 +51,9 @@ def mistakes_of(
         if skip(value):
             continue
         if not fits(value, inner):
-            yield f"{where} must be {words(inner)} (got {_shown(value)})."
+            yield f"{where} must be {words(inner)} (got {brief(value)})."
         elif value is not None:
-            yield from (f"{where} {text} (got {_shown(value)})." for check in checks if (text := check(value)))
+            yield from (f"{where} {text} (got {brief(value)})." for check in checks if (text := check(value)))
         for key, part in _inside(value):
             yield from mistakes(f"{where}{key}", part, skip)
 
@@ -119,16 +119,16 @@ def _inside(value: Any) -> Iterator[tuple[str, object]]:
                 yield f'["{part.name}"]' if hasattr(part, "name") else f"[{number}]", part
 
 
-def _shown(value: Any) -> str:
+def brief(value: Any) -> str:
     """A value in a message; a dataclass by its name, because all of its fields would fill the screen."""
     if is_dataclass(value) and not isinstance(value, type):
         return f"{type(value).__name__}({repr(value.name) if hasattr(value, 'name') else '...'})"
     if isinstance(value, list | tuple) and any(map(is_dataclass, value)):
-        return f"[{', '.join(map(_shown, value))}]"
+        return f"[{', '.join(map(brief, value))}]"
     return repr(value)
 
 
-def _misfits(value: Any) -> Iterator[str]:
+def misfits(value: Any) -> Iterator[str]:
     """The fields with a value of another type, at any depth."""
     kind: Any = type(value)
     for name, hint in hints(kind).items():
@@ -137,7 +137,7 @@ def _misfits(value: Any) -> Iterator[str]:
             yield name
         else:
             for _, inner in _inside(part):
-                yield from _misfits(inner)
+                yield from misfits(inner)
 
 
 # Checks
