@@ -115,7 +115,7 @@ class DataVolume:
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields. https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html#gp3-ebs-volume-type"""
-        if self.iops > 500 * self.size_gib:
+        if 20 <= self.size_gib < self.iops / 500:
             yield f"iops must be at most 500 per GiB of size_gib, which is {500 * self.size_gib} (got {self.iops})."
         if 4 * self.throughput_mib > self.iops:
             yield f"iops must be at least 4 per MiB of throughput_mib, which is {4 * self.throughput_mib} (got {self.iops})."
