@@ -234,8 +234,8 @@ def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, n
             "iops must be at least 4 per MiB of throughput_mib, which is 3004",
         ),
         (gpu(bottlerocket_version="1.53.0"), "bottlerocket_version must be latest, or a version such as v1.53.0 (got '1.53.0')."),
-        (gpu(bottlerocket_version="v1.49.9"), "bottlerocket_version must be at least v1.50.0 for this user data (got 'v1.49.9')."),
-        (general(bottlerocket_version="v1.43.9"), "must be at least v1.44.0 for this user data (got 'v1.43.9')."),
+        (gpu(bottlerocket_version="v1.49.9"), 'bottlerocket_version must be at least "v1.50.0" for user data that mounts'),
+        (general(bottlerocket_version="v1.43.9"), 'must be at least "v1.44.0" for SOCI parallel pull'),
         (gpu(soci=SociParallelPull(downloads=0, chunk_size="8mb", unpacks=1)), "soci.downloads must be at least 1 (got 0)."),
         (gpu(soci=SociParallelPull(downloads=1, chunk_size="8mb", unpacks=0)), "soci.unpacks must be at least 1 (got 0)."),
         (
