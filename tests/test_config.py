@@ -67,7 +67,7 @@ def test_the_model_is_what_the_package_offers() -> None:
     assert stacks.config.recommended("x") != ClusterConfig("x")
 
 
-@pytest.mark.parametrize("kind", sorted(MODEL, key=lambda kind: kind.__name__))
+@pytest.mark.parametrize("kind", sorted(MODEL, key=repr))
 def test_every_field_has_documentation_and_a_class_of_change(kind: type) -> None:
     described = documented(kind)
     assert [field.name for field in described] == [field.name for field in fields(kind)]
