@@ -100,7 +100,7 @@ def _forgotten(clusters: Sequence[ClusterConfig]) -> Iterator[str]:
     """States of clusters that are no longer on the list of main.py. Another app may have clusters of its own."""
     if Path(sys.argv[0]).resolve() != PROJECT / "main.py":
         return
-    known = {cluster.backend.location(cluster.name) for cluster in clusters}
+    known = {cluster.backend.location(cluster.name, PROJECT) for cluster in clusters}
     for name, state in forgotten_states(PROJECT, known):
         yield (
             f"{state} has resources, and main.py has no cluster with this state. The cluster goes on running. To remove it, put "

@@ -50,7 +50,7 @@ def pool(**wrong: Any) -> Make:
         (network(cidr="10.0.0.0/21"), "Network.cidr must be a /16 to /20 network (got '10.0.0.0/21')."),
         (network(cidr="10.0.0.0/15"), "Network.cidr must be a /16 to /20 network (got '10.0.0.0/15')."),
         (network(cidr=16), "Network.cidr must be a string (got 16)."),
-        (network(tags="a=b"), "Network.tags must be a dict or None (got 'a=b')."),
+        (network(tags="a=b"), "Network.tags must be a dict of strings or None (got 'a=b')."),
         (network(availability_zones="us-west-2a"), "Network.availability_zones must be a list of strings (got 'us-west-2a')."),
         (cluster(network="vpc-1"), "Cluster.network must be a Network (got 'vpc-1')."),
         (alb(policy="best"), "LoadBalancerController.policy must be 'reference' or 'official' (got 'best')."),

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
-from os.path import normpath
-from pathlib import PurePath
+from os.path import normpath, realpath
+from pathlib import Path, PurePath
 from typing import Annotated
 
 from stacks.config.checks import matches, not_empty
@@ -23,9 +23,9 @@ class LocalBackend:
         """The state of a cluster, from the project's folder."""
         return normpath(self.path or f"terraform.{name}.tfstate")
 
-    def location(self, name: str) -> str:
-        """What tells the state of one cluster from that of another."""
-        return self.file(name)
+    def location(self, name: str, project: Path) -> str:
+        """What tells the state of one cluster from that of another, however its path is spelled."""
+        return realpath(project / self.file(name))
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong with it."""
@@ -58,6 +58,6 @@ class S3Backend:
         """The key of the state of a cluster."""
         return self.key or f"{name}/terraform.tfstate"
 
-    def location(self, name: str) -> str:
+    def location(self, name: str, project: Path) -> str:
         """What tells the state of one cluster from that of another."""
         return f"s3://{self.bucket}/{self.object(name)}"

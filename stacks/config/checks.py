@@ -37,7 +37,7 @@ def mistakes(place: str, value: Any, skip: Callable[[object], bool] = lambda val
     wanted = hints(kind)
     yield from mistakes_of(place, {name: getattr(value, name) for name in wanted}, wanted, skip)
     rules = getattr(value, "mistakes", None)
-    if rules and not any(_misfits(value)):
+    if rules and not any(misfits(value)):
         yield from (f"{place}.{text}" for text in rules())
 
 
@@ -51,11 +51,9 @@ def mistakes_of(
         if skip(value):
             continue
         if not fits(value, inner):
-            yield f"{where} must be {words(inner)} (got {value!r})."
-            continue
-        for check in checks if value is not None else ():
-            if text := check(value):
-                yield f"{where} {text} (got {value!r})."
+            yield f"{where} must be {words(inner)} (got {brief(value)})."
+        elif value is not None:
+            yield from (f"{where} {text} (got {brief(value)})." for check in checks if (text := check(value)))
         for key, part in _inside(value):
             yield from mistakes(f"{where}{key}", part, skip)
 
@@ -83,6 +81,10 @@ def fits(value: object, hint: Any) -> bool:
     return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
 
 
+_SINGULARS = {str: "a string", int: "a whole number", bool: "True or False"}
+_PLURALS = {str: "strings", int: "whole numbers"}
+
+
 def words(hint: Any) -> str:
     """What a type hint admits, in words."""
     hint, _ = _parts(hint)
@@ -92,11 +94,11 @@ def words(hint: Any) -> str:
     if origin is Literal:
         return " or ".join(map(repr, arguments))
     if origin and issubclass(origin, Mapping):
-        return "a dict"
+        return f"a dict of {_PLURALS[arguments[1]]}" if arguments[1] in _PLURALS else "a dict"
     if origin and issubclass(origin, Sequence):
         inner, _ = _parts(arguments[0])
-        return f"a list of {'strings' if inner is str else words(inner)}"
-    return {str: "a string", int: "a whole number", bool: "True or False"}.get(hint) or f"a {hint.__name__}"
+        return f"a list of {_PLURALS.get(inner) or (inner.__name__ if isinstance(inner, type) else words(inner))}"
+    return _SINGULARS.get(hint) or f"{'an' if re.match('[AEIOU]|S[0-9]', hint.__name__) else 'a'} {hint.__name__}"
 
 
 def _parts(hint: Any) -> tuple[Any, tuple[Check, ...]]:
@@ -109,15 +111,24 @@ def _parts(hint: Any) -> tuple[Any, tuple[Check, ...]]:
 
 def _inside(value: Any) -> Iterator[tuple[str, object]]:
     """The dataclasses in a value, each with its key: by name where it has one, else by number."""
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         yield "", value
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for number, part in enumerate(value):
-            if is_dataclass(part):
+            if is_dataclass(part) and not isinstance(part, type):
                 yield f'["{part.name}"]' if hasattr(part, "name") else f"[{number}]", part
 
 
-def _misfits(value: Any) -> Iterator[str]:
+def brief(value: Any) -> str:
+    """A value in a message; a dataclass by its name, because all of its fields would fill the screen."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return f"{type(value).__name__}({repr(value.name) if hasattr(value, 'name') else '...'})"
+    if isinstance(value, list | tuple) and any(map(is_dataclass, value)):
+        return f"[{', '.join(map(brief, value))}]"
+    return repr(value)
+
+
+def misfits(value: Any) -> Iterator[str]:
     """The fields with a value of another type, at any depth."""
     kind: Any = type(value)
     for name, hint in hints(kind).items():
@@ -126,7 +137,7 @@ def _misfits(value: Any) -> Iterator[str]:
             yield name
         else:
             for _, inner in _inside(part):
-                yield from _misfits(inner)
+                yield from misfits(inner)
 
 
 # Checks
@@ -148,8 +159,8 @@ def matches(pattern: str, like: str) -> Check:
 
 
 def not_empty(value: Collection[object]) -> str | None:
-    """A list with at least one element."""
-    return None if value else "must have at least one element"
+    """A list with at least one element, or a string with at least one character."""
+    return None if value else "must not be empty" if isinstance(value, str) else "must have at least one element"
 
 
 def distinct(value: Sequence[object]) -> str | None:

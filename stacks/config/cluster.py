@@ -197,6 +197,8 @@ class ClusterConfig:
         used += [(f'gpu_pools["{p.name}"].', True, p.bottlerocket_version or "latest") for p in self.gpu_pools]
         used += [(f'general_pools["{p.name}"].', False, p.bottlerocket_version or "latest") for p in self.general_pools]
         for place, gpu, version in used:
+            if BOTTLEROCKET(version):
+                continue  # said already
             mistake = bottlerocket_mistake(
                 version,
                 kubernetes=self.kubernetes_version,

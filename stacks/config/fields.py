@@ -3,7 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from itertools import pairwise
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
@@ -51,12 +51,12 @@ class Documented:
 
 @cache
 def documented(kind: type) -> tuple[Documented, ...]:
-    """The fields of a class. A field's documentation is the string below it.
+    """The fields of a class, inherited ones included. A field's documentation is the string below it.
 
     Raises:
         LookupError: a field has no documentation or no class of change.
     """
-    texts = dict(_texts(kind))
+    texts = {name: text for base in reversed(kind.__mro__) if is_dataclass(base) for name, text in _texts(base)}
     found = []
     for field in fields(kind):
         inner, *extras = get_args(hints(kind)[field.name]) if get_origin(hints(kind)[field.name]) is Annotated else (field.type,)

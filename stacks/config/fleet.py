@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stacks.config.catalogue import gpus_by_type
-from stacks.config.checks import ConfigurationError, fits, mistakes, not_empty
+from stacks.config.checks import ConfigurationError, brief, fits, misfits, mistakes, not_empty
 from stacks.config.cluster import ClusterConfig
 from stacks.config.fields import documented
 from stacks.config.versions import EXTENDED_SUPPORT_PRICE, STANDARD_SUPPORT_PRICE, kubernetes_version
@@ -61,9 +61,10 @@ def refuse_mistakes(clusters: Sequence[ClusterConfig], project: Path) -> None:
         ConfigurationError: they have some. The message names all of them.
     """
     if not fits(clusters, Sequence[ClusterConfig]) or not_empty(clusters):
-        raise ConfigurationError(f"The clusters must be a list with at least one ClusterConfig (got {clusters!r}).")
+        raise ConfigurationError(f"The clusters must be a list with at least one ClusterConfig (got {brief(clusters)}).")
     found = [mistake for cluster in clusters for mistake in mistakes(str(cluster.name), cluster)]
-    if found := found or [*_duplicates(clusters), *_variable_files(clusters, project)]:
+    typed = [cluster for cluster in clusters if not any(misfits(cluster))]
+    if found := [*found, *_duplicates(typed, project), *_variable_files(typed, project)]:
         raise ConfigurationError("\n".join(found))
 
 
@@ -100,11 +101,11 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
             )
 
 
-def _duplicates(clusters: Sequence[ClusterConfig]) -> Iterator[str]:
+def _duplicates(clusters: Sequence[ClusterConfig], project: Path) -> Iterator[str]:
     for one, other in combinations(clusters, 2):
         if one.name == other.name:
             yield f"The names of clusters must differ (got {one.name!r} twice)."
-        elif (location := one.backend.location(one.name)) == other.backend.location(other.name):
+        elif (location := one.backend.location(one.name, project)) == other.backend.location(other.name, project):
             yield f"{one.name}.backend and {other.name}.backend must have different states (got {location} twice)."
 
 

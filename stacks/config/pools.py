@@ -3,12 +3,13 @@
 The fields are Karpenter's: https://karpenter.sh/v1.6/concepts/nodepools/ and https://karpenter.sh/v1.6/concepts/nodeclasses/
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
 from stacks.config import catalogue
-from stacks.config.checks import at_least, between, distinct, matches, not_empty
+from stacks.config.checks import at_least, between, distinct, matches, not_empty, user_tags
 from stacks.config.fields import Change, D, U
 
 CapacityType: TypeAlias = Literal["spot", "on-demand", "reserved"]
@@ -20,6 +21,16 @@ DURATION = r"(\d+(s|m|h))+"
 CONSOLIDATE_AFTER = matches(f"{DURATION}|Never", "a duration such as 30s or 1h30m, or Never")
 BOTTLEROCKET = matches(r"latest|v\d+\.\d+\.\d+", "latest, or a version such as v1.53.0")
 NODES = matches(r"(100|\d{1,2})%|\d+", "a number of nodes such as 1, or a percentage such as 10%")
+SCHEDULE = matches(
+    r"@(annually|yearly|monthly|weekly|daily|midnight|hourly)|\S+( \S+){4}", "a cron schedule such as 0 9 * * mon-fri"
+)
+
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+_WORD = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+LABEL_KEY = rf"({_WORD}(\.{_WORD})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
+LABEL_VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
+RESTRICTED_DOMAINS = ("kubernetes.io", "k8s.io", "karpenter.sh", "karpenter.k8s.aws")
+FREE_DOMAINS = ("node.kubernetes.io", "node-restriction.kubernetes.io")
 
 # The names of what the reference has: kubectl_manifest.nodepool_gpu is pool gpu-spot with node class gpu.
 REFERENCE_NAMES = ("default", "gpu", "gpu-spot")
@@ -28,6 +39,17 @@ GPU_TAINT = "nvidia.com/gpu"
 
 # What the reference's general pool uses.
 CATEGORIES, CPUS = ("c", "m", "r"), (4, 8, 16, 32)
+
+
+def node_labels(labels: Mapping[str, str]) -> str | None:
+    """Labels that Kubernetes and Karpenter allow on the nodes of a pool."""
+    for key, value in labels.items():
+        if not re.fullmatch(LABEL_KEY, key) or not re.fullmatch(LABEL_VALUE, value):
+            return f"must be Kubernetes labels such as example.com/team: research (label {key!r})"
+        domain = key.rpartition("/")[0]
+        if domain.endswith(RESTRICTED_DOMAINS) and not domain.endswith(FREE_DOMAINS):
+            return f"must not contain {key!r}, because Kubernetes and Karpenter set the labels of this domain"
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +75,9 @@ GPU_SOCI = SociParallelPull(downloads=30, chunk_size="32mb", unpacks=30)
 class Taint:
     """Keeps pods that do not tolerate it off the nodes."""
 
-    key: Annotated[str, D, not_empty]
+    key: Annotated[str, D, matches(LABEL_KEY, "a Kubernetes key such as example.com/team")]
     """Key of the taint, as `example.com/team`."""
-    value: Annotated[str, D] = ""
+    value: Annotated[str, D, matches(LABEL_VALUE, "at most 63 letters, digits, hyphens, underscores and dots")] = ""
     """Value of the taint."""
     effect: Annotated[Literal["NoSchedule", "PreferNoSchedule", "NoExecute"], D] = "NoSchedule"
     """What happens to pods that do not tolerate the taint."""
@@ -69,9 +91,9 @@ class Budget:
     """A number of nodes, or a percentage of the pool's nodes."""
     reasons: Annotated[Sequence[Literal["Underutilized", "Empty", "Drifted"]], U, distinct] = ()
     """The reasons to which the budget applies; () for every reason."""
-    schedule: Annotated[str | None, U, matches(r"@\w+|\S+( \S+){4}", "a cron schedule such as 0 9 * * mon-fri")] = None
+    schedule: Annotated[str | None, U, SCHEDULE] = None
     """When the budget begins to apply: a cron schedule, in UTC."""
-    duration: Annotated[str | None, U, matches(r"(\d+(m|h))+(0s)?", "hours and minutes, such as 8h or 1h30m")] = None
+    duration: Annotated[str | None, U, matches(r"(\d+h|\d+m|\d+h\d+m)(0s)?", "hours and minutes, such as 8h or 1h30m")] = None
     """How long the budget applies after each begin."""
 
     def mistakes(self) -> Iterator[str]:
@@ -91,6 +113,13 @@ class DataVolume:
     throughput_mib: Annotated[int, D, between(125, 1000)] = 125
     """MiB per second."""
 
+    def mistakes(self) -> Iterator[str]:
+        """What is wrong between fields. https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html#gp3-ebs-volume-type"""
+        if 20 <= self.size_gib < self.iops / 500:
+            yield f"iops must be at most 500 per GiB of size_gib, which is {500 * self.size_gib} (got {self.iops})."
+        if 4 * self.throughput_mib > self.iops:
+            yield f"iops must be at least 4 per MiB of throughput_mib, which is {4 * self.throughput_mib} (got {self.iops})."
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -109,7 +138,7 @@ class Pool:
     """Availability zones, as us-west-2a; () for every zone of the network."""
     taints: Annotated[Sequence[Taint], D, distinct] = ()
     """Taints of the nodes. GPU pools have the taint `nvidia.com/gpu` besides."""
-    labels: Annotated[Mapping[str, str], D] = field(default_factory=dict)
+    labels: Annotated[Mapping[str, str], D, node_labels] = field(default_factory=dict)
     """Labels of the nodes, by which pods choose the pool. Every pool has the label `nodepool` with its name besides."""
     weight: Annotated[int | None, U, between(1, 100)] = None
     """Karpenter tries a pool with a higher weight first; a pool without weight last."""
@@ -123,7 +152,7 @@ class Pool:
     """Karpenter ends a node after this time whatever the budgets say, as 720h; or Never."""
     data_volume: Annotated[DataVolume | None, D] = None
     """The EBS volume for images and pods; None for Karpenter's 20 GiB."""
-    tags: Annotated[Mapping[str, str], D] = field(default_factory=dict)
+    tags: Annotated[Mapping[str, str], D, user_tags] = field(default_factory=dict)
     """Tags of the EC2 instances."""
     bottlerocket_version: Annotated[str | None, D, BOTTLEROCKET] = None
     """Bottlerocket release of the nodes: latest, or a version such as v1.53.0; None for that of the cluster."""
@@ -146,8 +175,6 @@ class Pool:
         """What is wrong between fields."""
         if self.name in REFERENCE_NAMES:
             yield f"name must not be {self.name!r}: the reference's pools have this name. Choose another name."
-        if self.instance_types and self.families:
-            yield "instance_types and families must not both be set. Keep one of them."
         if tuple(self.capacity_types) == ("reserved",):
             yield (
                 "capacity_types must contain 'spot' or 'on-demand' (got ['reserved']): node classes select no capacity "
@@ -156,9 +183,6 @@ class Pool:
         for label in ("nodepool", "gpu-type"):
             if label in self.labels:
                 yield f"labels must not contain {label!r}, because the program sets it."
-        for key in self.labels.keys() | self.tags.keys():
-            if key.startswith(("karpenter.sh/", "karpenter.k8s.aws/", "kubernetes.io/cluster/")) or key == "Name":
-                yield f"labels and tags must not contain {key!r}, because Karpenter sets it."
 
 
 @dataclass(frozen=True)
@@ -202,6 +226,8 @@ class GpuPool(Pool):
         """What is wrong between fields."""
         yield from super().mistakes()
         known = catalogue.gpus_by_type()
+        if GPU_TAINT in [taint.key for taint in self.taints]:
+            yield f"taints must not contain {GPU_TAINT!r}, because every GPU pool has this taint."
         if sum(map(bool, (self.instance_types, self.families, self.gpus))) != 1:
             yield "instance_types, families or gpus must be set, and only one of them."
         elif self.instance_types:
@@ -214,7 +240,7 @@ class GpuPool(Pool):
             yield f"gpus must be in the catalogue (got {others!r}). Its GPUs: {', '.join(catalogue.usable_gpus())}."
         elif not self.types():
             yield f"least_gpu_memory_gib must leave at least one instance type (got {self.least_gpu_memory_gib!r})."
-        if (types := self.types()) and self.limit < (smallest := min(known.get(name, 1) for name in types)):
+        if (types := self.types()) and 0 < self.limit < (smallest := min(known.get(name, 1) for name in types)):
             yield (
                 f"limit must be at least {smallest}, the GPUs of the smallest instance type (got {self.limit!r}): with a lower "
                 "limit Karpenter never launches a node."
@@ -228,14 +254,20 @@ class GeneralPool(Pool):
     _: KW_ONLY
     cpu_limit: Annotated[int, U, at_least(1)]
     """vCPUs that all nodes of the pool have together, at most. Required: it caps the bill."""
-    categories: Annotated[Sequence[str], TYPES, distinct] = CATEGORIES
+    categories: Annotated[Sequence[str], TYPES, not_empty, distinct] = CATEGORIES
     """Instance categories, where neither `instance_types` nor `families` are given."""
-    cpus: Annotated[Sequence[int], TYPES, distinct] = CPUS
+    cpus: Annotated[Sequence[int], TYPES, not_empty, distinct] = CPUS
     """vCPUs of a node, where neither `instance_types` nor `families` are given."""
 
     def limits(self) -> dict[str, int]:
         """The most that all nodes of the pool have together."""
         return {"cpu": self.cpu_limit}
+
+    def mistakes(self) -> Iterator[str]:
+        """What is wrong between fields."""
+        yield from super().mistakes()
+        if self.instance_types and self.families:
+            yield "instance_types and families must not both be set. Keep one of them."
 
 
 def _unusable(types: Sequence[str]) -> Iterator[str]:
@@ -263,4 +295,4 @@ def overlaps(pools: Sequence[Pool]) -> Iterator[tuple[Pool, str]]:
 def _priority(pool: Pool | None) -> tuple[object, ...]:
     if pool is None:
         return (None, (), ())
-    return (pool.weight, tuple(sorted(pool.labels.items())), tuple((t.key, t.value, t.effect) for t in pool.taints))
+    return (pool.weight, tuple(sorted(pool.labels.items())), tuple(sorted((t.key, t.value, t.effect) for t in pool.taints)))

@@ -119,7 +119,8 @@ class NodePool:
             "requirements": [{**asdict(one), "values": _list(one.values)} for one in self.requirements],
         }
         if self.taints:
-            node["taints"] = [asdict(taint) for taint in self.taints]
+            # The CRD refuses an empty value.
+            node["taints"] = [{key: value for key, value in asdict(taint).items() if value} for taint in self.taints]
         if self.expire_after:
             node["expireAfter"] = self.expire_after
         template: dict[str, Any] = {"spec": node}

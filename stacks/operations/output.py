@@ -7,6 +7,7 @@ Terraform writes the lock file of the providers and the states of workspaces int
 import json
 import shutil
 from collections.abc import Iterator
+from os.path import realpath
 from pathlib import Path
 
 LOCK_FILE = ".terraform.lock.hcl"
@@ -51,9 +52,9 @@ def refuse_states(outdir: Path) -> None:
 
 
 def forgotten_states(project: Path, known: set[str]) -> Iterator[tuple[str, str]]:
-    """The local states with resources that are not among `known`, by the name of their stack. Paths are from the project."""
+    """The local states with resources that are not among `known`, by the name of their stack, each with its file's name."""
     for path in sorted(project.glob("terraform.*.tfstate")):
-        if path.name not in known and _has_resources(path):
+        if realpath(path) not in known and _has_resources(path):
             yield path.name.removeprefix("terraform.").removesuffix(".tfstate"), path.name
 
 

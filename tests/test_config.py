@@ -1,0 +1,442 @@
+"""The configuration model: what a user may set, and what is said of a mistake."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+
+import stacks.config
+from stacks.app import PROJECT
+from stacks.config import (
+    Budget,
+    ClusterConfig,
+    DataVolume,
+    GeneralPool,
+    GpuPool,
+    LocalBackend,
+    S3Backend,
+    SociParallelPull,
+    Taint,
+    recommended,
+)
+from stacks.config.checks import (
+    ConfigurationError,
+    at_least,
+    between,
+    distinct,
+    fits,
+    ipv4_network,
+    ipv4_networks,
+    matches,
+    mistakes,
+    not_empty,
+    user_tags,
+    words,
+)
+from stacks.config.fields import Change, Variable, documented, terraform_type
+from stacks.config.fleet import refuse_mistakes, refuse_replaced_settings
+from stacks.config.recommended import RECOMMENDED
+from tests.synthesis import Json, synth_stack
+
+MODEL: set[type] = {
+    kind
+    for module in pkgutil.iter_modules(stacks.config.__path__)
+    for kind in vars(importlib.import_module(f"stacks.config.{module.name}")).values()
+    if isinstance(kind, type) and is_dataclass(kind) and kind.__name__ in stacks.config.__all__
+}
+
+
+def wrong(**fields: Any) -> list[str]:
+    """What a cluster with these fields is refused for, without the cluster's name."""
+    return [text.removeprefix("c.") for text in mistakes("c", ClusterConfig("c", **fields))]
+
+
+# --- Fields ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_model_is_what_the_package_offers() -> None:
+    assert {ClusterConfig, GpuPool, GeneralPool, S3Backend, LocalBackend, Budget, DataVolume, Taint, SociParallelPull} <= MODEL
+    assert stacks.config.recommended("x") != ClusterConfig("x")
+
+
+@pytest.mark.parametrize("kind", sorted(MODEL, key=repr))
+def test_every_field_has_documentation_and_a_class_of_change(kind: type) -> None:
+    described = documented(kind)
+    assert [field.name for field in described] == [field.name for field in fields(kind)]
+    for field in described:
+        assert re.match(r"[ZUDR]\b", field.change), f"{kind.__name__}.{field.name}: {field.change!r}"
+        assert len(field.text) > 10
+        assert field.text.endswith("."), f"{kind.__name__}.{field.name}: {field.text!r}"
+
+
+@dataclass(frozen=True)
+class Undocumented:
+    """For the test below."""
+
+    name: Annotated[str, Change("Z")]
+    """Documented."""
+    size: Annotated[int, Change("Z")] = 1
+
+
+@dataclass(frozen=True)
+class Unclassed:
+    """For the test below."""
+
+    size: int = 1
+    """Documented."""
+
+
+@pytest.mark.parametrize(("kind", "field"), [(Undocumented, "Undocumented.size"), (Unclassed, "Unclassed.size")])
+def test_a_field_without_documentation_or_class_is_found(kind: type, field: str) -> None:
+    with pytest.raises(LookupError, match=f"{field} must have a class of change in its type hint, and a docstring below"):
+        documented(kind)
+
+
+def test_a_configuration_cannot_be_changed_afterwards() -> None:
+    with pytest.raises(FrozenInstanceError):
+        ClusterConfig("c").region = "us-west-2"  # type: ignore[misc]
+
+
+def test_all_but_the_name_is_given_by_keyword() -> None:
+    """So that a new field breaks no page of a user."""
+    for kind in (ClusterConfig, GpuPool, GeneralPool):
+        positional = [p.name for p in inspect.signature(kind).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        assert positional == ["name"]
+
+
+# --- Terraform variables --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("hint", "expected"),
+    [
+        (str, "string"),
+        (str | None, "string"),
+        (int, "number"),
+        (int | None, "number"),
+        (Sequence[str], "list(string)"),
+        (Sequence[str] | None, "list(string)"),
+        (Mapping[str, str], "map(string)"),
+    ],
+)
+def test_the_type_of_a_variable_follows_from_the_field(hint: Any, expected: str) -> None:
+    assert terraform_type(hint) == expected
+
+
+def test_every_variable_is_a_field_and_takes_its_default(stack: Json) -> None:
+    variables = {field.name: field for field in documented(ClusterConfig) if field.variable}
+    assert stack["variable"].keys() == variables.keys()
+    for name, field in variables.items():
+        default = list(field.default) if isinstance(field.default, tuple) else field.default
+        assert stack["variable"][name].get("default") == default
+        assert stack["variable"][name]["description"] == field.text
+
+
+def test_a_field_that_is_given_becomes_the_default_of_its_variable() -> None:
+    given: dict[str, Any] = {
+        "region": "us-west-2",
+        "gpu_instance_types": ("p5.48xlarge",),
+        "gpu_limit": 8,
+        "karpenter_node_min_size": 3,
+        "availability_zones": ["us-west-2a", "us-west-2b"],
+        "addon_versions": {"coredns": "v1.12.1-eksbuild.2"},
+    }
+    variables = synth_stack(ClusterConfig("c", **given))["variable"]
+    assert {name: variables[name]["default"] for name in given} == given | {"gpu_instance_types": ["p5.48xlarge"]}
+
+
+def test_null_is_refused_where_it_says_nothing(stack: Json) -> None:
+    nullable = {name for name, variable in stack["variable"].items() if variable.get("nullable") is not False}
+    assert nullable == {"gpu_limit", "gpu_drift_budget", "karpenter_node_release_version"}
+    required = {field.name for field in documented(ClusterConfig) if field.variable and field.variable.required}
+    assert required == {"region", "gpu_instance_types"}
+
+
+def test_terraform_alone_judges_the_value_of_a_variable() -> None:
+    """One judge, one wording: a value that Python accepted could be overridden with -var."""
+    assert wrong(region="oregon", vpc_cidr="10.0.0.0/8", gpu_limit=0, gpu_capacity_type=["ondemand"], cluster_name_prefix="-") == []
+    for field in documented(ClusterConfig):
+        if isinstance(field.variable, Variable):
+            assert terraform_type(field.hint) in ("string", "number", "list(string)", "map(string)")
+
+
+# --- Mistakes -------------------------------------------------------------------------------------------------------------------
+
+TEN_MISTAKES = ClusterConfig(
+    "prod",
+    vpc_cidr=16,  # type: ignore[arg-type]
+    registry_login="no",  # type: ignore[arg-type]
+    backend=S3Backend(bucket="", region="us-west-2"),
+    load_balancer_controller_policy="best",  # type: ignore[arg-type]
+    gpu_pools=[
+        GpuPool("inference", instance_types=["g6e.12xlarge"], limit=0, budgets=[Budget(nodes="1"), Budget(nodes="many")], weight=1),
+        GpuPool("research", gpus=["h1000"], limit=8, weight=2, data_volume=DataVolume(size_gib=1)),
+        GpuPool("batch", instance_types="p5.48xlarge", limit=8, weight=3, taints=[Taint(key="team", value="a b")]),
+    ],
+    general_pools=[GeneralPool("web", cpu_limit=True, weight=4)],
+)
+TEN_LINES = """\
+prod.vpc_cidr must be a string (got 16).
+prod.backend.bucket must not be empty (got '').
+prod.gpu_pools["inference"].budgets[1].nodes must be a number of nodes such as 1, or a percentage such as 10% (got 'many').
+prod.gpu_pools["inference"].limit must be at least 1 (got 0).
+prod.gpu_pools["research"].data_volume.size_gib must be between 20 and 16384 (got 1).
+prod.gpu_pools["research"].gpus must be in the catalogue (got ['h1000']). Its GPUs: t4, a10g, l4, l40s, rtx-pro-4500, \
+rtx-pro-server-6000, v100, a100, h100, h200, b200, b300.
+prod.gpu_pools["batch"].instance_types must be a list of strings (got 'p5.48xlarge').
+prod.gpu_pools["batch"].taints[0].value must be at most 63 letters, digits, hyphens, underscores and dots (got 'a b').
+prod.general_pools["web"].cpu_limit must be a whole number (got True).
+prod.registry_login must be True or False (got 'no').
+prod.load_balancer_controller_policy must be 'reference' or 'official' (got 'best')."""
+
+
+def test_every_mistake_is_reported_in_a_line_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        refuse_mistakes([TEN_MISTAKES], tmp_path)
+    assert str(refused.value) == TEN_LINES
+
+
+def test_mistakes_of_several_clusters_are_reported_together(tmp_path: Path) -> None:
+    clusters = [
+        ClusterConfig("a", gpu_pools=[GpuPool("x", instance_types=["p5.48xlarge"], limit=0, weight=1)]),
+        ClusterConfig("b", wait_for_nodes="yes"),  # type: ignore[arg-type]
+        ClusterConfig("a"),
+        ClusterConfig("c", backend=LocalBackend("terraform.a.tfstate")),
+    ]
+    with pytest.raises(ConfigurationError) as refused:
+        refuse_mistakes(clusters, tmp_path)
+    assert [line.split(" must")[0] for line in str(refused.value).splitlines()] == [
+        'a.gpu_pools["x"].limit',
+        "b.wait_for_nodes",
+        "The names of clusters",
+        "a.backend and c.backend",
+        "a.backend and c.backend",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"wait_for_nodes": 1}, "wait_for_nodes must be True or False (got 1)."),
+        ({"karpenter_node_min_size": True}, "karpenter_node_min_size must be a whole number (got True)."),
+        ({"karpenter_node_min_size": 2.0}, "karpenter_node_min_size must be a whole number (got 2.0)."),
+        ({"gpu_limit": "8"}, "gpu_limit must be a whole number or None (got '8')."),
+        ({"gpu_instance_types": "p5.48xlarge"}, "gpu_instance_types must be a list of strings or None (got 'p5.48xlarge')."),
+        ({"gpu_instance_types": {"p5.48xlarge"}}, "gpu_instance_types must be a list of strings or None (got {'p5.48xlarge'})."),
+        ({"availability_zones": [1]}, "availability_zones must be a list of strings (got [1])."),
+        ({"addon_versions": {"coredns": 1}}, "addon_versions must be a dict of strings (got {'coredns': 1})."),
+        ({"addon_versions": ["coredns"]}, "addon_versions must be a dict of strings (got ['coredns'])."),
+        ({"vpc_cidr": None}, "vpc_cidr must be a string (got None)."),
+        ({"backend": "s3"}, "backend must be a LocalBackend or an S3Backend (got 's3')."),
+        ({"backend": S3Backend}, f"backend must be a LocalBackend or an S3Backend (got {S3Backend!r})."),
+        ({"gpu_pools": "x"}, "gpu_pools must be a list of GpuPool (got 'x')."),
+        ({"gpu_pools": ["x"]}, "gpu_pools must be a list of GpuPool (got ['x'])."),
+        (
+            {"gpu_pools": [GeneralPool("web", cpu_limit=8, weight=1)]},
+            "gpu_pools must be a list of GpuPool (got [GeneralPool('web')]).",
+        ),
+        ({"backend": LocalBackend("")}, "backend.path must not be empty (got '')."),
+        (
+            {"backend": LocalBackend("cdktf.out/x.tfstate")},
+            "backend.path must be outside cdktf.out, because `make clean` and the cdktf CLI remove files there (got "
+            "'cdktf.out/x.tfstate'). The default is terraform.<name>.tfstate.",
+        ),
+        ({"backend": LocalBackend("x/../cdktf.out/y")}, "backend.path must be outside cdktf.out, because `make clean` and the"),
+        (
+            {"backend": S3Backend(bucket="b", region="oregon")},
+            "backend.region must be an AWS region such as us-west-2 (got 'oregon')",
+        ),
+        ({"backend": S3Backend(bucket="b", region="us-west-2", key="")}, "backend.key must not be empty (got '')."),
+        ({"backend": S3Backend(bucket="b", region="us-west-2", kms_key_id="")}, "backend.kms_key_id must not be empty (got '')."),
+        ({"backend": S3Backend(bucket="b", region="us-west-2", profile="")}, "backend.profile must not be empty (got '')."),
+    ],
+)
+def test_a_wrong_value_is_one_line(given: dict[str, Any], said: str) -> None:
+    (text,) = wrong(**given)
+    assert text.startswith(said)
+    assert len(text) < 200
+
+
+@pytest.mark.parametrize("name", ["", "Prod", "prod_1", "1prod", "-prod", "prod.usw2", "a" * 64])
+def test_a_name_that_is_no_folder_of_a_stack_is_refused(name: str) -> None:
+    (text,) = mistakes(name, ClusterConfig(name))
+    expected = f"name must be at most 63 lower-case letters, digits and hyphens, and start with a letter (got {name!r})."
+    assert text == f"{name}.{expected}"
+
+
+@pytest.mark.parametrize("name", ["a", "prod-usw2", "a" * 63])
+def test_a_name_may_have_63_characters(name: str) -> None:
+    assert list(mistakes("c", ClusterConfig(name))) == []
+
+
+def test_a_list_with_one_wrong_element_does_not_hide_the_mistakes_of_the_others() -> None:
+    pools = ["x", GpuPool("a", instance_types=["p5.48xlarge"], limit=0, weight=1)]
+    assert wrong(gpu_pools=pools) == [
+        "gpu_pools must be a list of GpuPool (got ['x', GpuPool('a')]).",
+        'gpu_pools["a"].limit must be at least 1 (got 0).',
+    ]
+
+
+def test_lists_and_tuples_are_both_lists() -> None:
+    assert wrong(gpu_instance_types=["p5.48xlarge"], availability_zones=("us-west-2a",), gpu_pools=[], general_pools=()) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "expected"),
+    [
+        (True, bool, True),
+        (True, int, False),
+        (1, bool, False),
+        (1, int, True),
+        (1.0, int, False),
+        (None, int | None, True),
+        (None, int, False),
+        ("x", Literal["x", "y"], True),
+        ("z", Literal["x", "y"], False),
+        ("ab", Sequence[str], False),
+        (["a"], Sequence[str], True),
+        (("a", 1), Sequence[str], False),
+        ({"a": "b"}, Mapping[str, str], True),
+        ({1: "b"}, Mapping[str, str], False),
+        ([Budget(nodes="1")], Sequence[Budget], True),
+        ([Taint(key="a")], Sequence[Budget], False),
+        (object(), Any, True),
+        (1, Annotated[int, at_least(2)], True),
+    ],
+)
+def test_what_fits_a_type_hint(value: object, hint: Any, expected: bool) -> None:
+    assert fits(value, hint) is expected
+
+
+@pytest.mark.parametrize(
+    ("hint", "expected"),
+    [
+        (str | None, "a string or None"),
+        (Sequence[str], "a list of strings"),
+        (Sequence[int], "a list of whole numbers"),
+        (Sequence[Budget], "a list of Budget"),
+        (Sequence[Literal["a", "b"]], "a list of 'a' or 'b'"),
+        (Mapping[str, str], "a dict of strings"),
+        (Mapping[str, Any], "a dict"),
+        (Budget, "a Budget"),
+        (S3Backend, "an S3Backend"),
+        (SociParallelPull, "a SociParallelPull"),
+        (bool, "True or False"),
+    ],
+)
+def test_a_type_hint_in_words(hint: Any, expected: str) -> None:
+    assert words(hint) == expected
+
+
+@pytest.mark.parametrize(
+    ("check", "right", "wrong", "said"),
+    [
+        (at_least(2), 2, 1, "must be at least 2"),
+        (between(2, 4), 2, 1, "must be between 2 and 4"),
+        (between(2, 4), 4, 5, "must be between 2 and 4"),
+        (matches("ab+", "like abb"), "abb", "abbc", "must be like abb"),
+        (matches("ab+", "like abb"), "ab", "xab", "must be like abb"),
+        (not_empty, ["a"], [], "must have at least one element"),
+        (not_empty, "a", "", "must not be empty"),
+        (distinct, [1, 2], [1, 2, 1], "must not contain duplicates"),
+        (ipv4_network(16, 20), "10.0.0.0/16", "10.0.0.0/15", "must be a /16 to /20 network"),
+        (ipv4_network(16, 20), "10.0.0.0/20", "10.0.0.0/21", "must be a /16 to /20 network"),
+        (ipv4_networks, ["10.0.0.0/32", "0.0.0.0/0"], ["10.0.0.0/8", "x"], "must be an IPv4 network such as 10.0.0.0/16: "),
+        (ipv4_networks, ["10.0.0.0/32"] * 40, ["10.0.0.0/32"] * 41, "must have at most 40 networks"),
+        (user_tags, {"a" * 128: "b" * 256}, {"a" * 129: ""}, "must have keys of 1 to 128 characters"),
+        (user_tags, {"name": ""}, {"Name": ""}, "must not contain the tag 'Name'"),
+        (user_tags, {"a": "b" * 256}, {"a": "b" * 257}, "and values of at most 256 (tag 'a')"),
+        (user_tags, {"x:aws": ""}, {"AWS:x": ""}, "must not contain the tag 'AWS:x'"),
+    ],
+)
+def test_both_sides_of_a_check(check: Any, right: Any, wrong: Any, said: str) -> None:
+    assert check(right) is None
+    assert said in check(wrong)
+
+
+# --- Recommended ----------------------------------------------------------------------------------------------------------------
+
+
+def differences(config: ClusterConfig) -> dict[str, Any]:
+    """The fields of a configuration that are not the default's."""
+    default = ClusterConfig("c")
+    return {f.name: getattr(config, f.name) for f in fields(ClusterConfig) if getattr(config, f.name) != getattr(default, f.name)}
+
+
+def test_recommended_differs_from_the_default_in_its_values_and_in_nothing_else() -> None:
+    assert differences(recommended("c")) == RECOMMENDED
+    assert list(mistakes("c", recommended("c"))) == []
+
+
+@pytest.mark.parametrize("name", RECOMMENDED)
+def test_each_recommended_value_can_be_switched_by_itself(name: str) -> None:
+    default = getattr(ClusterConfig("c"), name)
+    assert differences(recommended("c", **{name: default})) == {k: v for k, v in RECOMMENDED.items() if k != name}
+    assert differences(ClusterConfig("c", **{name: RECOMMENDED[name]})) == {name: RECOMMENDED[name]}
+
+
+def test_recommended_keeps_what_is_given() -> None:
+    assert differences(recommended("c", region="eu-west-1", gpu_limit=8)) == RECOMMENDED | {"region": "eu-west-1", "gpu_limit": 8}
+
+
+def test_the_recommended_values_can_be_printed() -> None:
+    printed = subprocess.run(
+        [sys.executable, "-m", "stacks.config.recommended"], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    default = ClusterConfig("c")
+    assert len(printed) == len(RECOMMENDED)
+    for name, value in RECOMMENDED.items():
+        (line,) = (line for line in printed if line.startswith(f"{name} "))
+        assert f" {getattr(default, name)!r} -> {value!r}  [" in line
+
+
+# --- Settings of earlier versions -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("setting", "instead"),
+    [
+        ("stack", "use ClusterConfig(name) in main.py."),
+        ("preset", "use recommended(name) instead of ClusterConfig(name) in main.py."),
+        ("offering_checks", "use the field offering_checks in main.py."),
+        ("spot_role_check", "use the field spot_role_check in main.py."),
+        ("backend", "use the field backend: LocalBackend() or S3Backend(...) in main.py."),
+        ("local_path", "use the field backend: LocalBackend(path) in main.py."),
+        ("s3_bucket", "use the field backend: S3Backend(bucket=...) in main.py."),
+        ("s3_key", "use the field backend: S3Backend(key=...) in main.py."),
+        ("s3_region", "use the field backend: S3Backend(region=...) in main.py."),
+        ("s3_use_lockfile", "use the field backend: S3Backend(use_lockfile=...) in main.py."),
+        ("s3_kms_key_id", "use the field backend: S3Backend(kms_key_id=...) in main.py."),
+        ("s3_profile", "use the field backend: S3Backend(profile=...) in main.py."),
+    ],
+)
+def test_a_setting_of_an_earlier_version_is_refused_with_what_replaces_it(setting: str, instead: str) -> None:
+    variable = f"CDKTF_KARPENTER_{setting.upper()}"
+    with pytest.raises(ConfigurationError) as refused:
+        refuse_replaced_settings({variable: "x"}, {})
+    assert str(refused.value) == f"{variable} must not be set: settings are Python now. Unset it, and {instead}"
+    with pytest.raises(ConfigurationError) as refused:
+        refuse_replaced_settings({}, {setting: "x"})
+    assert str(refused.value) == (
+        f'"{setting}" must not stand in the context of cdktf.json: settings are Python now. Remove it, and {instead}'
+    )
+
+
+def test_all_settings_of_an_earlier_version_are_named_together() -> None:
+    environment = {"CDKTF_KARPENTER_BACKEND": "s3", "CDKTF_KARPENTER_FOO": "1", "PATH": "/bin"}
+    with pytest.raises(ConfigurationError) as refused:
+        refuse_replaced_settings(environment, {"preset": "recommended", "excludeStackIdFromLogicalIds": "true"})
+    lines = str(refused.value).splitlines()
+    assert [line.split()[0] for line in lines] == ["CDKTF_KARPENTER_BACKEND", "CDKTF_KARPENTER_FOO", '"preset"']
+
+
+def test_what_the_cdktf_cli_sets_is_accepted() -> None:
+    refuse_replaced_settings({"CDKTF_OUTDIR": "x", "CDKTF_CONTEXT_JSON": "{}"}, {"excludeStackIdFromLogicalIds": "true"})

@@ -1,0 +1,317 @@
+"""Several clusters in one program: what must differ, which files are refused, what is written."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks import app
+from stacks.app import write
+from stacks.config import ClusterConfig, GpuPool, LocalBackend, S3Backend, recommended
+from stacks.config.checks import ConfigurationError
+from stacks.config.fields import documented
+from stacks.config.fleet import refuse_mistakes, warnings
+from stacks.operations.output import forgotten_states
+from tests.synthesis import Json, copy_program
+
+TODAY = date(2026, 1, 1)
+
+
+def refused(project: Path, clusters: Any) -> list[str]:
+    """What the clusters are refused for."""
+    try:
+        refuse_mistakes(clusters, project)
+    except ConfigurationError as error:
+        return str(error).splitlines()
+    return []
+
+
+def s3(**fields: Any) -> S3Backend:
+    return S3Backend(**{"bucket": "states", "region": "us-west-2"} | fields)
+
+
+# --- What must differ -----------------------------------------------------------------------------------------------------------
+
+
+def test_two_clusters_cannot_have_one_name(tmp_path: Path) -> None:
+    clusters = [ClusterConfig("a"), ClusterConfig("b"), ClusterConfig("a", backend=s3())]
+    assert refused(tmp_path, clusters) == ["The names of clusters must differ (got 'a' twice)."]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "location"),
+    [
+        (LocalBackend("x.tfstate"), LocalBackend("x.tfstate"), "{project}/x.tfstate"),
+        (LocalBackend("x.tfstate"), LocalBackend("./x.tfstate"), "{project}/x.tfstate"),
+        (LocalBackend("x.tfstate"), LocalBackend("y/../x.tfstate"), "{project}/x.tfstate"),
+        (LocalBackend("x.tfstate"), LocalBackend("../{name}/x.tfstate"), "{project}/x.tfstate"),
+        (LocalBackend("x.tfstate"), LocalBackend("{project}/x.tfstate"), "{project}/x.tfstate"),
+        (LocalBackend("x.tfstate"), LocalBackend("link/x.tfstate"), "{project}/x.tfstate"),
+        (LocalBackend(), LocalBackend("terraform.a.tfstate"), "{project}/terraform.a.tfstate"),
+        (s3(key="x"), s3(key="x"), "s3://states/x"),
+        (s3(), s3(key="a/terraform.tfstate"), "s3://states/a/terraform.tfstate"),
+        (s3(key="x"), s3(key="x", region="eu-west-1", profile="team"), "s3://states/x"),
+    ],
+)
+def test_two_clusters_cannot_have_one_state(tmp_path: Path, one: Any, other: Any, location: str) -> None:
+    (tmp_path / "link").symlink_to(".")
+    if isinstance(other, LocalBackend):
+        other = LocalBackend((other.path or "").format(project=tmp_path, name=tmp_path.name))
+    assert refused(tmp_path, [ClusterConfig("a", backend=one), ClusterConfig("b", backend=other)]) == [
+        f"a.backend and b.backend must have different states (got {location.format(project=tmp_path)} twice)."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (LocalBackend(), LocalBackend()),
+        (LocalBackend("x/s.tfstate"), LocalBackend("y/s.tfstate")),
+        (s3(), s3()),
+        (s3(key="x"), s3(key="x", bucket="others")),
+        (s3(key="x"), LocalBackend("x")),
+    ],
+)
+def test_different_states_are_accepted(tmp_path: Path, one: Any, other: Any) -> None:
+    assert refused(tmp_path, [ClusterConfig("a", backend=one), ClusterConfig("b", backend=other)]) == []
+
+
+@pytest.mark.parametrize(
+    ("clusters", "got"),
+    [
+        ([], "[]"),
+        ((), "()"),
+        (None, "None"),
+        ("abc", "'abc'"),
+        (["a"], "['a']"),
+        (ClusterConfig("a"), "ClusterConfig('a')"),
+        ([ClusterConfig("a"), None], "[ClusterConfig('a'), None]"),
+        ([recommended], f"[{recommended!r}]"),
+    ],
+)
+def test_what_is_not_a_list_of_clusters_is_refused(tmp_path: Path, clusters: Any, got: str) -> None:
+    assert refused(tmp_path, clusters) == [f"The clusters must be a list with at least one ClusterConfig (got {got})."]
+
+
+# --- Variable files that the cdktf CLI would load for every stack ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("terraform.tfvars", 'region = "us-west-2"\n'),
+        ("terraform.tfvars", 'gpu_limit=8\n  region="us-west-2"\n'),
+        ("terraform.tfvars.json", '{"region": "us-west-2"}'),
+        ("team.auto.tfvars", 'region = "us-west-2"\n'),
+        ("team.auto.tfvars.json", '{"region": "us-west-2", "gpu_limit": 8}'),
+    ],
+)
+def test_a_file_cannot_set_a_variable_that_python_has_given(tmp_path: Path, file: str, text: str) -> None:
+    (tmp_path / file).write_text(text)
+    clusters = [ClusterConfig("a", region="us-west-2"), ClusterConfig("b"), ClusterConfig("c", region="eu-west-1")]
+    assert refused(tmp_path, clusters) == [
+        f"{file} must not set region, because Python gives it for a, c, and the cdktf CLI loads the file for every stack. Remove "
+        "region from one of the two."
+    ]
+
+
+def test_all_variables_in_all_files_are_named(tmp_path: Path) -> None:
+    (tmp_path / "terraform.tfvars").write_text('region = "us-west-2"\ngpu_limit = 8\n')
+    (tmp_path / "a.auto.tfvars").write_text("gpu_limit = 8\n")
+    found = refused(tmp_path, [recommended("a", region="us-west-2")])  # whose gpu_limit is Python's too
+    assert [line.split(",")[0] for line in found] == [
+        "a.auto.tfvars must not set gpu_limit",
+        "terraform.tfvars must not set gpu_limit",
+        "terraform.tfvars must not set region",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("terraform.tfvars", 'gpu_instance_types = ["p5.48xlarge"]\n# region = "us-west-2"\n'),
+        ("terraform.tfvars", 'vpc_cidr = "10.1.0.0/16" # not region = "us-west-2"\n'),
+        ("prod.tfvars", 'region = "us-west-2"\n'),  # the CLI loads it only where somebody asks for it
+        ("terraform.tfvars.json.example", '{"region": "us-west-2"}'),
+        ("terraform.tfvars.json", "{}"),
+    ],
+)
+def test_other_files_and_other_variables_are_accepted(tmp_path: Path, file: str, text: str) -> None:
+    (tmp_path / file).write_text(text)
+    assert refused(tmp_path, [ClusterConfig("a", region="us-west-2")]) == []
+
+
+def test_a_file_may_set_what_python_left_to_it(tmp_path: Path) -> None:
+    names = [field.name for field in documented(ClusterConfig) if field.variable]
+    (tmp_path / "terraform.tfvars").write_text("".join(f"{name} = null\n" for name in names))
+    assert refused(tmp_path, [ClusterConfig("a")]) == []
+
+
+@pytest.mark.parametrize("text", ["{", "7"])
+def test_a_file_of_variables_that_cannot_be_read_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "terraform.tfvars.json").write_text(text)
+    (line,) = refused(tmp_path, [ClusterConfig("a", region="us-west-2")])
+    assert line.startswith("terraform.tfvars.json must be a JSON object of variables: ")
+
+
+# --- Warnings -------------------------------------------------------------------------------------------------------------------
+
+
+def warned(*clusters: ClusterConfig) -> list[str]:
+    return list(warnings(clusters, TODAY))
+
+
+def test_networks_that_overlap_are_a_warning() -> None:
+    a, b, c = (
+        ClusterConfig(name, vpc_cidr=cidr) for name, cidr in zip("abc", ("10.0.0.0/16", "10.0.16.0/20", "10.1.0.0/16"), strict=True)
+    )
+    assert warned(a, b, c) == [
+        "a.vpc_cidr and b.vpc_cidr overlap (10.0.0.0/16, 10.0.16.0/20): the two VPCs can never be connected."
+    ]
+    assert len(warned(ClusterConfig("a"), ClusterConfig("b"), ClusterConfig("c"))) == 3
+
+
+def test_networks_side_by_side_are_not_worth_a_warning() -> None:
+    assert warned(ClusterConfig("a", vpc_cidr="10.0.0.0/16"), ClusterConfig("b", vpc_cidr="10.1.0.0/16")) == []
+    # Terraform judges a variable.
+    assert warned(ClusterConfig("a", vpc_cidr="10.0.0.0/99"), ClusterConfig("b", vpc_cidr="10.0.0.0/99")) == []
+
+
+def test_types_of_a_pool_that_the_program_does_not_know_are_a_warning() -> None:
+    pool = GpuPool("x", instance_types=["p5.48xlarge", "p9.48xlarge"], limit=8, weight=1)
+    (warning,) = warned(ClusterConfig("a", gpu_pools=[pool]))
+    assert warning.startswith(
+        'a.gpu_pools["x"].instance_types contains types that this program does not know: p9.48xlarge. Karpenter'
+    )
+
+
+# --- A cluster that was taken off the list --------------------------------------------------------------------------------------
+
+LIVING = json.dumps({"version": 4, "resources": [{"type": "aws_vpc"}]})
+
+
+def test_only_a_state_with_resources_that_no_cluster_has_is_forgotten(tmp_path: Path) -> None:
+    states = {"a": LIVING, "b": LIVING, "c": LIVING, "empty": '{"resources": []}', "broken": "{", "list": "[]"}
+    for name, text in states.items():
+        (tmp_path / f"terraform.{name}.tfstate").write_text(text)
+    (tmp_path / "terraform.d.tfstate.backup").write_text(LIVING)
+    backends = {"a": LocalBackend(), "other": LocalBackend(str(tmp_path / "terraform.b.tfstate"))}
+    known = {backend.location(name, tmp_path) for name, backend in backends.items()}
+    assert list(forgotten_states(tmp_path, known)) == [("c", "terraform.c.tfstate")]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose main.py has one cluster, beside the state of another."""
+    folder = tmp_path_factory.mktemp("project")
+    copy_program(folder)
+    (folder / "terraform.old.tfstate").write_text(LIVING)
+    return folder
+
+
+def test_a_forgotten_state_is_named_with_the_way_to_destroy_it(project: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CDKTF")}
+    ran = subprocess.run([sys.executable, "main.py"], cwd=project, env=environment, capture_output=True, text=True, check=True)
+    forgotten = (
+        "Warning: terraform.old.tfstate has resources, and main.py has no cluster with this state. The cluster goes on running. To "
+        'remove it, put ClusterConfig("old") back and run `make synth` and `make destroy STACK=old`.'
+    )
+    assert [line for line in ran.stderr.splitlines() if "terraform." in line] == [forgotten]
+
+
+def test_another_app_may_have_clusters_of_its_own(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "PROJECT", project)
+    for script, forgotten in ((project / "main.py", 1), (project / "examples" / "fleet.py", 0)):
+        monkeypatch.setattr(sys, "argv", [str(script)])
+        assert len(list(app._forgotten([ClusterConfig("karpenter")]))) == forgotten
+
+
+# --- What is written ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Json]:
+    """Three clusters, written in one go, by name."""
+    project = tmp_path_factory.mktemp("fleet")
+    clusters = [
+        ClusterConfig("a", region="us-west-2"),
+        recommended("b", region="eu-west-1", backend=LocalBackend("states/b.tfstate")),
+        ClusterConfig("c", backend=s3()),
+    ]
+    write(clusters, project / "cdktf.out", project)
+    folders = sorted((project / "cdktf.out" / "stacks").iterdir())
+    return {folder.name: json.loads((folder / "cdk.tf.json").read_text()) for folder in folders}
+
+
+def test_each_cluster_has_a_stack_and_a_state(written: dict[str, Json]) -> None:
+    assert {name: document["terraform"]["backend"] for name, document in written.items()} == {
+        "a": {"local": {"path": "../../../terraform.a.tfstate", "workspace_dir": "../../../terraform.a.tfstate.d"}},
+        "b": {"local": {"path": "../../../states/b.tfstate", "workspace_dir": "../../../states/b.tfstate.d"}},
+        "c": {
+            "s3": {
+                "bucket": "states",
+                "key": "c/terraform.tfstate",
+                "region": "us-west-2",
+                "encrypt": True,
+                "use_lockfile": True,
+            }
+        },
+    }
+
+
+def test_each_cluster_has_its_own_values(written: dict[str, Json]) -> None:
+    assert {name: document["variable"]["region"].get("default") for name, document in written.items()} == {
+        "a": "us-west-2",
+        "b": "eu-west-1",
+        "c": None,
+    }
+    assert {name: document["variable"]["gpu_limit"]["default"] for name, document in written.items()} == {
+        "a": None,
+        "b": 32,
+        "c": None,
+    }
+
+
+def test_a_cluster_is_the_same_alone_and_in_a_fleet(written: dict[str, Json], tmp_path: Path) -> None:
+    write([ClusterConfig("a", region="us-west-2")], tmp_path / "cdktf.out", tmp_path)
+    assert json.loads((tmp_path / "cdktf.out" / "stacks" / "a" / "cdk.tf.json").read_text()) == written["a"]
+
+
+def test_nothing_is_written_where_one_cluster_has_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError):
+        write([ClusterConfig("a"), ClusterConfig("B")], tmp_path / "cdktf.out", tmp_path)
+    assert not (tmp_path / "cdktf.out").exists()
+
+
+def test_a_setting_of_an_earlier_version_in_cdktf_json_stops_a_synthesis(tmp_path: Path) -> None:
+    (tmp_path / "cdktf.json").write_text('{"context": {"backend": "s3"}}')
+    with pytest.raises(ConfigurationError, match='"backend" must not stand in the context'):
+        write([ClusterConfig("a")], tmp_path / "cdktf.out", tmp_path)
+
+
+def test_a_setting_of_an_earlier_version_in_the_environment_stops_a_synthesis(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDKTF_KARPENTER_PRESET", "recommended")
+    with pytest.raises(ConfigurationError, match="CDKTF_KARPENTER_PRESET must not be set"):
+        write([ClusterConfig("a")], tmp_path / "cdktf.out", tmp_path)
+
+
+def test_the_summary_names_every_stack_and_the_types_of_every_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "PROJECT", tmp_path)  # where no user has a terraform.tfvars
+    pools = [GpuPool("x", families=["p4de"], limit=8, labels={"team": "a"})]
+    clusters = [ClusterConfig("a", gpu_pools=pools), ClusterConfig("b", region="us-west-2", gpu_instance_types=["p5.48xlarge"])]
+    lines = list(app._summary(clusters, tmp_path))
+    folder = os.path.relpath(tmp_path / "stacks")
+    assert lines[:3] == [
+        f"Wrote {folder}/a/cdk.tf.json",
+        "  GPU pool x: p4de.24xlarge (no weight, so Karpenter tries it last; pods choose it by label team=a)",
+        f"Wrote {folder}/b/cdk.tf.json",
+    ]
+    assert "then set region and gpu_instance_types in terraform.tfvars" in "\n".join(lines)
+    assert "terraform.tfvars" not in "\n".join(app._summary(clusters[1:], tmp_path))

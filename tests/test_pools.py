@@ -1,0 +1,614 @@
+"""GPU and general pools of a configuration: what they become, and what is refused."""
+
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cdktf import App, TerraformStack
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from stacks.config import Budget, ClusterConfig, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint
+from stacks.config.catalogue import gpu_instance_types, gpus_by_type, usable_families, usable_gpus
+from stacks.config.checks import mistakes
+from stacks.config.pools import Pool, chosen_by
+from stacks.karpenter_stack import KarpenterStack
+from stacks.kubernetes.node_pools import NodePools
+from tests.conftest import SHARED
+from tests.constructs import karpenter
+from tests.crd import Crd
+from tests.synthesis import Json, synth, synth_stack
+
+VERSIONS = ("1.6.0", "1.9.2", "1.12.2", "1.14.1")
+
+needs_crds = pytest.mark.skipif(
+    not (SHARED / "crds").is_dir(), reason="Karpenter's CRDs are not here: KARPENTER_SHARED names the folder that holds crds/"
+)
+
+
+def gpu(name: str = "a", **fields: Any) -> GpuPool:
+    """A GPU pool that is right, but for `fields`."""
+    given: dict[str, Any] = {"instance_types": ["p5.48xlarge"], "limit": 8, "weight": 1} | fields
+    return GpuPool(name, **given)
+
+
+def general(name: str = "a", **fields: Any) -> GeneralPool:
+    """A general pool that is right, but for `fields`."""
+    given: dict[str, Any] = {"cpu_limit": 64, "weight": 1} | fields
+    return GeneralPool(name, **given)
+
+
+def wrong(*pools: Pool) -> list[str]:
+    """What a cluster with these pools is refused for, without the cluster's name."""
+    config = ClusterConfig(
+        "c",
+        gpu_pools=[pool for pool in pools if isinstance(pool, GpuPool)],
+        general_pools=[pool for pool in pools if isinstance(pool, GeneralPool)],
+    )
+    return [text.removeprefix("c.") for text in mistakes("c", config)]
+
+
+# Every field is set, and none to its default.
+EVERY_GPU_FIELD = GpuPool(
+    "research",
+    families=["p5", "p4de"],
+    least_gpu_memory_gib=80,
+    limit=32,
+    capacity_types=["reserved", "on-demand"],
+    zones=["us-west-2b", "us-west-2c"],
+    taints=[Taint(key="team", value="research", effect="NoExecute"), Taint(key="example.com/batch")],
+    labels={"team": "research"},
+    weight=7,
+    consolidation="WhenEmptyOrUnderutilized",
+    consolidate_after="1h30m",
+    budgets=[Budget(nodes="1"), Budget(nodes="0", reasons=["Drifted", "Empty"], schedule="0 6 * * *", duration="20h30m")],
+    expire_after="Never",
+    data_volume=DataVolume(size_gib=200, iops=4000, throughput_mib=600),
+    tags={"cost-center": "42"},
+    bottlerocket_version="v1.53.0",
+    soci=SociParallelPull(downloads=20, chunk_size="8mb", unpacks=12),
+)
+GENERAL_BY_SHAPE = GeneralPool("build", cpu_limit=128, categories=["c"], cpus=[8], weight=2)
+GENERAL_BY_FAMILY = GeneralPool("web", cpu_limit=64, families=["m7i", "m7a"], capacity_types=["on-demand"], weight=1)
+GENERAL_BY_TYPE = GeneralPool("db", cpu_limit=64, instance_types=["r7i.4xlarge"], data_volume=DataVolume(size_gib=100), weight=3)
+
+
+@pytest.fixture(scope="module")
+def document() -> Json:
+    """A cluster with four pools beside the reference's."""
+    return synth_stack(
+        ClusterConfig(
+            "karpenter",
+            gpu_pools=[EVERY_GPU_FIELD, gpu("small", instance_types=["g6e.xlarge"], limit=4)],
+            general_pools=[GENERAL_BY_SHAPE, GENERAL_BY_FAMILY, GENERAL_BY_TYPE],
+        )
+    )
+
+
+def spec(document: Json, name: str) -> Json:
+    """The spec of an object, by the name of its resource."""
+    found: Json = document["locals"][name]["spec"]
+    return found
+
+
+# --- Which instance types -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pool", "types"),
+    [
+        (gpu(instance_types=["p5.48xlarge", "p9.48xlarge"]), ["p5.48xlarge", "p9.48xlarge"]),
+        (gpu(instance_types=(), families=["p5"]), ["p5.48xlarge", "p5.4xlarge"]),
+        (gpu(instance_types=(), families=["p5e", "p4d"]), ["p4d.24xlarge", "p5e.48xlarge"]),
+        (gpu(instance_types=(), gpus=["h200"]), ["p5e.48xlarge", "p5en.48xlarge"]),
+        (gpu(instance_types=(), gpus=["a100"]), ["p4d.24xlarge", "p4de.24xlarge"]),
+        (gpu(instance_types=(), gpus=["a100"], least_gpu_memory_gib=41), ["p4de.24xlarge"]),
+        (gpu(instance_types=(), gpus=["a100"], least_gpu_memory_gib=40), ["p4d.24xlarge", "p4de.24xlarge"]),
+        (gpu(instance_types=(), families=["p4d", "p4de"], least_gpu_memory_gib=80), ["p4de.24xlarge"]),
+    ],
+)
+def test_families_and_gpu_names_become_the_types_of_the_catalogue(pool: GpuPool, types: list[str]) -> None:
+    assert sorted(pool.types()) == types
+    assert wrong(pool) == []
+
+
+def test_every_family_and_every_gpu_of_the_catalogue_has_types_that_a_pool_can_use() -> None:
+    """Neither types with AMD GPUs, nor arm64 ones, nor a fraction of a GPU."""
+    assert set(gpu(instance_types=(), families=usable_families()).types()) == gpus_by_type().keys()
+    assert set(gpu(instance_types=(), gpus=usable_gpus()).types()) == gpus_by_type().keys()
+    unusable = {row.family for row in gpu_instance_types() if not row.usable} - set(usable_families())
+    assert {"g4ad", "g5g", "g6f"} <= unusable
+    assert gpu(instance_types=(), families=sorted(unusable)).types() == []
+
+
+def test_a_gpu_pool_asks_karpenter_for_explicit_types_only(document: Json) -> None:
+    requirements = {
+        r["key"]: (r["operator"], r["values"]) for r in spec(document, "nodepool_research")["template"]["spec"]["requirements"]
+    }
+    assert requirements == {
+        "karpenter.sh/capacity-type": ("In", ["reserved", "on-demand"]),
+        "kubernetes.io/arch": ("In", ["amd64"]),
+        "topology.kubernetes.io/zone": ("In", ["us-west-2b", "us-west-2c"]),
+        "node.kubernetes.io/instance-type": ("In", ["p4de.24xlarge", "p5.4xlarge", "p5.48xlarge"]),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "build",
+            {
+                "karpenter.k8s.aws/instance-category": ("In", ["c"]),
+                "karpenter.k8s.aws/instance-cpu": ("In", ["8"]),
+                "karpenter.k8s.aws/instance-hypervisor": ("In", ["nitro"]),
+                "karpenter.k8s.aws/instance-generation": ("Gt", ["2"]),
+            },
+        ),
+        ("web", {"karpenter.k8s.aws/instance-family": ("In", ["m7i", "m7a"])}),
+        ("db", {"node.kubernetes.io/instance-type": ("In", ["r7i.4xlarge"])}),
+    ],
+)
+def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, name: str, expected: dict[str, Any]) -> None:
+    requirements = spec(document, f"nodepool_{name}")["template"]["spec"]["requirements"]
+    found = {r["key"]: (r["operator"], r["values"]) for r in requirements}
+    assert {key: value for key, value in found.items() if "instance-" in key} == expected
+    assert found["kubernetes.io/arch"] == ("In", ["amd64"])
+
+
+# --- What is refused ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pool", "said"),
+    [
+        (gpu(limit=0), 'gpu_pools["a"].limit must be at least 1 (got 0).'),
+        (gpu(limit=7), 'gpu_pools["a"].limit must be at least 8, the GPUs of the smallest instance type (got 7): '),
+        (gpu(instance_types=["g6e.xlarge", "p5.48xlarge"], limit=0), 'gpu_pools["a"].limit must be at least 1 (got 0).'),
+        (gpu(instance_types=()), 'gpu_pools["a"].instance_types, families or gpus must be set, and only one of them.'),
+        (gpu(families=["p5"]), 'gpu_pools["a"].instance_types, families or gpus must be set, and only one of them.'),
+        (gpu(instance_types=(), families=["p5"], gpus=["h100"]), "families or gpus must be set, and only one of them."),
+        (gpu(instance_types=(), families=["p9"]), "families must be in the catalogue (got ['p9']). Its families: g4dn, g5,"),
+        (gpu(instance_types=(), families=["p5", "g6f"]), "families must be in the catalogue (got ['g6f'])."),
+        (gpu(instance_types=(), gpus=["h1000"]), "gpus must be in the catalogue (got ['h1000']). Its GPUs: t4, a10g,"),
+        (gpu(instance_types=(), gpus=["h100"], least_gpu_memory_gib=81), "must leave at least one instance type (got 81)."),
+        (gpu(instance_types=(), gpus=["h100"], least_gpu_memory_gib=0), "least_gpu_memory_gib must be at least 1 (got 0)."),
+        (gpu(least_gpu_memory_gib=80), "must not be set together with instance_types, which are used as they are."),
+        (gpu(instance_types=["P5.48xlarge"]), "instance_types must be instance types such as p5.48xlarge (got ['P5.48xlarge'])."),
+        (gpu(instance_types=["p5.48xlarge", "m5.large"]), "instance_types must have NVIDIA GPUs (got ['m5.large'])."),
+        (gpu(instance_types=["g6f.large"]), "must have whole GPUs, because Karpenter counts a fraction of a GPU as 0"),
+        (gpu(instance_types=["g5g.xlarge"]), "instance_types must have x86_64 CPUs (got ['g5g.xlarge'])."),
+        (gpu(instance_types=["p5.48xlarge"] * 2), "must not contain duplicates (got ['p5.48xlarge', 'p5.48xlarge'])."),
+        (gpu(capacity_types=[]), "capacity_types must have at least one element (got [])."),
+        (gpu(capacity_types=["reserved"]), "capacity_types must contain 'spot' or 'on-demand' (got ['reserved']): "),
+        (gpu(capacity_types=["ondemand"]), "must be a list of 'spot' or 'on-demand' or 'reserved' (got ['ondemand'])."),
+        (gpu("Research"), 'gpu_pools["Research"].name must be at most 40 lower-case letters, digits and hyphens, '),
+        (gpu("a" * 41), "name must be at most 40 lower-case letters"),
+        (gpu("research-"), "name must be at most 40 lower-case letters"),
+        (gpu("gpu"), "name must not be 'gpu': the reference's pools have this name. Choose another name."),
+        (gpu("gpu-spot"), "name must not be 'gpu-spot': the reference's pools have this name."),
+        (general("default"), "name must not be 'default': the reference's pools have this name."),
+        (gpu(weight=0), "weight must be between 1 and 100 (got 0)."),
+        (gpu(weight=101), "weight must be between 1 and 100 (got 101)."),
+        (gpu(labels={"nodepool": "x"}), "labels must not contain 'nodepool', because the program sets it."),
+        (gpu(labels={"gpu-type": "x"}), "labels must not contain 'gpu-type', because the program sets it."),
+        (gpu(labels={"a b": "x"}), "labels must be Kubernetes labels such as example.com/team: research (label 'a b')"),
+        (gpu(labels={"team": "my team"}), "labels must be Kubernetes labels such as example.com/team: research (label 'team')"),
+        (gpu(labels={"karpenter.sh/x": "y"}), "labels must not contain 'karpenter.sh/x', because Kubernetes and Karpenter set"),
+        (gpu(labels={"kubernetes.io/x": "y"}), "labels must not contain 'kubernetes.io/x', because Kubernetes and Karpenter set"),
+        (gpu(taints=[Taint(key="")]), "gpu_pools[\"a\"].taints[0].key must be a Kubernetes key such as example.com/team (got '')."),
+        (gpu(taints=[Taint(key="a", value="b c")]), "taints[0].value must be at most 63 letters, digits,"),
+        (gpu(taints=[Taint(key="a")] * 2), "taints must not contain duplicates (got [Taint(...), Taint(...)])."),
+        (gpu(taints=[Taint(key="nvidia.com/gpu")]), "taints must not contain 'nvidia.com/gpu', because every GPU pool has this"),
+        (gpu(tags={"Name": "x"}), "tags must not contain the tag 'Name', which AWS, Karpenter or Terraform sets"),
+        (gpu(tags={"karpenter.sh/nodepool": "x"}), "tags must not contain the tag 'karpenter.sh/nodepool'"),
+        (gpu(consolidate_after="soon"), "consolidate_after must be a duration such as 30s or 1h30m, or Never (got 'soon')."),
+        (gpu(expire_after="1 h"), "expire_after must be a duration such as 30s or 1h30m, or Never (got '1 h')."),
+        (gpu(budgets=[Budget(nodes="101%")]), "budgets[0].nodes must be a number of nodes such as 1, or a percentage such as 10%"),
+        (gpu(budgets=[Budget(nodes="1"), Budget(nodes="-1")]), 'gpu_pools["a"].budgets[1].nodes must be a number of nodes'),
+        (gpu(budgets=[Budget(nodes="1", reasons=["Empty", "Empty"])]), "budgets[0].reasons must not contain duplicates"),
+        (gpu(budgets=[Budget(nodes="1", duration="8h")]), "schedule and duration must be set together (got None and '8h')."),
+        (
+            gpu(budgets=[Budget(nodes="1", schedule="@daily")]),
+            "schedule and duration must be set together (got '@daily' and None).",
+        ),
+        (
+            gpu(budgets=[Budget(nodes="1", schedule="@soon", duration="8h")]),
+            "schedule must be a cron schedule such as 0 9 * * mon-fri",
+        ),
+        (gpu(budgets=[Budget(nodes="1", schedule="0 9 * *", duration="8h")]), "schedule must be a cron schedule"),
+        (
+            gpu(budgets=[Budget(nodes="1", schedule="@daily", duration="30m1h")]),
+            "duration must be hours and minutes, such as 8h or",
+        ),
+        (gpu(data_volume=DataVolume(size_gib=19)), "data_volume.size_gib must be between 20 and 16384 (got 19)."),
+        (gpu(data_volume=DataVolume(size_gib=16385)), "data_volume.size_gib must be between 20 and 16384 (got 16385)."),
+        (gpu(data_volume=DataVolume(size_gib=20, iops=2999)), "data_volume.iops must be between 3000 and 16000 (got 2999)."),
+        (gpu(data_volume=DataVolume(size_gib=20, throughput_mib=124)), "throughput_mib must be between 125 and 1000 (got 124)."),
+        (gpu(data_volume=DataVolume(size_gib=20, iops=10001)), "iops must be at most 500 per GiB of size_gib, which is 10000"),
+        (
+            gpu(data_volume=DataVolume(size_gib=20, throughput_mib=751)),
+            "iops must be at least 4 per MiB of throughput_mib, which is 3004",
+        ),
+        (gpu(bottlerocket_version="1.53.0"), "bottlerocket_version must be latest, or a version such as v1.53.0 (got '1.53.0')."),
+        (gpu(bottlerocket_version="v1.49.9"), 'bottlerocket_version must be at least "v1.50.0" for user data that mounts'),
+        (general(bottlerocket_version="v1.43.9"), 'must be at least "v1.44.0" for SOCI parallel pull'),
+        (gpu(soci=SociParallelPull(downloads=0, chunk_size="8mb", unpacks=1)), "soci.downloads must be at least 1 (got 0)."),
+        (gpu(soci=SociParallelPull(downloads=1, chunk_size="8mb", unpacks=0)), "soci.unpacks must be at least 1 (got 0)."),
+        (
+            gpu(soci=SociParallelPull(downloads=1, chunk_size="8", unpacks=1)),
+            "soci.chunk_size must be a size such as 16mb (got '8').",
+        ),
+        (general(cpu_limit=0), 'general_pools["a"].cpu_limit must be at least 1 (got 0).'),
+        (general(categories=[]), "categories must have at least one element (got [])."),
+        (general(cpus=[]), "cpus must have at least one element (got [])."),
+        (
+            general(instance_types=["m5.large"], families=["m5"]),
+            "instance_types and families must not both be set. Keep one of them.",
+        ),
+    ],
+)
+def test_a_mistake_in_a_pool_is_said_once_with_its_place(pool: Pool, said: str) -> None:
+    (text,) = wrong(pool)
+    assert said in text
+    assert text.startswith(("gpu_pools", "general_pools"))
+
+
+def test_limits_on_both_sides_of_what_is_refused() -> None:
+    allowed = [
+        gpu(limit=8),
+        gpu("a" * 40),
+        gpu(weight=100),
+        gpu(instance_types=["p5.24xlarge"], limit=1),  # an unknown type counts as 1 GPU
+        gpu(labels={"node.kubernetes.io/exclude-from-external-load-balancers": "true", "example.com/team": "a.b_c-d", "empty": ""}),
+        gpu(data_volume=DataVolume(size_gib=20, iops=10000, throughput_mib=1000)),
+        gpu(data_volume=DataVolume(size_gib=16384, throughput_mib=750)),
+        gpu(bottlerocket_version="v1.50.0"),
+        general(bottlerocket_version="v1.44.0"),
+        gpu(capacity_types=["reserved", "spot"]),
+    ]
+    assert [text for pool in allowed for text in wrong(pool)] == []
+
+
+def test_a_limit_is_required() -> None:
+    """It caps the bill. mypy says the same before."""
+    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'limit'"):
+        GpuPool("a", instance_types=["p5.48xlarge"])  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'cpu_limit'"):
+        GeneralPool("a")  # type: ignore[call-arg]
+
+
+# --- Pools that could take the same pod -----------------------------------------------------------------------------------------
+
+TEAM, BATCH = Taint(key="team", value="a"), Taint(key="batch")
+
+
+@pytest.mark.parametrize(
+    ("pools", "overlap"),
+    [
+        ([gpu("a", weight=None)], [("a", "the reference's pool")]),
+        ([general("a", weight=None)], [("a", "the reference's pool")]),
+        ([gpu("a"), gpu("b")], [("b", "a")]),
+        ([gpu("a"), gpu("b"), gpu("c")], [("b", "a"), ("c", "a")]),
+        ([gpu("a", instance_types=["g6e.xlarge"], limit=1), gpu("b")], [("b", "a")]),
+        ([gpu("a", taints=[TEAM, BATCH]), gpu("b", taints=[BATCH, TEAM])], [("b", "a")]),
+        ([gpu("a", labels={"x": "1", "y": "2"}), gpu("b", labels={"y": "2", "x": "1"})], [("b", "a")]),
+        ([gpu("a", weight=1), gpu("b", weight=2)], []),
+        ([gpu("a", weight=None, labels={"team": "a"}), gpu("b", weight=None, labels={"team": "b"})], []),
+        ([gpu("a", weight=None, taints=[TEAM]), gpu("b", weight=None, taints=[Taint(key="team", value="b")])], []),
+        ([gpu("a", taints=[TEAM]), gpu("b", taints=[Taint(key="team", value="a", effect="NoExecute")])], []),
+        ([gpu("a"), general("b")], []),  # only pods that tolerate the GPU taint use a GPU pool
+    ],
+)
+def test_pools_that_could_take_the_same_pod_must_differ(pools: list[Pool], overlap: list[tuple[str, str]]) -> None:
+    said = [text for text in wrong(*pools) if "both could take the same pod" in text]
+    kind = "gpu_pools" if isinstance(pools[0], GpuPool) else "general_pools"
+    assert said == [
+        f'{kind}["{pool}"] must differ from {other} in weight, or in a label or taint, because both could take the same pod. Set a '
+        "weight, for example."
+        for pool, other in overlap
+    ]
+
+
+def test_two_pools_cannot_have_one_name_even_if_one_is_general() -> None:
+    assert wrong(gpu("a"), general("a")) == ["gpu_pools and general_pools must not contain two pools named 'a'."]
+
+
+@pytest.mark.parametrize(
+    ("pool", "words"),
+    [
+        (gpu(weight=7), "weight 7"),
+        (gpu(weight=None), "no weight, so Karpenter tries it last"),
+        (gpu(labels={"team": "a"}, taints=[TEAM]), "weight 1; pods choose it by label team=a, taint team"),
+    ],
+)
+def test_it_is_said_how_pods_come_to_a_pool(pool: Pool, words: str) -> None:
+    assert chosen_by(pool) == words
+
+
+# --- Objects --------------------------------------------------------------------------------------------------------------------
+
+
+def test_each_pool_has_an_object_and_a_node_class_of_its_own_at_an_address_with_its_name(document: Json) -> None:
+    names = ("research", "small", "build", "web", "db")
+    objects = document["resource"]["kubectl_manifest"]
+    assert objects.keys() == {f"{kind}_{name}" for kind in ("ec2nodeclass", "nodepool") for name in ("default", "gpu", *names)}
+    for name in names:
+        pool, node_class = document["locals"][f"nodepool_{name}"], document["locals"][f"ec2nodeclass_{name}"]
+        assert (pool["metadata"], node_class["metadata"]) == ({"name": name}, {"name": name})
+        assert pool["spec"]["template"]["spec"]["nodeClassRef"] == {
+            "group": "karpenter.k8s.aws",
+            "kind": "EC2NodeClass",
+            "name": name,
+        }
+        assert objects[f"nodepool_{name}"]["depends_on"] == [f"kubectl_manifest.ec2nodeclass_{name}"]
+        assert objects[f"ec2nodeclass_{name}"]["depends_on"] == ["helm_release.karpenter"]
+        assert objects[f"nodepool_{name}"]["yaml_body"] == f"${{yamlencode(local.nodepool_{name})}}"
+
+
+def test_the_objects_of_the_reference_stay_as_they_are(document: Json, stack: Json) -> None:
+    for name in ("default", "gpu"):
+        for kind in ("ec2nodeclass", "nodepool"):
+            assert document["locals"][f"{kind}_{name}"] == stack["locals"][f"{kind}_{name}"]
+            assert (
+                document["resource"]["kubectl_manifest"][f"{kind}_{name}"]
+                == stack["resource"]["kubectl_manifest"][f"{kind}_{name}"]
+            )
+    assert document["variable"] == stack["variable"]
+
+
+def test_every_field_of_a_pool_reaches_karpenter(document: Json) -> None:
+    pool, node_class = spec(document, "nodepool_research"), spec(document, "ec2nodeclass_research")
+    assert pool["weight"] == 7
+    assert pool["limits"] == {"nvidia.com/gpu": 32}
+    assert pool["disruption"] == {
+        "consolidationPolicy": "WhenEmptyOrUnderutilized",
+        "consolidateAfter": "1h30m",
+        "budgets": [
+            {"nodes": "1"},
+            {"nodes": "0", "reasons": ["Drifted", "Empty"], "schedule": "0 6 * * *", "duration": "20h30m"},
+        ],
+    }
+    assert pool["template"]["metadata"]["labels"] == {"gpu-type": "nvidia", "nodepool": "research", "team": "research"}
+    assert pool["template"]["spec"]["expireAfter"] == "Never"
+    assert pool["template"]["spec"]["taints"] == [
+        {"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"},
+        {"key": "team", "value": "research", "effect": "NoExecute"},
+        {"key": "example.com/batch", "effect": "NoSchedule"},
+    ]
+    assert node_class["amiSelectorTerms"] == [{"alias": "bottlerocket@v1.53.0"}]
+    assert node_class["instanceStorePolicy"] == "RAID0"
+    assert node_class["tags"] == {"karpenter.sh/discovery": "${local.name}", "gpu-type": "nvidia", "cost-center": "42"}
+    assert node_class["blockDeviceMappings"] == [
+        {
+            "deviceName": "/dev/xvda",
+            "ebs": {"volumeType": "gp3", "encrypted": True, "deleteOnTermination": True, "volumeSize": "4Gi"},
+        },
+        {
+            "deviceName": "/dev/xvdb",
+            "ebs": {
+                "volumeType": "gp3",
+                "encrypted": True,
+                "deleteOnTermination": True,
+                "volumeSize": "200Gi",
+                "iops": 4000,
+                "throughput": 600,
+            },
+        },
+    ]
+    settings = tomllib.loads(node_class["userData"])["settings"]
+    assert settings["container-runtime-plugins"]["soci-snapshotter"]["parallel-pull-unpack"] == {
+        "max-concurrent-downloads-per-image": 20,
+        "concurrent-download-chunk-size": "8mb",
+        "max-concurrent-unpacks-per-image": 12,
+        "discard-unpacked-layers": True,
+    }
+    assert "bootstrap-commands" in settings
+
+
+def test_a_general_pool_has_neither_gpu_taint_nor_gpu_label_nor_raid(document: Json) -> None:
+    pool, node_class = spec(document, "nodepool_build"), spec(document, "ec2nodeclass_build")
+    assert pool["limits"] == {"cpu": 128}
+    assert "taints" not in pool["template"]["spec"]
+    assert pool["template"]["metadata"]["labels"] == {"nodepool": "build"}
+    assert pool["template"]["spec"]["expireAfter"] == "720h"
+    assert "budgets" not in pool["disruption"]
+    assert node_class.keys().isdisjoint({"instanceStorePolicy", "blockDeviceMappings"})
+    assert node_class["tags"] == {"karpenter.sh/discovery": "${local.name}"}
+    assert node_class["amiSelectorTerms"] == [{"alias": "bottlerocket@latest"}]
+    assert "bootstrap-commands" not in tomllib.loads(node_class["userData"])["settings"]
+
+
+def test_zones_of_a_pool_must_be_zones_of_the_network(document: Json) -> None:
+    assert document["locals"]["nodepool_research_zones_of_other_networks"] == (
+        '${setsubtract(["us-west-2b", "us-west-2c"], local.azs)}'
+    )
+    (rule,) = (
+        rule
+        for rule in document["resource"]["random_string"]["suffix"]["lifecycle"]["precondition"]
+        if "nodepool_research" in rule["condition"]
+    )
+    assert rule["condition"] == "${length(local.nodepool_research_zones_of_other_networks) == 0}"
+    assert rule["error_message"] == (
+        "The zones of pool research must be zones of the network (got "
+        '${jsonencode(local.nodepool_research_zones_of_other_networks)}). Its zones are ${join(", ", local.azs)}.'
+    )
+    assert "nodepool_small_zones_of_other_networks" not in document["locals"]
+
+
+def test_ec2_is_asked_where_it_offers_the_types_of_each_gpu_pool(document: Json) -> None:
+    assert document["locals"]["gpu_pool_types"] == ["g6e.xlarge", "p4de.24xlarge", "p5.48xlarge", "p5.4xlarge"]
+    (filter_,) = document["data"]["aws_ec2_instance_type_offerings"]["gpu_pools"]["filter"]
+    assert filter_ == {"name": "instance-type", "values": "${local.gpu_pool_types}"}
+    checks = {name: check for name, check in document["check"].items() if "pool" in name}
+    assert len(checks) == 2
+    for name, types in (("research", ["p4de.24xlarge", "p5.4xlarge", "p5.48xlarge"]), ("small", ["g6e.xlarge"])):
+        (found,) = (check["assert"][0] for check in checks.values() if f"pool {name} " in check["assert"][0]["error_message"])
+        assert json.dumps(types) in found["condition"]
+        assert ('["us-west-2b", "us-west-2c"]' in found["condition"]) is (name == "research")
+
+
+def test_offering_checks_of_pools_can_be_disabled() -> None:
+    without = synth_stack(ClusterConfig("karpenter", gpu_pools=[gpu()], offering_checks=False))
+    assert "aws_ec2_instance_type_offerings" not in without["data"]
+    assert "gpu_pool_types" not in without["locals"]
+    assert not any("pool" in name for name in without["check"])
+
+
+def test_two_objects_with_one_kind_and_name_are_refused(tmp_path: Path) -> None:
+    stack = KarpenterStack(App(outdir=str(tmp_path)), ClusterConfig("karpenter"), project=tmp_path)
+    with pytest.raises(ValueError, match="EC2NodeClass default must be unique in its stack"):
+        NodePools(stack, "more", karpenter=stack.karpenter, discovery="x", gpu_instance_types=["p5.48xlarge"])
+
+
+def test_pools_can_be_made_with_literals_alone() -> None:
+    """Terraform refuses a condition that refers to nothing, so what is given becomes locals."""
+
+    def make(stack: TerraformStack) -> NodePools:
+        return NodePools(
+            stack,
+            "pools",
+            karpenter=karpenter(stack),
+            discovery="x",
+            gpu_instance_types=("p5.48xlarge",),
+            gpu_limit=8,
+            gpu_drift_budget="0",
+            wait_for_nodes=True,
+        )
+
+    made = synth(make)
+    assert {
+        name: made["locals"][name] for name in ("gpu_instance_types", "gpu_capacity_type", "gpu_limit", "gpu_drift_budget")
+    } == {
+        "gpu_instance_types": ["p5.48xlarge"],
+        "gpu_capacity_type": ["spot"],
+        "gpu_limit": 8,
+        "gpu_drift_budget": "0",
+    }
+    assert spec(made, "nodepool_gpu")["limits"] == '${local.gpu_limit == null ? null : {"nvidia.com/gpu" = local.gpu_limit}}'
+    assert all(resource["wait"] is True for resource in made["resource"]["kubectl_manifest"].values())
+
+
+# --- Karpenter's CRDs -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def crds() -> dict[str, list[Crd]]:
+    """By kind, the CRDs of all versions."""
+    found: dict[str, list[Crd]] = {"EC2NodeClass": [], "NodePool": []}
+    for version in VERSIONS:
+        for kind, name in (("EC2NodeClass", "karpenter.k8s.aws_ec2nodeclasses"), ("NodePool", "karpenter.sh_nodepools")):
+            found[kind].append(Crd(SHARED / "crds" / f"karpenter-{version}" / f"{name}.yaml"))
+    return found
+
+
+def refusals(crds: dict[str, list[Crd]], objects: list[Json]) -> dict[str, list[str]]:
+    """By object and version, what Kubernetes would say."""
+    said = {
+        f"{manifest['kind']} {manifest['metadata']['name']} {version}": crd.errors(manifest)
+        for manifest in objects
+        for version, crd in zip(VERSIONS, crds[manifest["kind"]], strict=True)
+    }
+    return {which: errors for which, errors in said.items() if errors}
+
+
+def manifests(document: Json, *names: str) -> list[Json]:
+    """The objects as Karpenter gets them."""
+    text = json.dumps([document["locals"][f"{kind}_{name}"] for name in names for kind in ("ec2nodeclass", "nodepool")])
+    made: list[Json] = json.loads(text.replace("${local.name}", "eks-spot-gpu-zz9x"))
+    return made
+
+
+@needs_crds
+def test_pools_with_every_field_set_pass_the_crds_of_every_version(document: Json, crds: dict[str, list[Crd]]) -> None:
+    objects = manifests(document, "research", "small", "build", "web", "db")
+    assert "${" not in json.dumps(objects)
+    assert len(objects) == 10
+    assert refusals(crds, objects) == {}
+
+
+# Text of every kind: a pool with it is either refused here, or Kubernetes accepts it.
+word = st.from_regex(r"[a-z]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
+anything = st.one_of(word, st.text(max_size=5), st.from_regex(r"[a-zA-Z0-9._/-]{0,70}", fullmatch=True))
+key = st.one_of(anything, st.sampled_from(["a.b/c", "karpenter.sh/x", "x.kubernetes.io/y", "node.kubernetes.io/z", "Name"]))
+duration = st.from_regex(r"([0-9]{1,3}[smh]){1,2}|Never|[0-9]{1,2}", fullmatch=True)
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "name": anything,
+    "capacity_types": st.lists(st.sampled_from(["spot", "on-demand", "reserved"]), max_size=3),
+    "zones": st.lists(st.sampled_from(["us-west-2a", "us-west-2b"]), max_size=2),
+    "taints": st.lists(
+        st.builds(Taint, key=key, value=anything, effect=st.sampled_from(["NoSchedule", "PreferNoSchedule", "NoExecute"])),
+        max_size=2,
+    ),
+    "labels": st.dictionaries(key, anything, max_size=2),
+    "weight": st.one_of(st.none(), st.integers(-1, 102)),
+    "consolidation": st.sampled_from(["WhenEmpty", "WhenEmptyOrUnderutilized"]),
+    "consolidate_after": duration,
+    "expire_after": duration,
+    "budgets": st.lists(
+        st.builds(
+            Budget,
+            nodes=st.from_regex(r"[0-9]{1,3}%?", fullmatch=True),
+            reasons=st.lists(st.sampled_from(["Empty", "Drifted", "Underutilized"]), max_size=2),
+            schedule=st.sampled_from(["@daily", "@soon", "0 9 * * mon-fri", "* *"]),
+            duration=duration,
+        ),
+        max_size=2,
+    ),
+    "data_volume": st.builds(
+        DataVolume, size_gib=st.integers(1, 20000), iops=st.integers(2000, 17000), throughput_mib=st.integers(100, 1100)
+    ),
+    "tags": st.dictionaries(key, anything, max_size=2),
+    "bottlerocket_version": st.sampled_from(["latest", "v1.53.0", "1.53.0", "v1.2"]),
+    "soci": st.builds(
+        SociParallelPull,
+        downloads=st.integers(0, 100),
+        chunk_size=st.from_regex(r"[0-9]{1,2}(mb|kb|)", fullmatch=True),
+        unpacks=st.integers(0, 100),
+    ),
+}
+GPU_FIELDS = FIELDS | {
+    "limit": st.integers(0, 100),
+    "instance_types": st.lists(st.sampled_from(list(gpus_by_type())), max_size=60, unique=True),
+}
+GENERAL_FIELDS = FIELDS | {
+    "cpu_limit": st.integers(0, 1000),
+    "categories": st.lists(st.sampled_from(["c", "m", "r"]), max_size=3),
+    "cpus": st.lists(st.sampled_from([4, 8]), max_size=2),
+    "families": st.lists(st.sampled_from(["m7i", "c7a"]), max_size=2),
+}
+
+
+def some(fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """Values for one field or two, so that many pools are not refused."""
+    names = st.sets(st.sampled_from(list(fields)), min_size=1, max_size=2)
+    return names.flatmap(lambda names: st.fixed_dictionaries({name: fields[name] for name in sorted(names)}))
+
+
+POOLS = st.one_of(
+    some(GPU_FIELDS).map(lambda given: replace(gpu(limit=64), **given)),
+    some(GENERAL_FIELDS).map(lambda given: replace(general(), **given)),
+)
+
+
+@pytest.fixture(scope="module")
+def node_pools(tmp_path_factory: pytest.TempPathFactory) -> NodePools:
+    """The construct that makes the objects of a pool."""
+    folder = tmp_path_factory.mktemp("pools")
+    return KarpenterStack(App(outdir=str(folder)), ClusterConfig("karpenter"), project=folder).node_pools
+
+
+@needs_crds
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(pool=POOLS)
+def test_a_pool_that_is_not_refused_passes_the_crds_of_every_version(
+    node_pools: NodePools, crds: dict[str, list[Crd]], pool: Pool
+) -> None:
+    assume(not wrong(pool))
+    made = node_pools._further(pool)
+    objects = json.dumps([made.node_class.manifest(), made.manifest()]).replace("${local.name}", "x")
+    assert refusals(crds, json.loads(objects)) == {}
+    tomllib.loads(made.node_class.user_data)
