@@ -25,7 +25,7 @@ ifneq ($(wildcard $(VENV)/.pipenv),)
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: help synth recommended test check format golden bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all destroy clean rig
+.PHONY: help synth recommended test check format golden docs bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all destroy clean rig
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ format: $(VENV)/.dev-packages ## Format, and fix what the linter can fix
 
 golden: $(VENV)/.dev-packages ## Take what is synthesized now as the golden copy, and write the cases for terraform test
 	@$(BIN)/python -m tests.golden
+
+docs: $(VENV)/.dev-packages ## Write the tables of docs/ from the code
+	@$(BIN)/python -m docs.generate
 
 test-rules: ## Run terraform test on the golden copy: which input is refused; needs Terraform 1.7, and no AWS account
 	@mkdir -p cdktf.out/rules/tests
