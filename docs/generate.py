@@ -5,7 +5,7 @@ A generated part stands between `<!-- generated: NAME -->` and `<!-- end of NAME
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
@@ -15,6 +15,14 @@ from stacks.config import ClusterConfig
 from stacks.config.checks import hints
 from stacks.config.fields import Change, Documented, Variable, _texts, terraform_type
 from stacks.config.recommended import RECOMMENDED
+from stacks.config.versions import (
+    BROKEN_KARPENTER,
+    KARPENTER,
+    KARPENTER_PERMISSIONS,
+    KUBERNETES,
+    LOAD_BALANCER_CONTROLLER,
+    load_balancer_controller_chart,
+)
 
 PROJECT = Path(__file__).resolve().parents[1]
 REQUIRED = "required"
@@ -74,11 +82,72 @@ def parts() -> str:
 
 def outputs() -> str:
     """The outputs of a stack."""
-    found: dict[str, dict[str, str]] = json.loads(GOLDEN.read_text())["output"]
+    found = json.loads(GOLDEN.read_text())["output"]
     return _table(("output", "what"), [(_code(name), output["description"]) for name, output in found.items()])
 
 
-GENERATED: Mapping[str, Callable[[], str]] = {f.__name__: f for f in (variables, cluster, recommended, parts, outputs)}
+def versions() -> str:
+    """The versions of the two sets of values, and of what both have."""
+    golden = json.loads(GOLDEN.read_text())
+    names = [f.name for f in described(ClusterConfig) if f.name.endswith("_version") and not f.variable]
+    defaults = {f.name: f.default for f in described(ClusterConfig)}
+    rows: list[tuple[str, ...]] = [(_code(name), defaults[name], RECOMMENDED.get(name, defaults[name])) for name in names]
+    rows += [(f"module `{module['source']}`", module["version"], module["version"]) for module in golden["module"].values()]
+    providers = golden["terraform"]["required_providers"].values()
+    rows += [(f"provider `{provider['source']}`", *[_code(provider["version"])] * 2) for provider in providers]
+    return _table(("what", "`ClusterConfig`", "`recommended`"), rows)
+
+
+def kubernetes_versions() -> str:
+    """The versions of Kubernetes, each with the Bottlerocket that its nodes need."""
+    rows = [
+        (
+            row.version,
+            str(row.standard_support_ends or "not published"),
+            str(row.extended_support_ends or "not published"),
+            row.bottlerocket,
+        )
+        for row in KUBERNETES
+    ]
+    return _table(("Kubernetes", "standard support ends", "extended support ends", "Bottlerocket from"), rows)
+
+
+def karpenter_versions() -> str:
+    """The releases of Karpenter, each with what is new about it."""
+    rows = []
+    for row in KARPENTER:
+        minor = row.first.rpartition(".")[0]
+        news = [f"new CRD `{crd}`" for crd in row.crds if row is not KARPENTER[0]]
+        news += ["another hash of node classes, so that all nodes drift once"] * row.rehashes
+        news += [f"needs `{p.action}`" for p in KARPENTER_PERMISSIONS if p.since == row.first]
+        news += [f"{broken} is refused: {why}" for broken, why in BROKEN_KARPENTER.items() if broken.startswith(f"{minor}.")]
+        rows.append((f"{row.first} to {row.last}", row.kubernetes, "; ".join(news)))
+    return _table(("Karpenter", "Kubernetes at most", "what is new"), rows)
+
+
+def load_balancer_controllers() -> str:
+    """The releases of the load balancer controller that need more than the one before."""
+    rows = [
+        (row.release, load_balancer_controller_chart(row.release), _codes(row.actions), _codes(row.crds))
+        for row in LOAD_BALANCER_CONTROLLER
+    ]
+    return _table(("controller", "chart", "new IAM actions", "new CRDs"), rows)
+
+
+GENERATED: Mapping[str, Callable[[], str]] = {
+    f.__name__: f
+    for f in (
+        variables,
+        cluster,
+        recommended,
+        parts,
+        outputs,
+        versions,
+        kubernetes_versions,
+        karpenter_versions,
+        load_balancer_controllers,
+    )
+}
 
 
 def render(page: str) -> str:
@@ -110,6 +179,10 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _code(text: str) -> str:
     return f"`{text}`"
+
+
+def _codes(texts: Iterable[str]) -> str:
+    return ", ".join(map(_code, texts))
 
 
 def _first_paragraph(kind: type) -> str:
