@@ -15,6 +15,7 @@ from stacks.config import ClusterConfig
 from stacks.config.checks import hints
 from stacks.config.fields import Change, Documented, Variable, _texts, terraform_type
 from stacks.config.recommended import RECOMMENDED
+from stacks.config.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
 from stacks.config.versions import (
     BROKEN_KARPENTER,
     KARPENTER,
@@ -98,6 +99,30 @@ def versions() -> str:
     return _table(("what", "`ClusterConfig`", "`recommended`"), rows)
 
 
+def upgrade_path() -> str:
+    """The steps of an adopted cluster, each with what its plan shows."""
+    rows = [
+        (
+            str(number),
+            step.title,
+            ", ".join(_code(f"{name}={_python(value)}") for name, value in step.fields.items()),
+            step.change,
+            "; ".join(
+                f"{verb} {_codes(addresses)}"
+                for verb, addresses in (("creates", step.created), ("updates", step.updated))
+                if addresses
+            ),
+        )
+        for number, step in enumerate(UPGRADE_PATH, start=1)
+    ]
+    return _table(("", "step", "set", "class", "the plan"), rows)
+
+
+def after_the_cluster() -> str:
+    """What every change of the cluster plans besides."""
+    return "\n".join(f"- {_code(address)}" for address in AFTER_THE_CLUSTER)
+
+
 def kubernetes_versions() -> str:
     """The versions of Kubernetes, each with the Bottlerocket that its nodes need."""
     rows = [
@@ -143,6 +168,8 @@ GENERATED: Mapping[str, Callable[[], str]] = {
         parts,
         outputs,
         versions,
+        upgrade_path,
+        after_the_cluster,
         kubernetes_versions,
         karpenter_versions,
         load_balancer_controllers,
