@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from docs import generate
 from stacks.app import PROJECT
 from stacks.config import ClusterConfig
 from stacks.config.fields import documented
+from stacks.config.fleet import refuse_mistakes
 from tests.synthesis import Json
 
 FILES = [path for pattern in ("*.md", "docs/*.md", ".github/**/*.md") for path in sorted(PROJECT.glob(pattern))]
@@ -104,3 +106,14 @@ def test_every_command_of_make_in_the_documentation_exists() -> None:
     for name in MARKDOWN:
         named = re.findall(r"(?m)(?:^ *|`)make ([a-z]+(?:-[a-z]+)*)", (PROJECT / name).read_text())
         assert set(named) <= targets, name
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_python_of_a_readme_is_a_valid_configuration(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    monkeypatch.setenv("STATE_BUCKET", "acme-terraform")
+    page: dict[str, Any] = {}
+    for block in re.findall(r"(?ms)^```python$(.*?)^```$", (PROJECT / name).read_text()):
+        exec(block, page)  # noqa: S102  (our own page)
+    refuse_mistakes(page["CLUSTERS"], tmp_path)
+    refuse_mistakes([page["cluster"]], tmp_path)
