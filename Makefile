@@ -24,8 +24,11 @@ ifneq ($(wildcard $(VENV)/.pipenv),)
   endif
 endif
 
+# The schemas of GitHub's files, which the package brings along.
+SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema vendor
+
 .DELETE_ON_ERROR:
-.PHONY: help synth recommended test check format golden bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all destroy clean rig
+.PHONY: help synth recommended test check format golden docs bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all destroy clean rig
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,11 +42,14 @@ recommended: $(VENV)/.packages ## Print the values that recommended(...) sets
 test: $(VENV)/.dev-packages ## Run the fast tests
 	@$(BIN)/pytest -n 2
 
-check: $(VENV)/.dev-packages ## Check formatting, lint, types and layers
+check: $(VENV)/.dev-packages ## Check formatting, lint, types, layers and workflows
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(SCHEMA).github-workflows .github/workflows/*.yml
+	@$(SCHEMA).dependabot .github/dependabot.yml
+	@$(SCHEMA).github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 
 format: $(VENV)/.dev-packages ## Format, and fix what the linter can fix
 	@$(BIN)/ruff format .
@@ -51,6 +57,9 @@ format: $(VENV)/.dev-packages ## Format, and fix what the linter can fix
 
 golden: $(VENV)/.dev-packages ## Take what is synthesized now as the golden copy, and write the cases for terraform test
 	@$(BIN)/python -m tests.golden
+
+docs: $(VENV)/.dev-packages ## Write the tables of docs/ from the code
+	@$(BIN)/python -m docs.generate
 
 test-rules: ## Run terraform test on the golden copy: which input is refused; needs Terraform 1.7, and no AWS account
 	@mkdir -p cdktf.out/rules/tests

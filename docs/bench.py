@@ -198,8 +198,8 @@ def page(found: dict[str, list[Run]], first: dict[str, float]) -> str:
             "# How fast synthesis is",
             "",
             "Written by `make bench`; how it is made fast stands in [imports/lazy](../imports/lazy/__init__.py) and",
-            "[stacks/addresses.py](../stacks/addresses.py). Medians of interleaved runs, each a process of its own, with warm",
-            "caches; peak memory is that of the whole process tree, in a run of its own.",
+            "[stacks/terraform/addresses.py](../stacks/terraform/addresses.py). Medians of interleaved runs, each a process of its",
+            "own, with warm caches; peak memory is that of the whole process tree, in a run of its own.",
             "",
             f"Machine: {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()} "
             f"{platform.machine()}, Python {platform.python_version()}, Node {_node_version()}.",

@@ -1,18 +1,119 @@
+"""The documentation: generated tables are those of the code, links lead somewhere, nothing needs a file outside the project."""
+
+import re
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from docs import generate
 from stacks.app import PROJECT
 from stacks.config import ClusterConfig
 from stacks.config.fields import documented
+from stacks.config.fleet import refuse_mistakes
 from tests.synthesis import Json
 
+FILES = [path for pattern in ("*.md", "docs/*.md", ".github/**/*.md") for path in sorted(PROJECT.glob(pattern))]
+MARKDOWN = [str(path.relative_to(PROJECT)) for path in FILES]
+PAGES = [*MARKDOWN, "Makefile"]
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
-def test_the_readme_has_every_variable_and_field_in_its_tables(name: str) -> None:
-    first_cells = [line.split("|")[1] for line in (PROJECT / name).read_text().splitlines() if line.startswith("| `")]
-    named = {word for cell in first_cells for word in cell.replace("、", ",").replace(" ", "").replace("`", "").split(",")}
-    assert named >= {field.name for field in documented(ClusterConfig)}
+# Where Terraform runs, and what `../` in its arguments starts from.
+STACK = Path("cdktf.out/stacks/name")
+
+
+def without_code(page: str) -> str:
+    return re.sub(r"(?ms)^ *```.*?^ *```$", "", page)
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors that GitHub makes of headings."""
+    headings = re.findall(r"(?m)^#+ (.*)$", without_code(page))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links(page: str) -> list[str]:
+    return [link for link in re.findall(r"\]\(([^()\s]+)\)", without_code(page)) if not re.match(r"[a-z]+:", link)]
+
+
+@pytest.mark.parametrize("path", generate.pages(), ids=lambda path: path.name)
+def test_generated_tables_are_those_of_the_code(path: Path) -> None:
+    assert path.read_text() == generate.render(path.read_text()), "run `make docs`"
+
+
+def test_the_options_name_every_field() -> None:
+    page = (PROJECT / "docs" / "options.md").read_text()
+    assert all(f"| `{field.name}` |" in page for kind in (ClusterConfig, *generate.classes()) for field in generate.described(kind))
+
+
+def test_a_table_changes_with_a_default_a_type_a_class_and_a_text() -> None:
+    row = "| `karpenter_node_min_size` | `number` | `2` | U | Nodes for Karpenter itself, at least. |"
+    page = (PROJECT / "docs" / "options.md").read_text()
+    assert row in page
+    for old, new in (("`2`", "`1`"), ("`number`", "`string`"), ("| U |", "| Z |"), ("at least", "at most")):
+        changed = page.replace(row, row.replace(old, new))
+        assert changed != page
+        assert generate.render(changed) == page
 
 
 def test_the_example_of_variables_shows_each(stack: Json) -> None:
     example = (PROJECT / "terraform.tfvars.example").read_text()
     assert all(f"{name} " in example for name in stack["variable"])
+
+
+def test_the_example_of_variables_has_the_defaults() -> None:
+    example = (PROJECT / "terraform.tfvars.example").read_text()
+    for field in documented(ClusterConfig):
+        if field.variable and not field.variable.required:
+            (value,) = re.findall(rf"(?m)^# {field.name} += ([^#\n]+?) *(?:#.*)?$", example)
+            assert value == generate.hcl(field.default), field.name
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_a_readme_has_less_than_200_lines(name: str) -> None:
+    assert len((PROJECT / name).read_text().splitlines()) < 200
+
+
+@pytest.mark.parametrize("name", MARKDOWN)
+def test_links_lead_somewhere(name: str) -> None:
+    page = (PROJECT / name).read_text()
+    broken = []
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        target = (PROJECT / name).parent / path if path else PROJECT / name
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text())):
+            broken.append(link)
+    assert not broken
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_names_a_path_outside_the_project(name: str) -> None:
+    text = (PROJECT / name).read_text()
+    page = text if name == "Makefile" else re.sub(r"\]\([^()\s]+\)", "", text)
+    outside = re.findall(r"(?<![\w.:/~<>-])/(?:work|home|root|Users|opt|srv)/\S*", page)
+    # What is not a link is an argument of Terraform, which runs in a stack's folder.
+    for found in re.findall(r"(?:\.\./)+", page):
+        if len(Path(found).parts) > len(STACK.parts):
+            outside.append(found)
+    outside += re.findall(r"(?<![./])(?:\.\./){1,2}\w\S*", page)
+    for link in links(text):
+        if not (PROJECT / name).parent.joinpath(link.partition("#")[0]).resolve().is_relative_to(PROJECT):
+            outside.append(link)
+    assert not outside
+
+
+def test_every_command_of_make_in_the_documentation_exists() -> None:
+    targets = set(re.findall(r"(?m)^([a-z-]+):", (PROJECT / "Makefile").read_text()))
+    for name in MARKDOWN:
+        named = re.findall(r"(?m)(?:^ *|`)make ([a-z]+(?:-[a-z]+)*)", (PROJECT / name).read_text())
+        assert set(named) <= targets, name
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_python_of_a_readme_is_a_valid_configuration(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    monkeypatch.setenv("STATE_BUCKET", "acme-terraform")
+    page: dict[str, Any] = {}
+    for block in re.findall(r"(?ms)^```python$(.*?)^```$", (PROJECT / name).read_text()):
+        exec(block, page)  # noqa: S102  (our own page)
+    refuse_mistakes(page["CLUSTERS"], tmp_path)
+    refuse_mistakes([page["cluster"]], tmp_path)

@@ -1,0 +1,267 @@
+"""Write the generated parts of the documentation, from the configuration model: `make docs`.
+
+A generated part stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from stacks.config import ClusterConfig
+from stacks.config.checks import hints
+from stacks.config.fields import Change, Documented, Variable, _texts, terraform_type
+from stacks.config.recommended import RECOMMENDED
+from stacks.config.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
+from stacks.config.versions import (
+    BROKEN_KARPENTER,
+    KARPENTER,
+    KARPENTER_PERMISSIONS,
+    KUBERNETES,
+    LOAD_BALANCER_CONTROLLER,
+    load_balancer_controller_chart,
+)
+
+PROJECT = Path(__file__).resolve().parents[1]
+REQUIRED = "required"
+GOLDEN = PROJECT / "tests" / "golden" / "cdk.tf.json"
+
+
+def described(kind: type) -> Iterator[Documented]:
+    """The fields of a dataclass, those of its bases included."""
+    texts = {name: text for base in reversed(kind.__mro__) if is_dataclass(base) for name, text in _texts(base)}
+    for field in fields(kind):
+        inner, *extras = get_args(hints(kind)[field.name])
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        change = next(extra for extra in extras if isinstance(extra, Change))
+        variable = next((extra for extra in extras if isinstance(extra, Variable)), None)
+        yield Documented(field.name, texts[field.name], change, default, variable, inner)
+
+
+def classes(kind: type = ClusterConfig) -> list[type]:
+    """The dataclasses in the fields of a class, at any depth, each once."""
+    found: dict[type, None] = {}
+    for field in described(kind):
+        for part in _dataclasses(field.hint):
+            found |= dict.fromkeys([part, *classes(part)])
+    return list(found)
+
+
+def variables() -> str:
+    """The fields of ClusterConfig that are defaults of Terraform variables."""
+    rows = [
+        (_code(f.name), _code(terraform_type(f.hint)), REQUIRED if f.variable.required else _code(hcl(f.default)), f.change, f.text)
+        for f in described(ClusterConfig)
+        if f.variable
+    ]
+    return _table(("variable and field", "type", "default", "class", "what"), rows)
+
+
+def cluster() -> str:
+    """The other fields of ClusterConfig."""
+    return _fields([f for f in described(ClusterConfig) if not f.variable])
+
+
+def recommended() -> str:
+    """The values of `recommended`, beside the default ones."""
+    rows = [
+        (_code(f.name), _code(_python(f.default)), _code(_python(RECOMMENDED[f.name])), f.change, f.text)
+        for f in described(ClusterConfig)
+        if f.name in RECOMMENDED
+    ]
+    return _table(("field", "`ClusterConfig`", "`recommended`", "class", "what"), rows)
+
+
+def parts() -> str:
+    """A section for each class that a field of ClusterConfig may hold."""
+    sections = (f"### {kind.__name__}\n\n{_first_paragraph(kind)}\n\n{_fields(list(described(kind)))}" for kind in classes())
+    return "\n\n".join(sections)
+
+
+def outputs() -> str:
+    """The outputs of a stack."""
+    found = json.loads(GOLDEN.read_text())["output"]
+    return _table(("output", "what"), [(_code(name), output["description"]) for name, output in found.items()])
+
+
+def versions() -> str:
+    """The versions of the two sets of values, and of what both have."""
+    golden = json.loads(GOLDEN.read_text())
+    names = [f.name for f in described(ClusterConfig) if f.name.endswith("_version") and not f.variable]
+    defaults = {f.name: f.default for f in described(ClusterConfig)}
+    rows: list[tuple[str, ...]] = [(_code(name), defaults[name], RECOMMENDED.get(name, defaults[name])) for name in names]
+    rows += [(f"module `{module['source']}`", module["version"], module["version"]) for module in golden["module"].values()]
+    providers = golden["terraform"]["required_providers"].values()
+    rows += [(f"provider `{provider['source']}`", *[_code(provider["version"])] * 2) for provider in providers]
+    return _table(("what", "`ClusterConfig`", "`recommended`"), rows)
+
+
+def upgrade_path() -> str:
+    """The steps of an adopted cluster, each with what its plan shows."""
+    rows = [
+        (
+            str(number),
+            step.title,
+            ", ".join(_code(f"{name}={_python(value)}") for name, value in step.fields.items()),
+            step.change,
+            "; ".join(
+                f"{verb} {_codes(addresses)}"
+                for verb, addresses in (("creates", step.created), ("updates", step.updated))
+                if addresses
+            ),
+        )
+        for number, step in enumerate(UPGRADE_PATH, start=1)
+    ]
+    return _table(("", "step", "set", "class", "the plan"), rows)
+
+
+def after_the_cluster() -> str:
+    """What every change of the cluster plans besides."""
+    return "\n".join(f"- {_code(address)}" for address in AFTER_THE_CLUSTER)
+
+
+def kubernetes_versions() -> str:
+    """The versions of Kubernetes, each with the Bottlerocket that its nodes need."""
+    rows = [
+        (
+            row.version,
+            str(row.standard_support_ends or "not published"),
+            str(row.extended_support_ends or "not published"),
+            row.bottlerocket,
+        )
+        for row in KUBERNETES
+    ]
+    return _table(("Kubernetes", "standard support ends", "extended support ends", "Bottlerocket from"), rows)
+
+
+def karpenter_versions() -> str:
+    """The releases of Karpenter, each with what is new about it."""
+    rows = []
+    for row in KARPENTER:
+        minor = row.first.rpartition(".")[0]
+        news = [f"new CRD `{crd}`" for crd in row.crds if row is not KARPENTER[0]]
+        news += ["another hash of node classes, so that all nodes drift once"] * row.rehashes
+        news += [f"needs `{p.action}`" for p in KARPENTER_PERMISSIONS if p.since == row.first]
+        news += [f"{broken} is refused: {why}" for broken, why in BROKEN_KARPENTER.items() if broken.startswith(f"{minor}.")]
+        rows.append((f"{row.first} to {row.last}", row.kubernetes, "; ".join(news)))
+    return _table(("Karpenter", "Kubernetes at most", "what is new"), rows)
+
+
+def load_balancer_controllers() -> str:
+    """The releases of the load balancer controller that need more than the one before."""
+    rows = [
+        (row.release, load_balancer_controller_chart(row.release), _codes(row.actions), _codes(row.crds))
+        for row in LOAD_BALANCER_CONTROLLER
+    ]
+    return _table(("controller", "chart", "new IAM actions", "new CRDs"), rows)
+
+
+GENERATED: Mapping[str, Callable[[], str]] = {
+    f.__name__: f
+    for f in (
+        variables,
+        cluster,
+        recommended,
+        parts,
+        outputs,
+        versions,
+        upgrade_path,
+        after_the_cluster,
+        kubernetes_versions,
+        karpenter_versions,
+        load_balancer_controllers,
+    )
+}
+
+
+def render(page: str) -> str:
+    """A page with its generated parts as the code has them now."""
+    return re.sub(
+        r"(?s)(<!-- generated: (\w+) -->\n).*?(<!-- end of \2 -->)",
+        lambda match: f"{match[1]}\n{GENERATED[match[2]]()}\n\n{match[3]}",
+        page,
+    )
+
+
+def pages() -> list[Path]:
+    """The pages with generated parts."""
+    return [path for path in sorted((PROJECT / "docs").glob("*.md")) if "<!-- generated:" in path.read_text()]
+
+
+def _fields(described_fields: Sequence[Documented]) -> str:
+    rows = [
+        (_code(f.name), _code(_type(f.hint)), REQUIRED if f.default is MISSING else _code(_python(f.default)), f.change, f.text)
+        for f in described_fields
+    ]
+    return _table(("field", "type", "default", "class", "what"), rows)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
+
+
+def _codes(texts: Iterable[str]) -> str:
+    return ", ".join(map(_code, texts))
+
+
+def _first_paragraph(kind: type) -> str:
+    return " ".join((kind.__doc__ or "").partition("\n\n")[0].split())
+
+
+def _type(hint: Any) -> str:
+    """A type hint as it is written."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _type(arguments[0])
+    if origin in (Union, UnionType):
+        return " | ".join(_type(part) for part in arguments)
+    if origin is Literal:
+        return " | ".join(json.dumps(value) for value in arguments)
+    if origin and issubclass(origin, Mapping):
+        return f"dict[{', '.join(map(_type, arguments))}]"
+    if origin and issubclass(origin, Sequence):
+        return f"list[{_type(arguments[0])}]"
+    return "None" if hint is NoneType else str(hint.__name__)
+
+
+def _python(value: Any) -> str:
+    """A value as a user writes it, without arguments that are defaults."""
+    if is_dataclass(value) and not isinstance(value, type):
+        given = [f"{f.name}={_python(getattr(value, f.name))}" for f in fields(value) if getattr(value, f.name) != f.default]
+        return f"{type(value).__name__}({', '.join(given)})"
+    if isinstance(value, str):
+        return json.dumps(value)
+    if isinstance(value, Sequence) and value:
+        return f"[{', '.join(map(_python, value))}]"
+    return repr(value)
+
+
+def hcl(value: Any) -> str:
+    """A value as Terraform takes it."""
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
+
+
+def _dataclasses(hint: Any) -> Iterator[type]:
+    if is_dataclass(hint) and isinstance(hint, type):
+        yield hint
+    for part in get_args(hint):
+        yield from _dataclasses(part)
+
+
+def main() -> None:
+    """Write the pages."""
+    for path in pages():
+        path.write_text(render(path.read_text()))
+        print(f"Wrote {path.relative_to(PROJECT)}")
+
+
+if __name__ == "__main__":
+    main()
