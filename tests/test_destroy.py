@@ -111,6 +111,8 @@ class Trial:
             case ["config", *_]:
                 return str(self.world["server"])
             case ["get", kind, *_]:
+                if kind in self.world.get("unknown", []):
+                    raise destroy.DestroyError(f"error: the server doesn't have a resource type {kind}")
                 return json.dumps({"items": self.world["objects"].get(kind.partition(".")[0], [])})
             case ["delete", *_] if self.world["obeys"]:
                 del self.world["objects"][arguments[1].partition(".")[0]]
@@ -204,7 +206,7 @@ def test_it_stops_at_any_error(trial: Trial, fails: str) -> None:
             item("node-1", kind="Node", finalizers=["example.com/hold"], deletionTimestamp="2026-01-01T00:00:00Z"),
             "Node node-1 has the finalizer example.com/hold",
         ),
-        ("deployments", item("karpenter", "kube-system"), "Karpenter is not running"),
+        ("deployments", item("karpenter", "kube-system", status={"replicas": 2}), "Karpenter is not running"),
         ("deployments", None, "Karpenter is not running"),
     ],
 )
@@ -249,6 +251,12 @@ def test_whatever_is_left_keeps_terraform_from_starting(trial: Trial, kind: str)
     trial.world |= {"obeys": False, "instances": [], "objects": {kind: [item("left")]}}
     assert "Nothing changed" in trial.stops("karpenter", "--confirm", NAME, "--timeout", "0")
     assert [call.split()[2].partition(".")[0] for call in trial.deleted] == [kind]
+
+
+def test_a_cluster_that_never_got_karpenter_goes(trial: Trial) -> None:
+    trial.world |= {"unknown": destroy.KINDS, "instances": []}
+    trial.run("karpenter", "--confirm", NAME)
+    assert not trial.deleted
 
 
 def test_an_instance_without_a_nodeclaim_keeps_terraform_from_starting(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:

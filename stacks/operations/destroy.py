@@ -140,7 +140,7 @@ class Cluster:
 
 def _stack(name: str) -> Stack:
     folder = STACKS / name
-    if not name or not (folder / "cdk.tf.json").exists():
+    if not (folder / "cdk.tf.json").exists():
         there = ", ".join(sorted(path.name for path in STACKS.glob("*/"))) or "none; run `make synth`"
         raise DestroyError(f'STACK must be a synthesized stack (got "{name}"). There are: {there}.')
     for program in ("terraform", "kubectl", "aws"):
@@ -242,8 +242,8 @@ def _blockers(cluster: Cluster) -> str:
     found = []
     if not any(item["status"].get("availableReplicas") for item in cluster.objects("deployments") if _name(item) == KARPENTER):
         found.append(
-            f"Karpenter is not running, and only Karpenter removes its nodes: look at the deployment {KARPENTER}. If the deployment "
-            "is gone, `terraform apply` brings it back."
+            f"Karpenter is not running, and nothing else removes its nodes: look at the deployment {KARPENTER}. "
+            "If the deployment is gone, `terraform apply` brings it back."
         )
     nodes = {claim.get("status", {}).get("nodeName") for claim in cluster.objects("nodeclaims.karpenter.sh")} - {None}
     pods = [pod for pod in cluster.objects("pods") if pod["spec"].get("nodeName") in nodes]
