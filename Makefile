@@ -101,8 +101,8 @@ lock: $(VENV)/.pipenv ## Resolve the Pipfile anew
 	d["_meta"]["sources"] = []; [e.pop("index", None) for k, s in d.items() if k != "_meta" for e in s.values()]; \
 	p.write_text(json.dumps(d, indent=4) + "\n")'
 
-destroy: ## Remove a deployed cluster, its nodes first: make destroy STACK=karpenter [ARGS="--timeout 30"]
-	@$(PYTHON) -m stacks.operations.destroy "$(STACK)" $(ARGS)
+destroy: $(VENV)/.pipenv ## Remove a deployed cluster, its nodes first: make destroy STACK=karpenter [ARGS="--timeout 30"]
+	@$(BIN)/python -m stacks.operations.destroy "$(STACK)" $(ARGS)
 
 clean: ## Remove what the set-up and synthesis made; stop where there is a state
 	@$(PYTHON) -m stacks.operations.clean

@@ -65,6 +65,8 @@ def test_synth_writes_the_golden_copy(cdktf: Cdktf, project: Path) -> None:
     assert "Generated Terraform code for the stacks: karpenter" in cdktf("synth")
     written = project / "cdktf.out" / "stacks" / "karpenter" / "cdk.tf.json"
     assert written.read_text() == (PROJECT / "tests" / "golden" / "cdk.tf.json").read_text()
+    # Unless CHECKPOINT_DISABLE is set, the CLI writes a new projectId for its telemetry into a cdktf.json that has none.
+    assert json.loads((project / "cdktf.json").read_text())["projectId"]
 
 
 @needs_modules

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -12,28 +13,36 @@ from stacks.operations import destroy
 
 NAME = "gpu-zz9x"
 ENDPOINT = "https://gpu.example"
-OUTPUTS = {
-    "cluster_name": {"value": NAME},
-    "cluster_endpoint": {"value": ENDPOINT},
-    "region": {"value": "us-west-2"},
-    "configure_kubectl": {"value": f"aws eks update-kubeconfig --name {NAME} --region us-west-2 --profile team"},
-}
+VPC = ("module.vpc", "aws_vpc", {"arn": "arn:aws:ec2:us-west-2:123456789012:vpc/vpc-1", "tags": {"Name": NAME}})
+CLUSTER = ("module.eks", "aws_eks_cluster", {"endpoint": ENDPOINT})
+FOLDER = Path("cdktf.out", "stacks", "karpenter")
 
 
-def item(name: str, namespace: str = "", spec: Any = None, status: Any = None, **metadata: Any) -> dict[str, Any]:
+def state(*resources: tuple[str, str, Any]) -> str:
+    entries = [{"module": module, "type": kind, "instances": [{"attributes": values}]} for module, kind, values in resources]
+    return json.dumps({"resources": entries})
+
+
+def item(name: str, namespace: str = "", spec: Any = None, status: Any = None, kind: str = "", **metadata: Any) -> dict[str, Any]:
     place = {"namespace": namespace} if namespace else {}
-    return {"metadata": {"name": name, **place, **metadata}, "spec": spec or {}, "status": status or {}}
+    return {"kind": kind, "metadata": {"name": name, **place, **metadata}, "spec": spec or {}, "status": status or {}}
+
+
+def budget(**spec: Any) -> dict[str, Any]:
+    return item("keep", "jobs", spec=spec, status={"disruptionsAllowed": 0})
 
 
 def a_living_cluster() -> dict[str, Any]:
     claim = item("gpu-spot-1", status={"nodeName": "node-1"}, finalizers=["karpenter.sh/termination"])
     return {
-        "addresses": ["random_string.suffix", "module.eks.aws_eks_cluster.this[0]"],
+        "state": state(CLUSTER, VPC),
         "server": ENDPOINT,
         "instances": [["i-1", "p5.48xlarge"]],
         "objects": {
             "nodepools": [item("gpu-spot")],
             "nodeclaims": [claim],
+            "ec2nodeclasses": [item("gpu")],
+            "pods": [item("train-0", "jobs", spec={"nodeName": "node-1"}, labels={"app": "train"})],
             "deployments": [item("karpenter", "kube-system", status={"availableReplicas": 2})],
         },
         "obeys": True,
@@ -50,15 +59,17 @@ class Trial:
         self.calls: list[str] = []
         self.kubeconfigs: set[str] = set()
         self.missing = ""
-        folder = project / "cdktf.out" / "stacks" / "karpenter"
-        (folder / ".terraform").mkdir(parents=True)
-        (folder / "cdk.tf.json").touch()
-        (project / "terraform.tfvars").touch()
         patch.chdir(project)
+        (FOLDER / ".terraform").mkdir(parents=True)
+        self.synthesize(profile="team")
         patch.setattr(destroy, "_run", self.program)
         patch.setattr(destroy, "POLL_SECONDS", 0)
         patch.setattr("subprocess.Popen", self.terminal)
         patch.setattr("shutil.which", lambda program: None if program == self.missing else program)
+
+    def synthesize(self, **provider: str) -> None:
+        aws = [{"alias": "virginia", "profile": "other"}, {"region": "${var.region}", **provider}]
+        (FOLDER / "cdk.tf.json").write_text(json.dumps({"provider": {"aws": aws}}))
 
     def run(self, *arguments: str, typed: str = "") -> None:
         self.patch.setattr("sys.stdin", io.StringIO(typed))
@@ -77,20 +88,19 @@ class Trial:
 
     def terminal(self, command: list[str]) -> Any:
         self.calls.append(" ".join(command))
-        return SimpleNamespace(wait=lambda: 0)
+        return SimpleNamespace(wait=Mock(side_effect=self.world.get("ends", [0])))
 
     def program(self, program: str, *arguments: str, environment: dict[str, str] | None = None) -> str:
         call = " ".join([program, *arguments])
         self.calls.append(call)
         if self.world.get("fails", "nothing") in call:
-            raise destroy.DestroyError("Unauthorized")
+            raise self.world.get("error", destroy.DestroyError("Unauthorized"))
         if program == "kubectl":
             return self.kubectl(arguments, (environment or {})["KUBECONFIG"])
         if program == "terraform":
-            answers = {"output": json.dumps(OUTPUTS), "state": "\n".join(self.world["addresses"]), "workspace": "default\n"}
-            return answers[arguments[1]]
+            return str(self.world["state"]) if "state" in arguments else "default\n"
         if "update-kubeconfig" in call:
-            Path(arguments[-1]).touch()
+            Path(arguments[arguments.index("--kubeconfig") + 1]).touch()
             return ""
         return json.dumps(self.world["instances"])
 
@@ -101,9 +111,12 @@ class Trial:
             case ["config", *_]:
                 return str(self.world["server"])
             case ["get", kind, *_]:
+                if kind in self.world.get("unknown", []):
+                    raise destroy.DestroyError(f"error: the server doesn't have a resource type {kind}")
                 return json.dumps({"items": self.world["objects"].get(kind.partition(".")[0], [])})
             case ["delete", *_] if self.world["obeys"]:
-                self.world |= {"objects": {"deployments": self.world["objects"]["deployments"]}, "instances": []}
+                del self.world["objects"][arguments[1].partition(".")[0]]
+                self.world["instances"] = []
         return ""
 
 
@@ -115,35 +128,50 @@ def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trial:
 def test_the_nodes_go_first_and_terraform_last(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
     trial.run("karpenter", typed=f"{NAME}\n")
     printed = capsys.readouterr().out
-    for shown in (NAME, "us-west-2", ENDPOINT, "workspace default, 2 resources", "gpu-spot", "i-1 p5.48xlarge"):
+    for shown in (NAME, "us-west-2", ENDPOINT, "Workspace  default", "i-1 p5.48xlarge"):
         assert shown in printed
-    assert trial.calls[-1] == (
-        "terraform -chdir=cdktf.out/stacks/karpenter destroy -auto-approve -var-file=../../../terraform.tfvars"
-    )
-    assert trial.deleted == ["kubectl delete nodepools.karpenter.sh --all --cascade=foreground --wait=false"]
-    # After the pools: Kubernetes and EC2 were asked what is left.
-    after = trial.calls[trial.calls.index(trial.deleted[0]) :]
+    assert trial.calls[-1] == f"terraform -chdir={FOLDER} destroy -auto-approve"
+    assert trial.deleted == [
+        f"kubectl delete {kind} --all --cascade=foreground --wait=false"
+        for kind in ("nodepools.karpenter.sh", "nodeclaims.karpenter.sh", "ec2nodeclasses.karpenter.k8s.aws")
+    ]
+    # After that, Kubernetes and EC2 were asked what is left.
+    after = trial.calls[trial.calls.index(trial.deleted[-1]) :]
     assert any("get nodeclaims" in call for call in after)
-    assert any("aws ec2 describe-instances --region us-west-2 --profile team" in call for call in after)
+    assert any("aws ec2 describe-instances" in call for call in after)
 
 
-def test_no_other_cluster_is_ever_reached(trial: Trial) -> None:
+def test_the_variable_files_of_the_project_reach_terraform(trial: Trial) -> None:
+    for name in ("b.auto.tfvars", "a.auto.tfvars.json", "terraform.tfvars", "terraform.tfvars.json", "other.tfvars"):
+        (trial.project / name).touch()
+    trial.run("karpenter", "--confirm", NAME, "-var", "gpu_limit=8")
+    files = ("terraform.tfvars", "terraform.tfvars.json", "b.auto.tfvars", "a.auto.tfvars.json")
+    assert trial.calls[-1].split()[4:] == [*(f"-var-file=../../../{name}" for name in files), "-var", "gpu_limit=8"]
+
+
+@pytest.mark.parametrize(("provider", "profile"), [({"profile": "team"}, " --profile team"), ({}, "")])
+def test_no_other_cluster_is_ever_reached(trial: Trial, provider: dict[str, str], profile: str) -> None:
+    trial.synthesize(**provider)
     trial.run("karpenter", "--confirm", NAME)
     (kubeconfig,) = trial.kubeconfigs
-    assert f"aws eks update-kubeconfig --name {NAME} --region us-west-2 --profile team --kubeconfig {kubeconfig}" in trial.calls
+    login = f"aws eks update-kubeconfig --name {NAME} --kubeconfig {kubeconfig} --region us-west-2{profile}"
+    asked = {call for call in trial.calls if call.startswith("aws")}
+    assert login in asked
+    assert all(call.endswith(f"--region us-west-2{profile}") for call in asked)
+    assert any(f"Name=tag:kubernetes.io/cluster/{NAME},Values=owned" in call for call in asked)
     assert not Path(kubeconfig).exists()
 
 
-def test_another_cluster_behind_the_kubeconfig_is_refused(trial: Trial) -> None:
+def test_another_cluster_of_the_same_name_is_refused(trial: Trial) -> None:
     trial.world["server"] = "https://other.example"
-    why = trial.stops("karpenter", "--confirm", NAME)
-    assert why == f"kubectl must reach the stack's cluster at {ENDPOINT} (got https://other.example)."
+    assert f"must be the one in the state, {ENDPOINT} (got https://other.example)" in trial.stops("karpenter", "--confirm", NAME)
     assert not trial.deleted
 
 
 @pytest.mark.parametrize("typed", ["", "\n", "gpu\n"])
 def test_without_the_name_of_the_cluster_nothing_is_removed(trial: Trial, typed: str) -> None:
-    assert f"The name of the cluster must be {NAME}" in trial.stops("karpenter", typed=typed)
+    why = trial.stops("karpenter", typed=typed)
+    assert why == f'The name of the cluster must be {NAME} (got "{typed.strip()}"). Nothing was removed.'
     assert not trial.deleted
 
 
@@ -156,63 +184,92 @@ def test_it_stops_at_any_error(trial: Trial, fails: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "blocker", "words"),
     [
+        ("poddisruptionbudgets", budget(selector={"matchLabels": {"app": "train"}}), "PodDisruptionBudget jobs/keep allows no"),
+        ("poddisruptionbudgets", budget(selector={}), "PodDisruptionBudget jobs/keep allows no"),
         (
             "poddisruptionbudgets",
-            item("keep", "jobs", spec={"selector": {"matchLabels": {"app": "train"}}}, status={"disruptionsAllowed": 0}),
-            "PodDisruptionBudget jobs/keep allows no disruption",
+            budget(selector={"matchExpressions": [{"key": "app", "operator": "Exists"}]}),
+            "PodDisruptionBudget jobs/keep allows no",
         ),
         (
             "pods",
             item("precious", "jobs", spec={"nodeName": "node-1"}, annotations={"karpenter.sh/do-not-disrupt": "true"}),
-            "Pod jobs/precious has karpenter.sh/do-not-disrupt",
+            "Pod jobs/precious has the annotation karpenter.sh/do-not-disrupt",
         ),
         (
             "nodeclaims",
-            item("stuck", finalizers=["example.com/hold"], deletionTimestamp="2026-01-01T00:00:00Z"),
-            "NodeClaim stuck has the finalizers example.com/hold",
+            item("stuck", kind="NodeClaim", finalizers=["example.com/hold"], deletionTimestamp="2026-01-01T00:00:00Z"),
+            "NodeClaim stuck has the finalizer example.com/hold",
         ),
+        (
+            "nodes",
+            item("node-1", kind="Node", finalizers=["example.com/hold"], deletionTimestamp="2026-01-01T00:00:00Z"),
+            "Node node-1 has the finalizer example.com/hold",
+        ),
+        ("deployments", item("karpenter", "kube-system", status={"replicas": 2}), "Karpenter is not running"),
         ("deployments", None, "Karpenter is not running"),
     ],
 )
 def test_it_says_what_blocks_and_stops(trial: Trial, kind: str, blocker: dict[str, Any] | None, words: str) -> None:
     objects = trial.world["objects"]
     trial.world["obeys"] = False
-    objects["pods"] = [item("train-0", "jobs", spec={"nodeName": "node-1"}, labels={"app": "train"})]
-    objects[kind] = [*objects.get(kind, []), blocker] if blocker else []
+    objects[kind] = [*(objects.get(kind, []) if kind != "deployments" else []), *([blocker] if blocker else [])]
     why = trial.stops("karpenter", "--confirm", NAME, "--timeout", "0")
     assert words in why
     assert "Terraform was not started" in why
 
 
-def test_a_budget_of_other_pods_is_not_named(trial: Trial) -> None:
-    objects = trial.world["objects"]
+@pytest.mark.parametrize(
+    ("kind", "harmless"),
+    [
+        ("poddisruptionbudgets", budget(selector={"matchLabels": {"app": "web"}})),
+        ("poddisruptionbudgets", budget(selector={}) | {"status": {"disruptionsAllowed": 1}}),
+        ("poddisruptionbudgets", item("keep", "other", spec={"selector": {}}, status={"disruptionsAllowed": 0})),
+        ("pods", item("other", "jobs", spec={"nodeName": "node-2"}, annotations={"karpenter.sh/do-not-disrupt": "true"})),
+        ("nodes", item("node-2", kind="Node", finalizers=["example.com/hold"])),
+        ("nodes", item("node-1", kind="Node", finalizers=["karpenter.sh/termination"], deletionTimestamp="2026-01-01T00:00:00Z")),
+    ],
+)
+def test_what_does_not_block_is_not_named(trial: Trial, kind: str, harmless: dict[str, Any]) -> None:
     trial.world["obeys"] = False
-    objects["pods"] = [item("train-0", "jobs", spec={"nodeName": "node-1"}, labels={"app": "train"})]
-    budget = {"selector": {"matchLabels": {"app": "web"}}}
-    objects["poddisruptionbudgets"] = [item("keep", "jobs", spec=budget, status={"disruptionsAllowed": 0})]
-    assert "PodDisruptionBudget" not in trial.stops("karpenter", "--confirm", NAME, "--timeout", "0")
+    trial.world["objects"].setdefault(kind, []).append(harmless)
+    assert "Nothing that this command knows" in trial.stops("karpenter", "--confirm", NAME, "--timeout", "0")
 
 
-def test_an_instance_that_outlives_its_nodeclaim_keeps_terraform_from_starting(
-    trial: Trial, capsys: pytest.CaptureFixture[str]
+def test_after_a_while_without_progress_it_says_what_blocks(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(destroy, "QUIET_SECONDS", 0)
     trial.world["obeys"] = False
-    trial.world["objects"]["nodepools"] = trial.world["objects"]["nodeclaims"] = []
-    trial.stops("karpenter", "--confirm", NAME, "--timeout", "0")
-    assert "1 instances left i-1 p5.48xlarge" in capsys.readouterr().out
+    trial.world["objects"]["poddisruptionbudgets"] = [budget(selector={})]
+    trial.stops("karpenter", "--confirm", NAME, "--timeout", "0.0001")
+    assert " s: What may block:\n  PodDisruptionBudget jobs/keep" in capsys.readouterr().out
 
 
-def test_a_nodeclaim_without_a_pool_is_deleted_too(trial: Trial) -> None:
-    trial.world["objects"]["nodepools"] = []
+@pytest.mark.parametrize("kind", ["nodepools", "nodeclaims", "ec2nodeclasses"])
+def test_whatever_is_left_keeps_terraform_from_starting(trial: Trial, kind: str) -> None:
+    trial.world |= {"obeys": False, "instances": [], "objects": {kind: [item("left")]}}
+    assert "Nothing changed" in trial.stops("karpenter", "--confirm", NAME, "--timeout", "0")
+    assert [call.split()[2].partition(".")[0] for call in trial.deleted] == [kind]
+
+
+def test_a_cluster_that_never_got_karpenter_goes(trial: Trial) -> None:
+    trial.world |= {"unknown": destroy.KINDS, "instances": []}
     trial.run("karpenter", "--confirm", NAME)
-    assert trial.deleted == ["kubectl delete nodeclaims.karpenter.sh --all --wait=false"]
+    assert not trial.deleted
+
+
+def test_an_instance_without_a_nodeclaim_keeps_terraform_from_starting(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+    trial.world["objects"] = {}
+    trial.stops("karpenter", "--confirm", NAME, "--timeout", "0")
+    assert "instances i-1 p5.48xlarge" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("kind", "made", "words"),
     [
-        ("services", item("web", "shop", spec={"type": "LoadBalancer"}), "service shop/web"),
-        ("ingresses", item("front", "shop"), "ingress shop/front"),
+        ("services", item("web", "shop", spec={"type": "LoadBalancer"}), "Service shop/web"),
+        ("ingresses", item("front", "shop"), "Ingress shop/front"),
     ],
 )
 def test_load_balancers_are_named_before_anything_is_removed(trial: Trial, kind: str, made: dict[str, Any], words: str) -> None:
@@ -221,23 +278,56 @@ def test_load_balancers_are_named_before_anything_is_removed(trial: Trial, kind:
     assert not trial.deleted
 
 
-def test_a_destroy_that_got_as_far_as_the_cluster_goes_on(trial: Trial) -> None:
-    trial.world |= {"addresses": ["module.vpc.aws_vpc.this[0]"], "instances": []}
+def test_a_service_without_a_load_balancer_does_not_stop_it(trial: Trial) -> None:
+    trial.world["objects"]["services"] = [item("web", "shop", spec={"type": "ClusterIP"})]
+    trial.run("karpenter", "--confirm", NAME)
+
+
+def test_a_destroy_that_already_removed_the_cluster_is_continued(trial: Trial) -> None:
+    trial.world |= {"state": state(VPC), "instances": []}
     trial.run("karpenter", "--confirm", NAME)
     assert " destroy " in trial.calls[-1]
     assert not any(call.startswith("kubectl") for call in trial.calls)
 
 
 def test_instances_that_outlived_their_cluster_are_named(trial: Trial) -> None:
-    trial.world["addresses"] = ["module.vpc.aws_vpc.this[0]"]
+    trial.world["state"] = state(VPC)
     assert "aws ec2 terminate-instances --region us-west-2 --instance-ids i-1" in trial.stops("karpenter", "--confirm", NAME)
+
+
+@pytest.mark.parametrize("pulled", ["", "{}", state(("module.eks", "aws_kms_key", {}))])
+def test_a_state_without_a_deployment_is_named_with_its_workspace(trial: Trial, pulled: str) -> None:
+    trial.world["state"] = pulled
+    assert trial.stops("karpenter").startswith("Workspace default has no VPC in its state")
+
+
+def test_ctrl_c_does_not_leave_terraform_alone(trial: Trial) -> None:
+    trial.world["ends"] = [KeyboardInterrupt, KeyboardInterrupt, 0]
+    trial.run("karpenter", "--confirm", NAME)
+
+
+@pytest.mark.parametrize("during", ["get services", "delete", "describe-instances"])
+def test_ctrl_c_before_terraform_is_a_sentence(trial: Trial, capsys: pytest.CaptureFixture[str], during: str) -> None:
+    trial.world |= {"fails": during, "error": KeyboardInterrupt()}
+    assert destroy.run(["karpenter", "--confirm", NAME]) == 130
+    assert "Interrupted. Terraform was not started." in capsys.readouterr().err
+
+
+def test_an_error_is_a_sentence(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+    assert destroy.run(["karpenter", "--confirm", "other"]) == 1
+    assert capsys.readouterr().err.startswith("Stopped. The name of the cluster must be")
 
 
 @pytest.mark.parametrize("stack", ["", "other"])
 def test_the_stack_must_be_named(trial: Trial, stack: str) -> None:
-    assert trial.stops(stack) == f"STACK must be a synthesized stack (got {stack!r}). There are: karpenter."
+    assert trial.stops(stack) == f'STACK must be a synthesized stack (got "{stack}"). There are: karpenter.'
+
+
+def test_terraform_must_be_initialized(trial: Trial) -> None:
+    (FOLDER / ".terraform").rmdir()
+    assert trial.stops("karpenter") == f"Terraform must be initialized. Run: terraform -chdir={FOLDER} init"
 
 
 def test_a_program_that_is_missing_is_named(trial: Trial) -> None:
     trial.missing = "kubectl"
-    assert trial.stops("karpenter") == "kubectl is needed and is not on the PATH."
+    assert trial.stops("karpenter") == "kubectl must be on the PATH. Install it, and run this command again."

@@ -1,97 +1,35 @@
-"""`make destroy STACK=…`: remove a cluster, and leave no machine behind.
+"""`make destroy STACK=…`: remove a cluster without leaving EC2 instances behind.
 
-`terraform destroy` alone removes Karpenter while its nodes still drain; then nobody terminates them. So the nodes go first, while
-Karpenter runs, and Terraform only starts when Kubernetes has no NodeClaim and EC2 no instance of Karpenter's. Whatever fails on the
-way there stops the command, which can be run again.
+`terraform destroy` alone removes Karpenter while its nodes still drain, and then nothing terminates them. This command deletes the
+node pools first, while Karpenter runs, and starts Terraform when no NodeClaim and no instance of Karpenter is left. At any error it
+stops, and you can run it again.
 """
 
 import argparse
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+STACKS = Path("cdktf.out", "stacks")
+# What Karpenter manages, in the order of deletion. Deleting an EC2NodeClass removes its instance profile and launch templates.
+KINDS = ("nodepools.karpenter.sh", "nodeclaims.karpenter.sh", "ec2nodeclasses.karpenter.k8s.aws")
+KARPENTER = "kube-system/karpenter"
+OWN_FINALIZERS = ("karpenter.sh/", "karpenter.k8s.aws/", "foregroundDeletion")
 POLL_SECONDS = 5
-QUIET_SECONDS = 60  # without progress for so long, it says what blocks
+QUIET_SECONDS = 60  # after so long without progress, the command says what blocks
+
+Object = dict[str, Any]
 
 
 class DestroyError(RuntimeError):
-    """Why the command stopped, and what to do. Nothing was orphaned."""
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A synthesized and initialized stack: where Terraform runs, and with which arguments."""
-
-    folder: Path
-    arguments: tuple[str, ...]
-
-    def terraform(self, *arguments: str) -> str:
-        """What Terraform prints."""
-        return _run("terraform", f"-chdir={self.folder}", *arguments)
-
-    def outputs(self) -> dict[str, str]:
-        """The outputs in the state."""
-        return {name: str(output["value"]) for name, output in json.loads(self.terraform("output", "-json")).items()}
-
-    def addresses(self) -> list[str]:
-        """The resources in the state."""
-        return self.terraform("state", "list").split()
-
-    def destroy(self) -> int:
-        """Let Terraform remove the rest, on the user's terminal; returns its exit code."""
-        process = subprocess.Popen(["terraform", f"-chdir={self.folder}", "destroy", "-auto-approve", *self.arguments])
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:  # Terraform had it too, and ends in an orderly way
-                continue
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """The cluster of a stack, by its outputs; `kubeconfig` reaches this cluster and no other."""
-
-    name: str
-    region: str
-    endpoint: str
-    login: tuple[str, ...]
-    kubeconfig: Path
-
-    def kubectl(self, *arguments: str) -> str:
-        """What kubectl prints."""
-        return _run("kubectl", *arguments, environment={"KUBECONFIG": str(self.kubeconfig)})
-
-    def objects(self, kind: str) -> list[dict[str, Any]]:
-        """The objects of a kind in all namespaces; none where the cluster does not know the kind."""
-        try:
-            items: list[dict[str, Any]] = json.loads(self.kubectl("get", kind, "--all-namespaces", "-o", "json"))["items"]
-        except DestroyError as error:
-            if "the server doesn't have a resource type" in str(error):
-                return []
-            raise
-        return items
-
-    def instances(self) -> list[str]:
-        """The EC2 instances that Karpenter created for this cluster and that are not terminated."""
-        profile = ["--profile", self.login[self.login.index("--profile") + 1]] if "--profile" in self.login else []
-        filters = (
-            f"Name=tag:kubernetes.io/cluster/{self.name},Values=owned",
-            "Name=tag-key,Values=karpenter.sh/nodepool",
-            "Name=instance-state-name,Values=pending,running,shutting-down,stopping,stopped",
-        )
-        query = "Reservations[].Instances[].[InstanceId,InstanceType]"
-        command = ("aws", "ec2", "describe-instances", "--region", self.region, *profile, "--filters", *filters)
-        return [" ".join(instance) for instance in json.loads(_run(*command, "--query", query, "--output", "json"))]
+    """Why the command stopped before `terraform destroy`, and what to do."""
 
 
 def main(arguments: list[str]) -> int:
@@ -99,179 +37,238 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="make destroy STACK=…", description=(__doc__ or "").partition("\n\n")[2])
     parser.add_argument("stack", nargs="?", default="", help="the name of the stack")
     parser.add_argument("--confirm", default="", help="the name of the cluster, instead of asking for it")
-    parser.add_argument("--timeout", type=float, default=20, help="minutes without progress after which it stops (20)")
-    options, further = parser.parse_known_args(arguments)
-    stack = _stack(Path(), options.stack, further)
-    with _cluster(stack) as cluster:
-        if "module.eks.aws_eks_cluster.this[0]" in stack.addresses():
+    parser.add_argument("--timeout", type=float, default=20, help="stop after so many minutes without progress (default: 20)")
+    options, for_terraform = parser.parse_known_args(arguments)
+    stack = _stack(options.stack)
+    with tempfile.TemporaryDirectory() as folder:
+        cluster = _cluster(stack, Path(folder, "kubeconfig"))
+        if cluster.endpoint:
             _connect(cluster)
             _refuse_load_balancers(cluster)
-            _describe(stack, cluster)
-            _confirm(cluster.name, options.confirm)
+        print(
+            f"Cluster    {cluster.name} in {cluster.region}\n"
+            f"API        {cluster.endpoint or 'already removed'}\n"
+            f"Workspace  {stack.workspace()}\n"
+            f"Instances  {', '.join(cluster.instances()) or 'none'} (of Karpenter)",
+            flush=True,
+        )
+        _confirm(cluster.name, options.confirm)
+        if cluster.endpoint:
             _remove_nodes(cluster, options.timeout * 60)
-        else:  # an earlier destroy got this far
-            _refuse_orphans(cluster)
-            print(f"The state of {cluster.name} has no EKS cluster any more.", flush=True)
-            _confirm(cluster.name, options.confirm)
-    print("No node of Karpenter is left. Terraform removes the rest.", flush=True)
-    return stack.destroy()
+        _refuse_orphans(cluster)
+    print("Karpenter has no instance left. Terraform removes the rest.", flush=True)
+    return stack.destroy(for_terraform)
 
 
-def _stack(project: Path, name: str, further: list[str]) -> Stack:
-    stacks = project / "cdktf.out" / "stacks"
-    folder = stacks / name
-    if not name or not (folder / "cdk.tf.json").exists():
-        there = ", ".join(sorted(path.name for path in stacks.glob("*/"))) or "none; run `make synth`"
-        raise DestroyError(f"STACK must be a synthesized stack (got {name!r}). There are: {there}.")
+@dataclass(frozen=True)
+class Stack:
+    """A synthesized and initialized stack, and the project's variable files."""
+
+    folder: Path
+
+    def terraform(self, *arguments: str) -> str:
+        """What Terraform prints."""
+        return _run("terraform", f"-chdir={self.folder}", *arguments, "-no-color")
+
+    def workspace(self) -> str:
+        """The selected Terraform workspace."""
+        return self.terraform("workspace", "show").strip()
+
+    def resources(self) -> dict[str, Object]:
+        """The attributes of what is in the state, by module and type. The outputs would not do: they go first in a destroy."""
+        resources = json.loads(self.terraform("state", "pull") or "{}").get("resources", [])
+        return {f"{r.get('module')}.{r['type']}": r["instances"][0]["attributes"] for r in resources if r["instances"]}
+
+    def profile(self) -> list[str]:
+        """The AWS CLI's arguments for the profile of the stack's AWS provider."""
+        providers = json.loads((self.folder / "cdk.tf.json").read_text())["provider"]["aws"]
+        provider = next(provider for provider in providers if "alias" not in provider)
+        return ["--profile", provider["profile"]] if "profile" in provider else []
+
+    def destroy(self, further: list[str]) -> int:
+        """Run `terraform destroy` on the user's terminal; returns its exit code."""
+        # The files that the cdktf CLI reads by itself, in its order. Terraform reads only those in the stack's folder.
+        names = ("terraform.tfvars", "terraform.tfvars.json", "*.auto.tfvars", "*.auto.tfvars.json")
+        files = [os.path.relpath(path, self.folder) for name in names for path in sorted(Path().glob(name))]
+        variables = [f"-var-file={file}" for file in files]
+        process = subprocess.Popen(["terraform", f"-chdir={self.folder}", "destroy", "-auto-approve", *variables, *further])
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:  # Terraform got the Ctrl-C too, and ends in an orderly way
+                continue
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The stack's cluster. `kubeconfig` is its own file, because the user's current context may be another cluster."""
+
+    name: str
+    region: str
+    profile: list[str]
+    endpoint: str  # empty if the cluster is already removed
+    kubeconfig: Path
+
+    def aws(self, *arguments: str) -> str:
+        """What the AWS CLI prints."""
+        return _run("aws", *arguments, "--region", self.region, *self.profile)
+
+    def kubectl(self, *arguments: str) -> str:
+        """What kubectl prints."""
+        return _run("kubectl", *arguments, environment={"KUBECONFIG": str(self.kubeconfig)})
+
+    def objects(self, kind: str) -> list[Object]:
+        """The objects of a kind in all namespaces; none if the cluster does not know the kind."""
+        try:
+            items: list[Object] = json.loads(self.kubectl("get", kind, "--all-namespaces", "-o", "json"))["items"]
+        except DestroyError as error:
+            if "the server doesn't have a resource type" in str(error):
+                return []
+            raise
+        return items
+
+    def instances(self) -> list[str]:
+        """The EC2 instances that Karpenter launched for this cluster and that are not terminated."""
+        filters = (
+            f"Name=tag:kubernetes.io/cluster/{self.name},Values=owned",
+            "Name=tag-key,Values=karpenter.sh/nodepool",
+            "Name=instance-state-name,Values=pending,running,shutting-down,stopping,stopped",
+        )
+        query = ("--query", "Reservations[].Instances[].[InstanceId,InstanceType]", "--output", "json")
+        return [" ".join(instance) for instance in json.loads(self.aws("ec2", "describe-instances", "--filters", *filters, *query))]
+
+
+def _stack(name: str) -> Stack:
+    folder = STACKS / name
+    if not (folder / "cdk.tf.json").exists():
+        there = ", ".join(sorted(path.name for path in STACKS.glob("*/"))) or "none; run `make synth`"
+        raise DestroyError(f'STACK must be a synthesized stack (got "{name}"). There are: {there}.')
     for program in ("terraform", "kubectl", "aws"):
         if not shutil.which(program):
-            raise DestroyError(f"{program} is needed and is not on the PATH.")
+            raise DestroyError(f"{program} must be on the PATH. Install it, and run this command again.")
     if not (folder / ".terraform").is_dir():
-        raise DestroyError(f"Terraform is not initialized. Run: terraform -chdir={folder} init")
-    variables = project / "terraform.tfvars"
-    given = [f"-var-file={os.path.relpath(variables, folder)}"] if variables.exists() else []
-    return Stack(folder, (*given, *further))
+        raise DestroyError(f"Terraform must be initialized. Run: terraform -chdir={folder} init")
+    return Stack(folder)
 
 
-@contextmanager
-def _cluster(stack: Stack) -> Iterator[Cluster]:
-    """The stack's cluster, with a kubeconfig of its own: the user's current context may be another cluster."""
-    outputs = stack.outputs()
-    missing = {"cluster_name", "cluster_endpoint", "region", "configure_kubectl"} - outputs.keys()
-    if missing:
+def _cluster(stack: Stack, kubeconfig: Path) -> Cluster:
+    """The cluster in the state. A destroy removes the VPC last, so the VPC tells the name and the region to the end."""
+    resources = stack.resources()
+    vpc = resources.get("module.vpc.aws_vpc")
+    if not vpc:
         raise DestroyError(
-            f"The state must have the outputs of a deployment (it lacks {', '.join(sorted(missing))}). If nothing was deployed, "
-            "there is nothing to destroy; otherwise `terraform apply` writes them."
+            f"Workspace {stack.workspace()} has no VPC in its state, and so no node. To remove what else it may have, run "
+            f"`terraform destroy` in {stack.folder}."
         )
-    with tempfile.TemporaryDirectory() as folder:
-        login = tuple(shlex.split(outputs["configure_kubectl"]))
-        yield Cluster(outputs["cluster_name"], outputs["region"], outputs["cluster_endpoint"], login, Path(folder, "kubeconfig"))
+    endpoint = resources.get("module.eks.aws_eks_cluster", {}).get("endpoint", "")
+    return Cluster(vpc["tags"]["Name"], vpc["arn"].split(":")[3], stack.profile(), endpoint, kubeconfig)
 
 
 def _connect(cluster: Cluster) -> None:
-    _run(*cluster.login, "--kubeconfig", str(cluster.kubeconfig))
+    """Write the kubeconfig, and check that it leads to the cluster in the state: another account may have one of the same name."""
+    cluster.aws("eks", "update-kubeconfig", "--name", cluster.name, "--kubeconfig", str(cluster.kubeconfig))
     server = cluster.kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}").strip()
     if server != cluster.endpoint:
-        raise DestroyError(f"kubectl must reach the stack's cluster at {cluster.endpoint} (got {server}).")
-
-
-def _refuse_orphans(cluster: Cluster) -> None:
-    """Without its cluster, nobody removes a node. Terraform would hang on its subnet, and the instance would run on."""
-    if instances := cluster.instances():
         raise DestroyError(
-            f"Karpenter's instances outlived the cluster: {', '.join(instances)}. Terminate them, and run this command again: "
-            f"aws ec2 terminate-instances --region {cluster.region} --instance-ids {' '.join(i.split()[0] for i in instances)}"
+            f"The cluster {cluster.name} that the AWS CLI finds must be the one in the state, {cluster.endpoint} (got {server}). "
+            "Check the AWS profile and the account."
         )
 
 
 def _refuse_load_balancers(cluster: Cluster) -> None:
-    services = [item for item in cluster.objects("services") if item["spec"].get("type") == "LoadBalancer"]
-    found = [f"service {_name(item)}" for item in services]
-    found += [f"ingress {_name(item)}" for item in cluster.objects("ingresses")]
+    found = [f"Service {_name(item)}" for item in cluster.objects("services") if item["spec"].get("type") == "LoadBalancer"]
+    found += [f"Ingress {_name(item)}" for item in cluster.objects("ingresses")]
     if found:
         raise DestroyError(
-            f"Load balancers belong to {', '.join(found)}. Terraform does not know them, and they block the removal of the "
-            "network. Delete these objects first, while the load balancer controller runs."
+            f"These objects may have load balancers, which Terraform does not know and which block the removal of the network: "
+            f"{', '.join(found)}. Delete the objects first, while the load balancer controller runs. Nothing was removed."
         )
-
-
-def _describe(stack: Stack, cluster: Cluster) -> None:
-    pools = ", ".join(_name(pool) for pool in cluster.objects("nodepools.karpenter.sh")) or "none"
-    print(
-        f"Cluster    {cluster.name} in {cluster.region}\n"
-        f"API        {cluster.endpoint}\n"
-        f"State      workspace {stack.terraform('workspace', 'show').strip()}, {len(stack.addresses())} resources\n"
-        f"Node pools {pools}\n"
-        f"Instances  {', '.join(cluster.instances()) or 'none'}",
-        flush=True,
-    )
 
 
 def _confirm(name: str, given: str) -> None:
     if not given:
         try:
-            given = input("This removes all of it and ends every pod. Type the name of the cluster to go on: ").strip()
+            given = input("This removes the cluster and ends every pod in it. Type the name of the cluster to continue: ").strip()
         except EOFError:
-            given = ""
+            print()
     if given != name:
-        raise DestroyError(f"The name of the cluster must be {name} (got {given!r}). Nothing was removed.")
+        raise DestroyError(f'The name of the cluster must be {name} (got "{given}"). Nothing was removed.')
+
+
+def _refuse_orphans(cluster: Cluster) -> None:
+    """Once the cluster is gone nothing else terminates its instances, and Terraform would wait for their subnets."""
+    if instances := cluster.instances():
+        raise DestroyError(
+            f"Instances of Karpenter outlived the cluster: {', '.join(instances)}. Terminate them, and run this command again: "
+            f"aws ec2 terminate-instances --region {cluster.region} --instance-ids {' '.join(i.split()[0] for i in instances)}"
+        )
 
 
 def _remove_nodes(cluster: Cluster, patience: float) -> None:
-    """Delete the pools, and wait until none of their nodes is left.
+    """Delete what Karpenter manages, and wait until it is gone.
 
     Raises:
         DestroyError: nothing changed for `patience` seconds.
     """
-    if cluster.objects("nodepools.karpenter.sh"):
-        # In the foreground: a pool is gone when its NodeClaims are. It has no finalizer of Karpenter's.
-        cluster.kubectl("delete", "nodepools.karpenter.sh", "--all", "--cascade=foreground", "--wait=false")
+    for kind in KINDS:
+        if cluster.objects(kind):
+            # In the foreground, a NodePool stays until its NodeClaims are gone; Karpenter gives it no finalizer.
+            cluster.kubectl("delete", kind, "--all", "--cascade=foreground", "--wait=false")
     begun = changed = said = time.monotonic()
-    before: tuple[list[str], ...] = ()
-    while any(left := _left(cluster)):
+    before: list[list[str]] = []
+    while any(left := [[_name(item) for item in cluster.objects(kind)] for kind in KINDS] + [cluster.instances()]):
         now = time.monotonic()
         if left != before:
-            pools, claims, instances = left
+            pools, claims, classes, instances = left
             print(
-                f"{now - begun:4.0f} s: {len(pools)} node pools, {len(claims)} NodeClaims, {len(instances)} instances left "
-                f"{', '.join(instances)}".rstrip(),
+                f"{now - begun:4.0f} s: NodePools {len(pools)}, NodeClaims {len(claims)}, EC2NodeClasses {len(classes)}, "
+                f"instances {', '.join(instances) or 0}",
                 flush=True,
             )
-            before, changed = left, now
-        if now - changed > patience:
+            before, changed, said = left, now, now
+        if now - changed >= patience:
             raise DestroyError(
-                f"Nothing changed for {patience / 60:g} minutes. {' '.join(_blockers(cluster))} Terraform was not "
-                "started, and Karpenter goes on draining. Run the same command again."
+                f"Nothing changed for {patience / 60:g} minutes. {_blockers(cluster)}\nTerraform was not started. Remove what "
+                "blocks, and run this command again."
             )
-        if now - max(changed, said) > QUIET_SECONDS:
-            print(f"{now - begun:4.0f} s: waiting. {' '.join(_blockers(cluster))}", flush=True)
+        if now - said >= QUIET_SECONDS:
+            print(f"{now - begun:4.0f} s: {_blockers(cluster)}", flush=True)
             said = now
         time.sleep(POLL_SECONDS)
 
 
-def _left(cluster: Cluster) -> tuple[list[str], list[str], list[str]]:
-    pools = [_name(pool) for pool in cluster.objects("nodepools.karpenter.sh")]
-    claims = cluster.objects("nodeclaims.karpenter.sh")
-    if not pools and any("deletionTimestamp" not in claim["metadata"] for claim in claims):
-        # NodeClaims without a pool: somebody created them by hand.
-        cluster.kubectl("delete", "nodeclaims.karpenter.sh", "--all", "--wait=false")
-    return pools, [_name(claim) for claim in claims], cluster.instances()
-
-
-def _blockers(cluster: Cluster) -> list[str]:
-    """What can keep a node from going away, each with what to do."""
-    nodes = {
-        claim["status"]["nodeName"]
-        for claim in cluster.objects("nodeclaims.karpenter.sh")
-        if claim.get("status", {}).get("nodeName")
-    }
-    pods = [pod for pod in cluster.objects("pods") if pod["spec"].get("nodeName") in nodes]
+def _blockers(cluster: Cluster) -> str:
+    """What may keep a node from being removed, and what to do about it."""
     found = []
+    if not any(item["status"].get("availableReplicas") for item in cluster.objects("deployments") if _name(item) == KARPENTER):
+        found.append(
+            f"Karpenter is not running, and nothing else removes its nodes: look at the deployment {KARPENTER}. "
+            "If the deployment is gone, `terraform apply` brings it back."
+        )
+    nodes = {claim.get("status", {}).get("nodeName") for claim in cluster.objects("nodeclaims.karpenter.sh")} - {None}
+    pods = [pod for pod in cluster.objects("pods") if pod["spec"].get("nodeName") in nodes]
     for pod in pods:
         if pod["metadata"].get("annotations", {}).get("karpenter.sh/do-not-disrupt") == "true":
-            found.append(f"Pod {_name(pod)} has karpenter.sh/do-not-disrupt: delete the pod or the annotation.")
+            found.append(f"Pod {_name(pod)} has the annotation karpenter.sh/do-not-disrupt: delete the pod or the annotation.")
     for budget in cluster.objects("poddisruptionbudgets"):
-        if budget.get("status", {}).get("disruptionsAllowed") == 0 and any(_selects(budget, pod) for pod in pods):
+        if budget["status"].get("disruptionsAllowed") == 0 and any(_selects(budget, pod) for pod in pods):
             found.append(f"PodDisruptionBudget {_name(budget)} allows no disruption: delete the budget or its pods.")
-    running = [d for d in cluster.objects("deployments") if _name(d) == "kube-system/karpenter"]
-    if not any(deployment.get("status", {}).get("availableReplicas") for deployment in running):
-        found.append("Karpenter is not running, and only Karpenter removes its nodes: look at deployment kube-system/karpenter.")
-    for claim in cluster.objects("nodeclaims.karpenter.sh"):
-        finalizers = [name for name in claim["metadata"].get("finalizers", []) if not name.startswith("karpenter.sh/")]
-        if finalizers and "deletionTimestamp" in claim["metadata"]:
-            found.append(f"NodeClaim {_name(claim)} has the finalizers {', '.join(finalizers)}: ask who set them.")
-    return found or ["Pods are still ending; see `kubectl get pods --all-namespaces` and `kubectl get events`."]
+    for item in (item for kind in (*KINDS, "nodes") for item in cluster.objects(kind)):
+        foreign = [name for name in item["metadata"].get("finalizers", []) if not name.startswith(OWN_FINALIZERS)]
+        if foreign and "deletionTimestamp" in item["metadata"]:
+            found.append(f"{item['kind']} {_name(item)} has the finalizer {', '.join(foreign)}: find out what should remove it.")
+    unknown = f"Nothing that this command knows: look at `kubectl get events --all-namespaces` and at the log of {KARPENTER}."
+    return "\n  ".join(["What may block:", *(found or [unknown])])
 
 
-def _selects(budget: dict[str, Any], pod: dict[str, Any]) -> bool:
-    """Whether a budget's labels are the pod's. Expressions are not judged: then the budget counts."""
-    selector = budget["spec"].get("selector") or {}
-    labels = pod["metadata"].get("labels", {})
-    same = set(selector.get("matchLabels", {}).items()) <= set(labels.items())
-    return same and bool(budget["metadata"]["namespace"] == pod["metadata"]["namespace"])
+def _selects(budget: Object, pod: Object) -> bool:
+    """Whether a budget may apply to a pod. Expressions are not evaluated, so a budget that has some counts."""
+    labels = budget["spec"].get("selector", {}).get("matchLabels", {})
+    same_namespace = budget["metadata"]["namespace"] == pod["metadata"]["namespace"]
+    return same_namespace and bool(labels.items() <= pod["metadata"].get("labels", {}).items())
 
 
-def _name(item: dict[str, Any]) -> str:
+def _name(item: Object) -> str:
     metadata = item["metadata"]
     return f"{metadata['namespace']}/{metadata['name']}" if "namespace" in metadata else str(metadata["name"])
 
@@ -283,14 +280,19 @@ def _run(*command: str, environment: dict[str, str] | None = None) -> str:
     return run.stdout
 
 
-if __name__ == "__main__":
+def run(arguments: list[str]) -> int:
+    """Run `main`; an error and Ctrl-C end with a sentence. Returns the exit code."""
     try:
-        sys.exit(main(sys.argv[1:]))
+        return main(arguments)
     except DestroyError as error:
-        sys.exit(f"Stopped. {error}")
+        print(f"Stopped. {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(
-            "\nInterrupted before Terraform started. Karpenter may still be removing nodes; run the same command again.",
-            file=sys.stderr,
+            "\nInterrupted. Terraform was not started. Karpenter may still remove nodes; run this command again.", file=sys.stderr
         )
-        os._exit(130)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))
