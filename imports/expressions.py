@@ -28,16 +28,24 @@ def hcl(value: object) -> str:
     """A literal as HCL: null, a boolean, a number, a string, a list or an object; an expression as its text.
 
     Raises:
-        ValueError: a string is a template (`${a} and {b}`), which has no simple text. Make it a local, and refer to the local.
+        ValueError: a string is a template (`${a} and {b}`), which has no simple text, or a value is a token of CDKTF. Make it a
+            local, and refer to the local.
     """
     if isinstance(value, Expression):
         return value.hcl
     if isinstance(value, str):
-        if "${" in value or "%{" in value:
+        if "${" in value or "%{" in value or "TfToken[" in value:
             raise ValueError(f"An expression must not contain the template {value!r}. Make the template a local and refer to it.")
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{hcl(key)} = {hcl(part)}' for key, part in value.items())}}}"
+        return f"{{{', '.join(f'{_key(key)} = {hcl(part)}' for key, part in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(hcl, value))}]"
+    if isinstance(value, float) and abs(value) > 1e280:  # as CDKTF encodes a number that it does not know yet
+        raise ValueError("An expression must not contain a number token of CDKTF. Make the token a local and refer to it.")
     return json.dumps(value)
+
+
+def _key(value: object) -> str:
+    """A key of an object; Terraform takes a bare reference for a name."""
+    return f"({value.hcl})" if isinstance(value, Expression) else hcl(value)

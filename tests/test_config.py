@@ -39,6 +39,7 @@ from stacks.config.checks import (
     mistakes,
     not_empty,
     user_tags,
+    whole,
     words,
 )
 from stacks.config.fields import Change, Variable, documented, terraform_type
@@ -297,6 +298,9 @@ def test_lists_and_tuples_are_both_lists() -> None:
         (1, bool, False),
         (1, int, True),
         (1.0, int, False),
+        (1.5, float, True),
+        (1, float, True),
+        (True, float, False),
         (None, int | None, True),
         (None, int, False),
         ("x", Literal["x", "y"], True),
@@ -339,6 +343,7 @@ def test_a_type_hint_in_words(hint: Any, expected: str) -> None:
 @pytest.mark.parametrize(
     ("check", "right", "wrong", "said"),
     [
+        (whole, 2.0, 2.5, "must be a whole number"),
         (at_least(2), 2, 1, "must be at least 2"),
         (between(2, 4), 2, 1, "must be between 2 and 4"),
         (between(2, 4), 4, 5, "must be between 2 and 4"),

@@ -57,6 +57,33 @@ def test_the_gpu_pool_takes_the_given_types_as_they_are_bought(document: Json) -
     assert template["metadata"]["labels"] == {"gpu-type": "nvidia", "nodepool": "gpu-spot"}
 
 
+def test_the_gpu_pool_is_limited_and_drifts_as_its_variables_say(document: Json) -> None:
+    """What Terraform makes of the expressions is in tests/test_conformance.py."""
+    pool = spec(document, "nodepool_gpu")
+    assert pool["limits"] == '${var.gpu_limit == null ? null : {"nvidia.com/gpu" = var.gpu_limit}}'
+    assert pool["disruption"] == {
+        "consolidationPolicy": "WhenEmpty",
+        "consolidateAfter": "1h",
+        "budgets": (
+            '${var.gpu_drift_budget == null ? null : [{nodes = "10%"}, {nodes = var.gpu_drift_budget, reasons = ["Drifted"]}]}'
+        ),
+    }
+    assert "expireAfter" not in pool["template"]["spec"]
+
+
+def test_only_the_manifest_whose_fields_may_be_null_is_merged(document: Json) -> None:
+    bodies = {name: made["yaml_body"] for name, made in document["resource"]["kubectl_manifest"].items()}
+    assert bodies == {
+        "ec2nodeclass_default": "${yamlencode(local.ec2nodeclass_default)}",
+        "ec2nodeclass_gpu": "${yamlencode(local.ec2nodeclass_gpu)}",
+        "nodepool_default": "${yamlencode(local.nodepool_default)}",
+        "nodepool_gpu": (
+            "${yamlencode(merge(local.nodepool_gpu, {spec = merge({for k, v in local.nodepool_gpu.spec : k => v if v != null}, "
+            "{disruption = {for k, v in local.nodepool_gpu.spec.disruption : k => v if v != null}})}))}"
+        ),
+    }
+
+
 def test_the_general_pool_is_limited_and_goes_when_empty(document: Json) -> None:
     pool = spec(document, "nodepool_default")
     assert pool["limits"] == {"cpu": 1000}

@@ -13,7 +13,7 @@ from constructs import Construct
 from stacks.aws.network import Network
 from stacks.aws.offerings import Offerings
 from stacks.config import AccessEntry, rules
-from stacks.config.checks import at_least, not_empty
+from stacks.config.checks import at_least, not_empty, whole
 from stacks.config.rules import Finding, Rule, shown
 from stacks.config.versions import EXTENDED_SUPPORT_PRICE, STANDARD_SUPPORT_PRICE
 from stacks.terraform.addresses import Addressed
@@ -40,9 +40,9 @@ class NodeGroup:
     """
 
     instance_types: Annotated[Sequence[str], not_empty] = ("m5.large",)
-    min_size: Annotated[int | Expression, at_least(1)] = 2
-    max_size: Annotated[int | Expression, at_least(1)] = 3
-    desired_size: Annotated[int | Expression, at_least(1)] = 2
+    min_size: Annotated[float | Expression, whole, at_least(1)] = 2
+    max_size: Annotated[float | Expression, whole, at_least(1)] = 3
+    desired_size: Annotated[float | Expression, whole, at_least(1)] = 2
     availability_zones: Sequence[str] = ()
     release_version: str | None = None
 

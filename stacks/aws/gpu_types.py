@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Annotated
 
 from imports.expressions import Expression
 
@@ -16,6 +17,7 @@ from stacks.config.catalogue import (
     families_without_nvidia_gpus,
     gpus_by_type,
 )
+from stacks.config.checks import whole
 from stacks.config.rules import Finding, Rule
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
@@ -77,7 +79,7 @@ class GpuTypes(Addressed):
         *,
         instance_types: Sequence[str],
         capacity_types: Sequence[str],
-        limit: int | Expression,
+        limit: Annotated[float | Expression | None, whole],
         network: Network,
         offering_checks: bool = True,
     ) -> None:

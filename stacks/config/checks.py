@@ -78,10 +78,12 @@ def fits(value: object, hint: Any) -> bool:
         return isinstance(value, Mapping) and all(fits(k, arguments[0]) and fits(v, arguments[1]) for k, v in value.items())
     if origin and issubclass(origin, Sequence):
         return isinstance(value, Sequence) and not isinstance(value, str) and all(fits(part, arguments[0]) for part in value)
+    if hint is float:  # CDKTF types its number tokens so
+        hint = int | float
     return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
 
 
-_SINGULARS = {str: "a string", int: "a whole number", bool: "True or False"}
+_SINGULARS = {str: "a string", int: "a whole number", float: "a number", bool: "True or False"}
 _PLURALS = {str: "strings", int: "whole numbers"}
 
 
@@ -151,6 +153,11 @@ def at_least(least: int) -> Check:
 def between(least: int, most: int) -> Check:
     """A number between two others."""
     return lambda value: None if least <= value <= most else f"must be between {least} and {most}"
+
+
+def whole(value: float) -> str | None:
+    """A whole number."""
+    return None if value == int(value) else "must be a whole number"
 
 
 def matches(pattern: str, like: str) -> Check:

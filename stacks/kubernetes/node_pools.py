@@ -1,6 +1,7 @@
 """Karpenter's objects: the reference's general and GPU node pool, and those of the configuration, each with its node class."""
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 from imports.expressions import Expression, hcl
 from imports.kubectl import KubectlManifest
@@ -9,6 +10,7 @@ from constructs import Construct
 
 from stacks.aws.offerings import Offerings
 from stacks.config import GeneralPool, GpuPool, SociParallelPull, Taint
+from stacks.config.checks import whole
 from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI, GPU_SOCI, GPU_TAINT, Pool
 from stacks.config.rules import Finding, Rule
 from stacks.config.versions import mounts_all_disks
@@ -51,7 +53,7 @@ class NodePools(Addressed):
         discovery: str,
         gpu_instance_types: Sequence[str],
         gpu_capacity_type: Sequence[str] = ("spot",),
-        gpu_limit: int | Expression | None = None,
+        gpu_limit: Annotated[float | Expression | None, whole] = None,
         gpu_drift_budget: str | None = None,
         gpu_pools: Sequence[GpuPool] = (),
         general_pools: Sequence[GeneralPool] = (),

@@ -5,11 +5,12 @@ itself, so that a plan reads `helm_release.karpenter` and a state that the HCL l
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from imports.expressions import Expression
 
-from cdktf import TerraformElement, TerraformStack
+from cdktf import TerraformElement, TerraformStack, Token
 from constructs import Construct
 
 from stacks.config.rules import Finding, Rule
@@ -86,7 +87,14 @@ class Addressed(Construct):
         """
         if value is None:
             return Expression("null")
-        return value if isinstance(value, Expression) else self.add_local(name, plain(value))
+        if isinstance(value, Expression):
+            return value
+        # Two constructs may be given the same value of the same name, as the types of the GPU pool.
+        bound = vars(self._stack).setdefault("_bound", {})
+        if name not in bound or bound[name] != plain(value):
+            self.add_local(name, value)
+            bound[name] = plain(value)
+        return Expression(f"local.{name}")
 
     def claim(self, address: str) -> None:
         """Take an address for an element.
@@ -100,12 +108,19 @@ class Addressed(Construct):
 
     def _add_block(self, kind: str, name: str, body: Any, address: str) -> Expression:
         self.claim(address)
-        self._stack.add_override(f"{kind}.{name}", body)
+        self._stack.add_override(f"{kind}.{name}", plain(body))
         return Expression(address)
 
 
 def plain(value: Any) -> Any:
-    """A value as jsii takes it, which knows no tuple."""
+    """A value as jsii takes it, which knows no tuple, and takes None for nothing at all."""
+    if value is None:
+        return _null()
     if isinstance(value, str) or not isinstance(value, Mapping | Sequence):
         return value
     return {key: plain(part) for key, part in value.items()} if isinstance(value, Mapping) else [plain(part) for part in value]
+
+
+@cache
+def _null() -> Any:
+    return Token.null_value()

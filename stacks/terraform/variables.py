@@ -1,15 +1,12 @@
 """The Terraform variables of a stack: the fields of `ClusterConfig` that are marked `Variable`."""
 
-from functools import cache
 from typing import Any
 
 from imports.expressions import Expression
 
-from cdktf import Token
-
 from stacks.config import ClusterConfig
 from stacks.config.fields import Documented, documented, terraform_type
-from stacks.terraform.addresses import Addressed, plain
+from stacks.terraform.addresses import Addressed
 
 
 class Variables:
@@ -35,13 +32,7 @@ def _body(field: Documented, default: Any) -> dict[str, Any]:
         body["validation"] = [rule.block() for rule in field.variable.rules]
     required = field.variable.required and default is None
     if not required:
-        body["default"] = _null() if default is None else plain(default)
+        body["default"] = default
     if field.variable.required or field.default is not None:
         body["nullable"] = False  # a null that says nothing stands for the default
     return body
-
-
-@cache
-def _null() -> Any:
-    """Terraform's null; jsii takes None for nothing at all."""
-    return Token.null_value()

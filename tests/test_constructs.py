@@ -1,0 +1,386 @@
+"""The constructs as somebody else uses them: alone, in a stack of one's own, in a subclass of ours."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from imports.expressions import Expression, hcl
+
+import pytest
+from cdktf import App, TerraformLocal, TerraformOutput, TerraformStack, TerraformVariable, Testing
+from cdktf_cdktf_provider_aws.s3_bucket import S3Bucket
+from constructs import Construct
+
+from stacks.app import PROJECT
+from stacks.aws.cluster import Cluster, NodeGroup
+from stacks.aws.gpu_types import GpuTypes
+from stacks.aws.network import Network
+from stacks.config import ClusterConfig
+from stacks.config.rules import Finding, Rule
+from stacks.karpenter_stack import KarpenterStack
+from stacks.kubernetes.karpenter import Karpenter
+from stacks.kubernetes.load_balancer_controller import LoadBalancerController
+from stacks.kubernetes.node_pools import NodePools
+from stacks.terraform.addresses import Addressed
+from stacks.testing import synth_cluster, synth_scope
+from tests.constructs import karpenter
+from tests.synthesis import Json, synth
+
+# --- Expressions ----------------------------------------------------------------------------------------------------------------
+
+
+def test_an_expression_knows_its_text() -> None:
+    region = Expression("var.region")
+    assert (region, region.hcl) == ("${var.region}", "var.region")
+    assert isinstance(region, str)
+    assert f"{region}-x" == "${var.region}-x"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (False, "false"),
+        (8, "8"),
+        (1.5, "1.5"),
+        ("a", '"a"'),
+        ('say "a"', r'"say \"a\""'),
+        ("naïve", '"naïve"'),
+        ("a\nb", r'"a\nb"'),
+        (Expression("var.x"), "var.x"),
+        (["a", 1, Expression("var.x")], '["a", 1, var.x]'),
+        (("a", ("b",)), '["a", ["b"]]'),
+        ({"a": {"b": [Expression("var.x"), None]}}, '{"a" = {"b" = [var.x, null]}}'),
+        ({Expression("local.name"): 1}, "{(local.name) = 1}"),
+        ([], "[]"),
+        ({}, "{}"),
+    ],
+)
+def test_a_value_as_hcl(value: object, expected: str) -> None:
+    assert hcl(value) == expected
+
+
+@pytest.mark.parametrize("value", ["${a} and {b}", "${var.a}${var.b}", "${var.a}", "%{if x}y%{endif}", ["x", {"y": "${var.a}-z"}]])
+def test_a_template_inside_an_expression_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match=r"An expression must not contain the template .*\. Make the template a local"):
+        hcl(value)
+
+
+def test_a_token_of_cdktf_inside_an_expression_is_refused(tmp_path: Path) -> None:
+    """It has no text yet: what was written would be `TfToken[...]`."""
+    stack = TerraformStack(App(outdir=str(tmp_path)), "stack")
+    variable = TerraformVariable(stack, "x", type="any")
+    for token in (variable.string_value, variable.list_value, variable.number_value, {"a": [variable.number_value]}):
+        with pytest.raises(ValueError, match="An expression must not contain"):
+            hcl(token)
+
+
+# --- Addresses ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_local_below_a_plain_construct_is_written() -> None:
+    def make(stack: TerraformStack) -> None:
+        room = Construct(stack, "room")
+        Addressed(Construct(room, "inner"), "addressed").add_local("x", 1)
+        TerraformLocal(room, "y", 2)
+
+    assert sorted(synth(make)["locals"].values()) == [1, 2]
+    assert synth(make)["locals"]["x"] == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ((1, ("a",), {"b": (2,)}), [1, ["a"], {"b": [2]}]),
+        (None, None),
+        ({"a": None}, {"a": None}),
+        ("a", "a"),
+        ([], []),
+        (Expression("var.x"), "${var.x}"),
+    ],
+)
+def test_a_local_is_written_as_it_was_given(value: Any, written: Any) -> None:
+    def make(stack: TerraformStack) -> None:
+        assert Addressed(stack, "scope").add_local("x", value) == "${local.x}"
+
+    assert synth(make)["locals"] == {"x": written}
+
+
+@pytest.mark.parametrize(
+    ("add", "address"),
+    [
+        (lambda scope: scope.add_local("x", 1), r"local\.x"),
+        (lambda scope: scope.add_variable("x", {"type": "string"}), r"var\.x"),
+        (lambda scope: scope.add_check("x", Rule("true", "x")), r"check\.x"),
+        (lambda scope: scope.add(S3Bucket, "aws_s3_bucket.x"), r"aws_s3_bucket\.x"),
+        (lambda scope: scope.claim("NodePool x"), "NodePool x"),
+        (lambda scope: scope.add_rules(Finding("x", "[]", "{found}")), r"local\.x"),
+    ],
+)
+def test_an_address_is_taken_once_in_a_stack_wherever_its_scope_is(
+    add: Callable[[Addressed], object], address: str, tmp_path: Path
+) -> None:
+    stack = TerraformStack(App(outdir=str(tmp_path)), "stack")
+    add(Addressed(stack, "one"))
+    with pytest.raises(ValueError, match=f"^{address} must be unique in its stack"):
+        add(Addressed(Construct(stack, "room"), "two"))
+    add(Addressed(TerraformStack(App(outdir=str(tmp_path)), "another"), "three"))
+
+
+def test_a_rule_is_a_block_and_a_finding_a_local_with_a_rule(tmp_path: Path) -> None:
+    scope = Addressed(TerraformStack(App(outdir=str(tmp_path)), "stack"), "scope")
+    rules = scope.add_rules(Rule("var.a > 1", "A."), Finding("wrong", "[for x in var.b : x]", "B has {found}."))
+    assert [rule.block() for rule in rules] == [
+        {"condition": "${var.a > 1}", "error_message": "A."},
+        {"condition": "${length(local.wrong) == 0}", "error_message": "B has ${jsonencode(local.wrong)}."},
+    ]
+
+
+def test_a_check_is_an_assertion_and_not_a_local() -> None:
+    document = synth(lambda stack: Addressed(stack, "scope").add_check("x", Rule("var.a > 1", "A.")))
+    assert document["check"] == {"x": {"assert": [{"condition": "${var.a > 1}", "error_message": "A."}]}}
+    assert "locals" not in document
+
+
+# --- A subclass of the stack ----------------------------------------------------------------------------------------------------
+
+
+class Extended(KarpenterStack):
+    """The whole stack and more, added afterwards, as a user would."""
+
+    def __init__(self, scope: Construct, config: ClusterConfig, *, project: Path) -> None:
+        super().__init__(scope, config, project=project)
+        bucket = self.add_variable("bucket", {"type": "string", "description": "Name of the bucket."})
+        self.add_local("upper", Expression(f"upper({bucket.hcl})"))
+        self.add_check("bucket_is_short", Rule(f"length({bucket.hcl}) < 9", "bucket should be short."))
+        self.add(S3Bucket, "aws_s3_bucket.checkpoints", bucket=bucket)
+        TerraformOutput(self, "bucket", value=bucket)
+        Addressed(self, "room").add_local("below", 1)
+        TerraformVariable(self, "native", type="string")
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory: pytest.TempPathFactory) -> tuple[Extended, Json]:
+    """The stack, and what it writes."""
+    folder = tmp_path_factory.mktemp("extended")
+    app = App(outdir=str(folder))
+    made = Extended(app, ClusterConfig("karpenter"), project=folder)
+    app.synth()
+    return made, json.loads((folder / "stacks" / "karpenter" / "cdk.tf.json").read_text())
+
+
+def test_what_a_subclass_adds_after_the_stack_is_written(extended: tuple[Extended, Json], stack: Json) -> None:
+    _, document = extended
+    assert document["variable"].keys() - stack["variable"].keys() == {"bucket", "native"}
+    assert document["locals"].keys() - stack["locals"].keys() == {"upper", "below"}
+    assert document["locals"]["upper"] == "${upper(var.bucket)}"
+    assert document["check"].keys() - stack["check"].keys() == {"bucket_is_short"}
+    assert document["resource"]["aws_s3_bucket"]["checkpoints"]["bucket"] == "${var.bucket}"
+    assert document["output"].keys() - stack["output"].keys() == {"bucket"}
+
+
+def test_nothing_of_the_stack_is_lost_in_a_subclass(extended: tuple[Extended, Json], stack: Json) -> None:
+    _, document = extended
+    for kind in ("variable", "locals", "check", "output", "module", "terraform"):
+        assert {name: document[kind][name] for name in stack[kind]}.keys() == stack[kind].keys()
+        changed = {name for name, block in stack[kind].items() if document[kind][name] != block}
+        assert changed <= {"backend"}
+
+
+@pytest.mark.parametrize("name", ["region", "bucket"])
+def test_a_subclass_cannot_take_a_variable_twice(extended: tuple[Extended, Json], name: str) -> None:
+    with pytest.raises(ValueError, match=f"var.{name} must be unique in its stack"):
+        extended[0].add_variable(name, {"type": "string"})
+
+
+def test_the_stack_shows_what_it_consists_of(extended: tuple[Extended, Json]) -> None:
+    made, _ = extended
+    kinds = {
+        "network": Network,
+        "cluster": Cluster,
+        "karpenter": Karpenter,
+        "load_balancer_controller": LoadBalancerController,
+        "node_pools": NodePools,
+    }
+    assert {name: type(getattr(made, name)) for name in kinds} == kinds
+    assert made.karpenter.cluster is made.cluster
+    assert made.cluster.network is made.network
+    assert (made.name, made.variables.region) == ("${local.name}", "${var.region}")
+    assert made.cluster.eks.cluster_name == "${module.eks.cluster_name}"
+    with pytest.raises(AttributeError, match="no variable is named 'zone'"):
+        _ = made.variables.zone
+
+
+# --- Literals, lists, tuples and tokens as arguments ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def literal() -> Json:
+    """A network and a cluster from literals alone."""
+
+    def make(stack: TerraformStack) -> None:
+        network = Network(stack, "network", name="x", cidr="10.8.0.0/18", availability_zones=("us-west-2a", "us-west-2b"))
+        group = NodeGroup(instance_types=("m6i.large",), min_size=2, max_size=4, desired_size=3, release_version="1.53.0-4fc45e5a")
+        versions = {"coredns": "v1.12.1-eksbuild.2"}
+        made = Cluster(stack, "cluster", name="x", network=network, node_group=group, addon_versions=versions)
+        requirements.extend([*network.requirements, *made.requirements])
+
+    requirements: list[Rule] = []
+    return synth(make) | {"requirements": [rule.block() for rule in requirements]}
+
+
+def test_a_literal_becomes_a_local_that_a_condition_can_name(literal: Json) -> None:
+    """Terraform refuses a condition that refers to nothing."""
+    given = {
+        "vpc_cidr": "10.8.0.0/18",
+        "availability_zones": ["us-west-2a", "us-west-2b"],
+        "karpenter_node_instance_types": ["m6i.large"],
+        "karpenter_node_min_size": 2,
+        "karpenter_node_max_size": 4,
+        "karpenter_node_desired_size": 3,
+        "karpenter_node_availability_zones": [],
+        "karpenter_node_release_version": "1.53.0-4fc45e5a",
+        "addon_versions": {"coredns": "v1.12.1-eksbuild.2"},
+    }
+    assert {name: literal["locals"][name] for name in given} == given
+    conditions = [check["assert"][0]["condition"] for check in literal["check"].values()]
+    conditions += [rule["condition"] for rule in literal["requirements"]]
+    assert len(conditions) > 10
+    assert all("local." in condition or "data." in condition for condition in conditions)
+    assert "var." not in json.dumps(literal)
+
+
+def test_a_literal_reaches_the_module_through_its_local(literal: Json) -> None:
+    assert literal["module"]["vpc"]["cidr"] == "${local.vpc_cidr}"
+    (group,) = literal["module"]["eks"]["eks_managed_node_groups"].values()
+    assert group["min_size"] == "${local.karpenter_node_min_size}"
+    assert group["instance_types"] == "${local.karpenter_node_instance_types}"
+    assert group["ami_release_version"] == "${local.karpenter_node_release_version}"
+
+
+def test_no_release_is_null_and_the_latest_one() -> None:
+    def make(stack: TerraformStack) -> None:
+        Cluster(stack, "cluster", name="x", network=Network(stack, "network", name="x", cidr="10.8.0.0/18"))
+
+    document = synth(make)
+    (group,) = document["module"]["eks"]["eks_managed_node_groups"].values()
+    assert group["ami_release_version"] == "${null}"
+    assert group["use_latest_ami_release_version"] == "${null == null}"
+    assert (document["locals"]["availability_zones"], document["locals"]["addon_versions"]) == ([], {})
+
+
+@pytest.fixture(scope="module")
+def of_tokens() -> Json:
+    """All constructs, from variables that CDKTF made."""
+
+    def make(stack: TerraformStack) -> None:
+        text, many, number = (TerraformVariable(stack, name, type="any") for name in ("text", "many", "number"))
+        network = Network(
+            stack,
+            "network",
+            name=text.string_value,
+            cidr=text.string_value,
+            availability_zones=many.list_value,
+            tags={"a": text.string_value},
+        )
+        group = NodeGroup(
+            instance_types=many.list_value,
+            min_size=number.number_value,
+            max_size=number.number_value,
+            desired_size=number.number_value,
+            availability_zones=[text.string_value, "us-west-2b"],
+            release_version=text.string_value,
+        )
+        cluster = Cluster(stack, "cluster", name=text.string_value, network=network, node_group=group)
+        made = Karpenter(stack, "karpenter", cluster=cluster, node_role_name=text.string_value)
+        LoadBalancerController(stack, "alb", name=text.string_value, karpenter=made, region=text.string_value)
+        NodePools(
+            stack,
+            "pools",
+            karpenter=made,
+            discovery=text.string_value,
+            gpu_instance_types=many.list_value,
+            gpu_capacity_type=many.list_value,
+            gpu_limit=number.number_value,
+            gpu_drift_budget=text.string_value,
+        )
+
+    return synth(make)
+
+
+def test_a_token_of_cdktf_is_an_argument_like_another(of_tokens: Json) -> None:
+    assert "TfToken" not in json.dumps(of_tokens)
+    expected = {
+        "vpc_cidr": "${var.text}",
+        "availability_zones": "${var.many}",
+        "karpenter_node_instance_types": "${var.many}",
+        "karpenter_node_min_size": "${var.number}",
+        "karpenter_node_availability_zones": ["${var.text}", "us-west-2b"],
+        "karpenter_node_release_version": "${var.text}",
+        "gpu_instance_types": "${var.many}",
+        "gpu_limit": "${var.number}",
+        "gpu_drift_budget": "${var.text}",
+    }
+    assert {name: of_tokens["locals"][name] for name in expected} == expected
+    assert of_tokens["module"]["vpc"]["name"] == "${var.text}"
+    (alb,) = of_tokens["resource"]["helm_release"]["aws_load_balancer_controller"]["values"]
+    assert "region: ${var.text}\n" in alb
+    assert of_tokens["locals"]["ec2nodeclass_gpu"]["spec"]["role"] == "${var.text}"
+
+
+def test_two_constructs_may_be_given_the_same_literal(tmp_path: Path) -> None:
+    def make(types: list[str]) -> Callable[[TerraformStack], object]:
+        def inner(stack: TerraformStack) -> None:
+            made = karpenter(stack)
+            NodePools(stack, "pools", karpenter=made, discovery="x", gpu_instance_types=["p5.48xlarge"])
+            GpuTypes(stack, "types", instance_types=types, capacity_types=["spot"], limit=8, network=made.cluster.network)
+
+        return inner
+
+    assert synth(make(["p5.48xlarge"]))["locals"]["gpu_instance_types"] == ["p5.48xlarge"]
+    with pytest.raises(ValueError, match=r"local\.gpu_instance_types must be unique in its stack"):
+        synth(make(["p4d.24xlarge"]))
+
+
+# --- Testing --------------------------------------------------------------------------------------------------------------------
+
+
+def test_synth_scope_has_the_contract_of_cdktfs() -> None:
+    """A callable gets a bare stack; what comes back is the stack's JSON, as text."""
+    seen: list[TerraformStack] = []
+
+    def make(stack: TerraformStack) -> str:
+        seen.append(stack)
+        TerraformOutput(stack, "x", value="y")
+        return "ignored"
+
+    text = synth_scope(make)
+    assert json.loads(text)["output"] == {"x": {"value": "y"}}
+    assert isinstance(seen[0], TerraformStack)
+    assert Testing.to_have_resource(synth_scope(lambda stack: S3Bucket(stack, "b")), "aws_s3_bucket") is True
+    assert synth_scope(make) == text
+
+
+def test_synth_cluster_refuses_what_a_synthesis_refuses() -> None:
+    with pytest.raises(ValueError, match=r"Prod\.name must be at most 63 lower-case letters"):
+        synth_cluster(ClusterConfig("Prod"))
+
+
+# --- Plain Python ---------------------------------------------------------------------------------------------------------------
+
+PLAIN = {
+    "stacks.config": ["stacks.config", "stacks.config.fleet", "stacks.config.rules", "stacks.config.recommended"],
+    "stacks.operations": ["stacks.operations.output", "stacks.operations.clean", "stacks.operations.destroy"],
+    "stacks.kubernetes": ["stacks.kubernetes.manifests", "stacks.kubernetes.bottlerocket"],
+}
+
+
+@pytest.mark.parametrize("room", PLAIN)
+def test_plain_python_loads_neither_cdktf_nor_node(room: str) -> None:
+    report = f"import {', '.join(PLAIN[room])}; import sys; print(sorted(name.partition('.')[0] for name in sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", report], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    assert [name for name in ("cdktf", "constructs", "jsii", "cdktf_cdktf_provider_aws") if f"'{name}'" in loaded] == []
