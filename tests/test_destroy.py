@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from stacks.operations import destroy
+from stacks.operations import deployment, destroy
 
 NAME = "gpu-zz9x"
 ENDPOINT = "https://gpu.example"
@@ -62,7 +62,7 @@ class Trial:
         patch.chdir(project)
         (FOLDER / ".terraform").mkdir(parents=True)
         self.synthesize(profile="team")
-        patch.setattr(destroy, "_run", self.program)
+        patch.setattr(deployment, "_run", self.program)
         patch.setattr(destroy, "POLL_SECONDS", 0)
         patch.setattr("subprocess.Popen", self.terminal)
         patch.setattr("shutil.which", lambda program: None if program == self.missing else program)
@@ -77,7 +77,7 @@ class Trial:
 
     def stops(self, *arguments: str, typed: str = "") -> str:
         """Why it stopped; Terraform has not destroyed anything then."""
-        with pytest.raises(destroy.DestroyError) as stopped:
+        with pytest.raises(deployment.DestroyError) as stopped:
             self.run(*arguments, typed=typed)
         assert not any(" destroy " in call for call in self.calls)
         return str(stopped.value)
@@ -94,7 +94,7 @@ class Trial:
         call = " ".join([program, *arguments])
         self.calls.append(call)
         if self.world.get("fails", "nothing") in call:
-            raise self.world.get("error", destroy.DestroyError("Unauthorized"))
+            raise self.world.get("error", deployment.DestroyError("Unauthorized"))
         if program == "kubectl":
             return self.kubectl(arguments, (environment or {})["KUBECONFIG"])
         if program == "terraform":
@@ -112,7 +112,7 @@ class Trial:
                 return str(self.world["server"])
             case ["get", kind, *_]:
                 if kind in self.world.get("unknown", []):
-                    raise destroy.DestroyError(f"error: the server doesn't have a resource type {kind}")
+                    raise deployment.DestroyError(f"error: the server doesn't have a resource type {kind}")
                 return json.dumps({"items": self.world["objects"].get(kind.partition(".")[0], [])})
             case ["delete", *_] if self.world["obeys"]:
                 del self.world["objects"][arguments[1].partition(".")[0]]

@@ -1,0 +1,141 @@
+"""A deployed stack, seen through Terraform, kubectl and the AWS CLI, for `make destroy`."""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+STACKS = Path("cdktf.out", "stacks")
+
+Object = dict[str, Any]
+
+
+class DestroyError(RuntimeError):
+    """Why the command stopped before `terraform destroy`, and what to do."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The cluster of a stack. `kubeconfig` is a file of its own, because the user's current context may be another cluster."""
+
+    name: str
+    region: str
+    profile: list[str]
+    endpoint: str  # empty if the cluster is already removed
+    kubeconfig: Path
+
+    def connect(self) -> None:
+        """Write the kubeconfig, and check that it leads to the cluster in the state and not to a namesake in another account."""
+        self.aws("eks", "update-kubeconfig", "--name", self.name, "--kubeconfig", str(self.kubeconfig))
+        server = self.kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}").strip()
+        if server != self.endpoint:
+            raise DestroyError(
+                f"The cluster {self.name} that the AWS CLI finds must be the one in the state, {self.endpoint} (got {server}). "
+                "Check the AWS profile and the account."
+            )
+
+    def aws(self, *arguments: str) -> str:
+        """What the AWS CLI prints."""
+        return _run("aws", *arguments, "--region", self.region, *self.profile)
+
+    def kubectl(self, *arguments: str) -> str:
+        """What kubectl prints."""
+        return _run("kubectl", *arguments, environment={"KUBECONFIG": str(self.kubeconfig)})
+
+    def objects(self, kind: str) -> list[Object]:
+        """The objects of a kind in all namespaces; none if the cluster does not know the kind."""
+        try:
+            items: list[Object] = json.loads(self.kubectl("get", kind, "--all-namespaces", "-o", "json"))["items"]
+        except DestroyError as error:
+            if "the server doesn't have a resource type" in str(error):
+                return []
+            raise
+        return items
+
+    def instances(self) -> list[str]:
+        """The EC2 instances that Karpenter launched for this cluster and that are not terminated."""
+        filters = (
+            f"Name=tag:kubernetes.io/cluster/{self.name},Values=owned",
+            "Name=tag-key,Values=karpenter.sh/nodepool",
+            "Name=instance-state-name,Values=pending,running,shutting-down,stopping,stopped",
+        )
+        query = ("--query", "Reservations[].Instances[].[InstanceId,InstanceType]", "--output", "json")
+        return [" ".join(instance) for instance in json.loads(self.aws("ec2", "describe-instances", "--filters", *filters, *query))]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A synthesized and initialized stack, and the project's variable files."""
+
+    folder: Path
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """The stack of a name.
+
+        Raises:
+            DestroyError: it is not synthesized or not initialized, or a program is missing.
+        """
+        folder = STACKS / name
+        if not (folder / "cdk.tf.json").exists():
+            there = ", ".join(sorted(path.name for path in STACKS.glob("*/"))) or "none; run `make synth`"
+            raise DestroyError(f'STACK must be a synthesized stack (got "{name}"). There are: {there}.')
+        for program in ("terraform", "kubectl", "aws"):
+            if not shutil.which(program):
+                raise DestroyError(f"{program} must be on the PATH. Install it, and run this command again.")
+        if not (folder / ".terraform").is_dir():
+            raise DestroyError(f"Terraform must be initialized. Run: terraform -chdir={folder} init")
+        return cls(folder)
+
+    def cluster(self, kubeconfig: Path) -> Cluster:
+        """The cluster in the state. A destroy removes the outputs first and the VPC last, so the VPC tells name and region."""
+        state = json.loads(self.terraform("state", "pull") or "{}").get("resources", [])
+        resources = {f"{r.get('module')}.{r['type']}": r["instances"][0]["attributes"] for r in state if r["instances"]}
+        vpc = resources.get("module.vpc.aws_vpc")
+        if not vpc:
+            raise DestroyError(
+                f"Workspace {self.workspace()} has no VPC in its state, and so no node. To remove what else it may have, run "
+                f"`terraform destroy` in {self.folder}."
+            )
+        providers = json.loads((self.folder / "cdk.tf.json").read_text())["provider"]["aws"]
+        provider = next(provider for provider in providers if "alias" not in provider)
+        profile = ["--profile", provider["profile"]] if "profile" in provider else []
+        endpoint = resources.get("module.eks.aws_eks_cluster", {}).get("endpoint", "")
+        return Cluster(vpc["tags"]["Name"], vpc["arn"].split(":")[3], profile, endpoint, kubeconfig)
+
+    def workspace(self) -> str:
+        """The selected Terraform workspace."""
+        return self.terraform("workspace", "show").strip()
+
+    def terraform(self, *arguments: str) -> str:
+        """What Terraform prints."""
+        return _run("terraform", f"-chdir={self.folder}", *arguments, "-no-color")
+
+    def destroy(self, further: list[str]) -> int:
+        """Run `terraform destroy` on the user's terminal; returns its exit code."""
+        # The files that the cdktf CLI reads by itself, in its order. Terraform reads only those in the stack's folder.
+        names = ("terraform.tfvars", "terraform.tfvars.json", "*.auto.tfvars", "*.auto.tfvars.json")
+        files = [os.path.relpath(path, self.folder) for name in names for path in sorted(Path().glob(name))]
+        variables = [f"-var-file={file}" for file in files]
+        process = subprocess.Popen(["terraform", f"-chdir={self.folder}", "destroy", "-auto-approve", *variables, *further])
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:  # Terraform got the Ctrl-C too, and ends in an orderly way
+                continue
+
+
+def name_of(item: Object) -> str:
+    """The name of a Kubernetes object, with its namespace if it has one."""
+    metadata = item["metadata"]
+    return f"{metadata['namespace']}/{metadata['name']}" if "namespace" in metadata else str(metadata["name"])
+
+
+def _run(*command: str, environment: dict[str, str] | None = None) -> str:
+    run = subprocess.run(command, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise DestroyError(f"`{' '.join(command[:4])} …` failed: {run.stderr.strip() or run.stdout.strip()}")
+    return run.stdout
