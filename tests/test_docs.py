@@ -117,3 +117,10 @@ def test_the_python_of_a_readme_is_a_valid_configuration(name: str, tmp_path: Pa
         exec(block, page)  # noqa: S102  (our own page)
     refuse_mistakes(page["CLUSTERS"], tmp_path)
     refuse_mistakes([page["cluster"]], tmp_path)
+
+
+def test_the_page_of_changes_has_a_row_for_every_field_with_its_class() -> None:
+    rows = [line.split(" | ") for line in (PROJECT / "docs" / "changes.md").read_text().splitlines() if line.startswith("| `")]
+    classes = {cells[0].strip("|` "): cells[-1].strip("| ") for cells in rows}
+    assert classes.keys() == {field.name for field in documented(ClusterConfig)}
+    assert {name: shown[0] for name, shown in classes.items()} == {f.name: f.change[0] for f in documented(ClusterConfig)}
