@@ -57,6 +57,7 @@ class Trial:
         self.patch = patch
         self.world = a_living_cluster()
         self.calls: list[str] = []
+        self.environments: list[dict[str, str]] = []
         self.kubeconfigs: set[str] = set()
         self.missing = ""
         patch.chdir(project)
@@ -67,7 +68,7 @@ class Trial:
         patch.setattr("subprocess.Popen", self.terminal)
         patch.setattr("shutil.which", lambda program: None if program == self.missing else program)
 
-    def synthesize(self, **provider: str) -> None:
+    def synthesize(self, **provider: Any) -> None:
         aws = [{"alias": "virginia", "profile": "other"}, {"region": "${var.region}", **provider}]
         (FOLDER / "cdk.tf.json").write_text(json.dumps({"provider": {"aws": aws}}))
 
@@ -93,12 +94,15 @@ class Trial:
     def program(self, program: str, *arguments: str, environment: dict[str, str] | None = None) -> str:
         call = " ".join([program, *arguments])
         self.calls.append(call)
+        self.environments.append(environment or {})
         if self.world.get("fails", "nothing") in call:
             raise self.world.get("error", deployment.DestroyError("Unauthorized"))
         if program == "kubectl":
             return self.kubectl(arguments, (environment or {})["KUBECONFIG"])
         if program == "terraform":
             return str(self.world["state"]) if "state" in arguments else "default\n"
+        if "assume-role" in call:
+            return json.dumps({"AccessKeyId": "key", "SecretAccessKey": "secret", "SessionToken": "token"})
         if "update-kubeconfig" in call:
             Path(arguments[arguments.index("--kubeconfig") + 1]).touch()
             return ""
@@ -331,3 +335,22 @@ def test_terraform_must_be_initialized(trial: Trial) -> None:
 def test_a_program_that_is_missing_is_named(trial: Trial) -> None:
     trial.missing = "kubectl"
     assert trial.stops("karpenter") == "kubectl must be on the PATH. Install it, and run this command again."
+
+
+def test_a_role_that_terraform_assumes_is_assumed(trial: Trial) -> None:
+    """The cluster may be in another account than the caller, where the caller sees no instance."""
+    trial.synthesize(profile="team", assume_role=[{"role_arn": "arn:aws:iam::123456789012:role/ci"}])
+    trial.run("karpenter", "--confirm", NAME)
+    (assumed,) = [call for call in trial.calls if "assume-role" in call]
+    assert "--role-arn arn:aws:iam::123456789012:role/ci --role-session-name make-destroy --profile team" in assumed
+    others = [
+        (c, e) for c, e in zip(trial.calls, trial.environments, strict=False) if c.startswith(("aws eks", "aws ec2", "kubectl"))
+    ]
+    assert len(others) > 5
+    assert all("--profile" not in call and environment["AWS_SESSION_TOKEN"] == "token" for call, environment in others)  # noqa: S105
+
+
+def test_a_protected_cluster_is_refused_before_a_node_is_touched(trial: Trial) -> None:
+    trial.world["state"] = state((*CLUSTER[:2], {"endpoint": ENDPOINT, "deletion_protection": True}), VPC)
+    assert "deletion_protection is on. Set deletion_protection=False in main.py" in trial.stops("karpenter", "--confirm", NAME)
+    assert not trial.deleted

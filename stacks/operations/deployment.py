@@ -24,7 +24,9 @@ class Cluster:
     name: str
     region: str
     profile: list[str]
+    environment: dict[str, str]  # the credentials of a role that Terraform assumes
     endpoint: str  # empty if the cluster is already removed
+    protected: bool
     kubeconfig: Path
 
     def connect(self) -> None:
@@ -39,11 +41,11 @@ class Cluster:
 
     def aws(self, *arguments: str) -> str:
         """What the AWS CLI prints."""
-        return _run("aws", *arguments, "--region", self.region, *self.profile)
+        return _run("aws", *arguments, "--region", self.region, *self.profile, environment=self.environment)
 
     def kubectl(self, *arguments: str) -> str:
         """What kubectl prints."""
-        return _run("kubectl", *arguments, environment={"KUBECONFIG": str(self.kubeconfig)})
+        return _run("kubectl", *arguments, environment={**self.environment, "KUBECONFIG": str(self.kubeconfig)})
 
     def objects(self, kind: str) -> list[Object]:
         """The objects of a kind in all namespaces; none if the cluster does not know the kind."""
@@ -100,11 +102,34 @@ class Stack:
                 f"Workspace {self.workspace()} has no VPC in its state, and so no node. To remove what else it may have, run "
                 f"`terraform destroy` in {self.folder}."
             )
+        profile, environment = self._identity()
+        eks = resources.get("module.eks.aws_eks_cluster", {})
+        return Cluster(
+            name=vpc["tags"]["Name"],
+            region=vpc["arn"].split(":")[3],
+            profile=profile,
+            environment=environment,
+            endpoint=eks.get("endpoint", ""),
+            protected=bool(eks.get("deletion_protection")),
+            kubeconfig=kubeconfig,
+        )
+
+    def _identity(self) -> tuple[list[str], dict[str, str]]:
+        """The identity of the stack's AWS provider: the AWS CLI's arguments and its environment."""
         providers = json.loads((self.folder / "cdk.tf.json").read_text())["provider"]["aws"]
         provider = next(provider for provider in providers if "alias" not in provider)
         profile = ["--profile", provider["profile"]] if "profile" in provider else []
-        endpoint = resources.get("module.eks.aws_eks_cluster", {}).get("endpoint", "")
-        return Cluster(vpc["tags"]["Name"], vpc["arn"].split(":")[3], profile, endpoint, kubeconfig)
+        if "assume_role" not in provider:
+            return profile, {}
+        role = provider["assume_role"][0]["role_arn"]
+        command = ("aws", "sts", "assume-role", "--role-arn", role, "--role-session-name", "make-destroy", *profile)
+        given = json.loads(_run(*command, "--query", "Credentials", "--output", "json"))
+        names = {
+            "AWS_ACCESS_KEY_ID": "AccessKeyId",
+            "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",
+            "AWS_SESSION_TOKEN": "SessionToken",
+        }
+        return [], {variable: given[name] for variable, name in names.items()}
 
     def workspace(self) -> str:
         """The selected Terraform workspace."""

@@ -31,6 +31,11 @@ def main(arguments: list[str]) -> int:
     stack = Stack.named(options.stack)
     with tempfile.TemporaryDirectory() as folder:
         cluster = stack.cluster(Path(folder, "kubeconfig"))
+        if cluster.protected:
+            raise DestroyError(
+                f"EKS would refuse to delete {cluster.name}, because deletion_protection is on. Set deletion_protection=False in "
+                "main.py, run `make synth` and `terraform apply`, and run this command again. Nothing was removed."
+            )
         if cluster.endpoint:
             cluster.connect()
             _refuse_load_balancers(cluster)
