@@ -127,7 +127,7 @@ def test_tags_are_the_providers_and_node_tags_those_of_instances() -> None:
         ({"cluster_admin_arn": "ci"}, "must be the ARN of an IAM role or user, such as arn:aws:iam::123456789012:role/ci"),
         ({"assume_role_arn": "arn:aws:iam::123456789012:user/me"}, "assume_role_arn must be the ARN of an IAM role"),
         ({"kms_key_administrators": [CI]}, "kms_key_administrators must not be set without cluster_admin_arn"),
-        ({"aws_profile": ""}, "aws_profile must have at least one element"),
+        ({"aws_profile": ""}, "aws_profile must not be empty"),
         ({"endpoint_public_access_cidrs": ["10.0.0.1/8"]}, "must be an IPv4 network"),
         ({"endpoint_public_access_cidrs": [f"10.{n}.0.0/16" for n in range(41)]}, "must have at most 40 networks"),
         (

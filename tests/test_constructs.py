@@ -10,7 +10,8 @@ from typing import Any
 from imports.expressions import Expression, hcl
 
 import pytest
-from cdktf import App, TerraformLocal, TerraformOutput, TerraformStack, TerraformVariable, Testing
+from cdktf import App, TerraformLocal, TerraformOutput, TerraformStack, TerraformVariable
+from cdktf import Testing as CdktfTesting  # under its own name, pytest would collect it
 from cdktf_cdktf_provider_aws.s3_bucket import S3Bucket
 from constructs import Construct
 
@@ -361,7 +362,7 @@ def test_synth_scope_has_the_contract_of_cdktfs() -> None:
     text = synth_scope(make)
     assert json.loads(text)["output"] == {"x": {"value": "y"}}
     assert isinstance(seen[0], TerraformStack)
-    assert Testing.to_have_resource(synth_scope(lambda stack: S3Bucket(stack, "b")), "aws_s3_bucket") is True
+    assert CdktfTesting.to_have_resource(synth_scope(lambda stack: S3Bucket(stack, "b")), "aws_s3_bucket") is True
     assert synth_scope(make) == text
 
 

@@ -91,11 +91,15 @@ def test_different_states_are_accepted(tmp_path: Path, one: Any, other: Any) -> 
         (["a"], "['a']"),
         (ClusterConfig("a"), "ClusterConfig('a')"),
         ([ClusterConfig("a"), None], "[ClusterConfig('a'), None]"),
-        ([recommended], f"[{recommended!r}]"),
     ],
 )
 def test_what_is_not_a_list_of_clusters_is_refused(tmp_path: Path, clusters: Any, got: str) -> None:
     assert refused(tmp_path, clusters) == [f"The clusters must be a list with at least one ClusterConfig (got {got})."]
+
+
+def test_recommended_without_a_call_is_not_a_cluster(tmp_path: Path) -> None:
+    (mistake,) = refused(tmp_path, [recommended])
+    assert "at least one ClusterConfig (got [<function" in mistake
 
 
 # --- Variable files that the cdktf CLI would load for every stack ---------------------------------------------------------------
