@@ -32,9 +32,7 @@ def main() -> None:
     # The cdktf CLI deletes the folder of a stack that the app no longer has, after this.
     keep_lock_files(PROJECT, outdir)
 
-    from imports import lazy
-
-    lazy.install()  # before cdktf, which starts Node
+    import imports  # noqa: F401  (before cdktf: see imports.lazy)
 
     from cdktf import App
 

@@ -4,15 +4,13 @@ import json
 import os
 from pathlib import Path
 
-from imports import lazy
+import imports  # noqa: F401  (before a test module imports cdktf: see imports.lazy)
 
 import pytest
 
-lazy.install()  # before a test module imports cdktf
-
-import main  # noqa: E402
-from tests.synthesis import Json  # noqa: E402
-from tests.terraform import Workspace  # noqa: E402
+import main
+from tests.synthesis import Json
+from tests.terraform import Workspace
 
 SHARED = Path(os.environ.get("KARPENTER_SHARED", Path(__file__).parents[2] / "shared"))
 
