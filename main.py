@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -103,3 +104,4 @@ if __name__ == "__main__":
     gc.disable()  # nothing here lives long enough to be worth collecting,
     run()
     gc.freeze()  # nor is it at exit, where Python would
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is written; interrupted from here on, jsii would end with a traceback
