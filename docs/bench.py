@@ -31,7 +31,7 @@ app = App(outdir=sys.argv[1]); KarpenterStack(app, ClusterConfig("karpenter")); 
 """
 MAIN = "import os, runpy, sys; os.environ['CDKTF_OUTDIR'] = sys.argv[1]; runpy.run_path('main.py', run_name='__main__')"
 STACKS = """
-import gc, sys; gc.disable(); from imports import lazy; lazy.install()
+import gc, sys; gc.disable(); import imports
 from cdktf import App; from stacks.karpenter_stack import KarpenterStack; from stacks.config import ClusterConfig
 app = App(outdir=sys.argv[1], stack_traces=False)
 for number in range(int(sys.argv[2])): KarpenterStack(app, ClusterConfig(f"s{number}"))
@@ -55,7 +55,7 @@ SUBJECTS = (
     Subject("this project", MAIN),
     Subject("this project, 10 stacks", STACKS, ("10",)),
     Subject("this project, 100 stacks", STACKS, ("100",), share=3),
-    Subject("this project, naive imports", NAIVE, environment=(("CDKTF_KARPENTER_EAGER", "1"),), share=3),
+    Subject("this project, naive imports", NAIVE, environment=(("EAGER_IMPORTS", "1"),), share=3),
 )
 
 
@@ -70,7 +70,7 @@ class Run:
 
 def environment(**more: str) -> dict[str, str]:
     """An ordinary user's: Python may write its bytecode; jsii gets the Node that the project brings, if any, for every subject."""
-    from imports.lazy import node
+    from imports.lazy.node import node
 
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "CDKTF_"))}
     return {**kept, "JSII_NODE": os.environ.get("JSII_NODE") or node(), **more}
@@ -174,7 +174,7 @@ def _usual(clone: Path, env: dict[str, str]) -> None:
     compiled = {name: value for name, value in env.items() if name != "PIP_COMPILE"}
     subprocess.run([sys._base_executable, "-m", "venv", ".venv"], cwd=clone, env=compiled, check=True)  # type: ignore[attr-defined]
     subprocess.run([python, "-m", "pip", "install", "-q", "-r", "requirements.txt"], cwd=clone, env=compiled, check=True)
-    eager = {**compiled, "CDKTF_KARPENTER_EAGER": "1"}
+    eager = {**compiled, "EAGER_IMPORTS": "1"}
     subprocess.run([python, "main.py"], cwd=clone, env=eager, check=True, stdout=subprocess.DEVNULL)
 
 

@@ -4,9 +4,11 @@ They are written by hand. `cdktf get`, which usually fills this folder, was trie
 types, makes ten thousand lines for vpc, and types every output as a string. A binding here has the inputs and outputs that are
 used, under their Terraform names, with SOURCE and VERSION on the class.
 
-Importing this package makes the prebuilt providers load lazily (see `imports.lazy`).
+Importing this package makes the prebuilt providers load lazily (see `imports.lazy`), and loads nothing.
 """
 
-from imports import lazy
+import sys
 
-lazy.install()
+from imports.lazy.loader import LazyFinder
+
+sys.meta_path.insert(0, LazyFinder())

@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -48,6 +49,7 @@ def synthesize(clusters: Sequence[ClusterConfig]) -> None:
             raise
         _stop(str(error))
     gc.freeze()  # nor is it at exit, where Python would
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is written; interrupted from here on, jsii would end with a traceback
 
 
 def write(clusters: Sequence[ClusterConfig], outdir: Path, project: Path) -> None:
