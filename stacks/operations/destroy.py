@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
             f"Cluster    {cluster.name} in {cluster.region}\n"
             f"API        {cluster.endpoint or 'already removed'}\n"
             f"Workspace  {stack.workspace()}\n"
-            f"Instances  {', '.join(cluster.instances()) or 'none'} (of Karpenter)",
+            f"Karpenter  {', '.join(cluster.instances()) or 'no instances'}",
             flush=True,
         )
         _confirm(cluster.name, options.confirm)
@@ -135,7 +135,8 @@ def _blockers(cluster: Cluster) -> str:
     for item in (item for kind in (*KINDS, "nodes") for item in cluster.objects(kind)):
         foreign = [name for name in item["metadata"].get("finalizers", []) if not name.startswith(OWN_FINALIZERS)]
         if foreign and "deletionTimestamp" in item["metadata"]:
-            found.append(f"{item['kind']} {name_of(item)} has the finalizer {', '.join(foreign)}: find out what should remove it.")
+            thing = f"{item['kind']} {name_of(item)}"
+            found.append(f"{thing} has the finalizer {', '.join(foreign)}: find out what should remove it, or edit the object.")
     unknown = f"Nothing that this command knows: look at `kubectl get events --all-namespaces` and at the log of {KARPENTER}."
     return "\n  ".join(["What may block:", *(found or [unknown])])
 
