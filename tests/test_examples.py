@@ -1,0 +1,159 @@
+"""The examples are programs like main.py: `make synth APP=examples/fleet.py` writes what is said of them here."""
+
+import json
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stacks.app import PROJECT
+from stacks.config.recommended import RECOMMENDED
+from tests.synthesis import Json, addresses, copy_program
+from tests.terraform import NO_CHANGES, Workspace, needs_modules, needs_terraform
+
+STACKS = {"recommended": ["training"], "fleet": ["prod-euw1", "prod-usw2"], "own_stack": ["services", "training"]}
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What each example has written, as `make synth APP=...` runs it."""
+    written = {}
+    for name in STACKS:
+        project = tmp_path_factory.mktemp(name)
+        copy_program(project)
+        shutil.copytree(PROJECT / "examples", project / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("CDKTF", "STATE_BUCKET"))}
+        subprocess.run(
+            [sys.executable, f"examples/{name}.py"],
+            cwd=project,
+            env={**environment, "PYTHONPATH": "."},
+            capture_output=True,
+            check=True,
+        )
+        written[name] = project / "cdktf.out" / "stacks"
+    return written
+
+
+def document(examples: dict[str, Path], example: str, stack: str) -> Json:
+    found: Json = json.loads((examples[example] / stack / "cdk.tf.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_an_example_writes_its_stacks(examples: dict[str, Path], name: str) -> None:
+    assert sorted(folder.name for folder in examples[name].iterdir()) == STACKS[name]
+
+
+def test_there_is_no_example_without_a_test() -> None:
+    assert {file.stem for file in (PROJECT / "examples").glob("*.py")} == STACKS.keys()
+
+
+def test_recommended_needs_no_variable_and_has_the_recommended_values(examples: dict[str, Path]) -> None:
+    variables = document(examples, "recommended", "training")["variable"]
+    assert all("default" in variable for variable in variables.values())
+    shared = RECOMMENDED.keys() & variables.keys()
+    assert shared
+    assert {name: variables[name]["default"] for name in shared} == {name: RECOMMENDED[name] for name in shared}
+
+
+def test_the_fleet_has_three_pools_on_two_clusters(examples: dict[str, Path]) -> None:
+    pools = {
+        name: {key for key in document(examples, "fleet", name)["resource"]["kubectl_manifest"] if key.startswith("nodepool_")}
+        for name in STACKS["fleet"]
+    }
+    assert pools == {
+        "prod-usw2": {"nodepool_default", "nodepool_gpu", "nodepool_inference", "nodepool_research"},
+        "prod-euw1": {"nodepool_default", "nodepool_gpu", "nodepool_inference"},
+    }
+
+
+def test_the_fleet_needs_no_variable_and_its_clusters_share_nothing(examples: dict[str, Path]) -> None:
+    one, other = (document(examples, "fleet", name) for name in STACKS["fleet"])
+    for found in (one, other):
+        assert all("default" in variable for variable in found["variable"].values())
+    for name in ("region", "vpc_cidr"):
+        assert one["variable"][name]["default"] != other["variable"][name]["default"]
+    assert one["terraform"]["backend"] != other["terraform"]["backend"]
+
+
+def test_the_fleet_has_its_states_in_a_bucket_where_ci_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for bucket, kind in (("states", "S3Backend"), (None, "LocalBackend")):
+        monkeypatch.delenv("STATE_BUCKET", raising=False)
+        if bucket:
+            monkeypatch.setenv("STATE_BUCKET", bucket)
+        page = runpy.run_path(str(PROJECT / "examples" / "fleet.py"))
+        assert {type(cluster.backend).__name__ for cluster in page["CLUSTERS"]} == {kind}
+
+
+def test_a_network_and_a_cluster_alone_have_no_karpenter(examples: dict[str, Path]) -> None:
+    found = document(examples, "own_stack", "services")
+    assert {"module.vpc", "module.eks"} <= addresses(found)
+    assert not any("karpenter" in address for address in addresses(found))
+    assert found["locals"]["vpc_cidr"] == "10.8.0.0/18"
+    assert found["terraform"]["backend"]["local"]["path"] == "../../../terraform.services.tfstate"
+
+
+def test_the_whole_stack_has_a_bucket_beside_it(examples: dict[str, Path]) -> None:
+    found = document(examples, "own_stack", "training")
+    assert {"aws_s3_bucket.checkpoints", "module.eks", "kubectl_manifest.nodepool_gpu"} <= addresses(found)
+    assert found["variable"]["bucket"]["type"] == "string"
+    assert found["resource"]["aws_s3_bucket"]["checkpoints"]["bucket"] == "${var.bucket}"
+
+
+# --- In Terraform ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.terraform
+@needs_terraform
+@pytest.mark.parametrize(
+    ("example", "stack", "arguments"),
+    [
+        ("recommended", "training", ()),
+        ("own_stack", "services", ()),
+        ("own_stack", "training", ("-var=bucket=checkpoints",)),
+    ],
+)
+def test_an_example_is_valid_and_planned_without_a_file_of_variables(
+    tmp_path: Path, examples: dict[str, Path], example: str, stack: str, arguments: tuple[str, ...]
+) -> None:
+    workspace = Workspace(tmp_path, examples[example] / stack / "cdk.tf.json", stack)
+    assert "The configuration is valid" in workspace.run("validate").output
+    planned = workspace.run("plan", "-input=false", *arguments).output
+    assert " to add, 0 to change, 0 to destroy." in planned
+    assert "Error" not in planned
+
+
+@pytest.mark.terraform
+@needs_terraform
+@needs_modules
+def test_both_clusters_of_the_fleet_are_made_stay_as_they_are_and_are_destroyed(tmp_path: Path, examples: dict[str, Path]) -> None:
+    made = {}
+    for stack in STACKS["fleet"]:
+        workspace = Workspace(tmp_path, examples["fleet"] / stack / "cdk.tf.json", stack)
+        workspace.run("apply", "-auto-approve", "-input=false")
+        workspace.run("plan", "-input=false", "-detailed-exitcode", expect=NO_CHANGES)
+        made[stack] = workspace
+    for stack, region in (("prod-usw2", "us-west-2"), ("prod-euw1", "eu-west-1")):
+        outputs = json.loads(made[stack].run("output", "-json").output)
+        assert outputs["region"]["value"] == region
+        objects = [line for line in made[stack].run("state", "list").output.splitlines() if "kubectl_manifest.nodepool_" in line]
+        assert len(objects) == (4 if stack == "prod-usw2" else 3)
+    for stack in STACKS["fleet"]:
+        assert "Destroy complete!" in made[stack].run("destroy", "-auto-approve", "-input=false").output
+        assert made[stack].run("state", "list").output == ""
+
+
+@pytest.mark.terraform
+@needs_terraform
+@needs_modules
+def test_the_network_and_the_cluster_of_the_own_stack_are_made_from_literals(tmp_path: Path, examples: dict[str, Path]) -> None:
+    workspace = Workspace(tmp_path, examples["own_stack"] / "services" / "cdk.tf.json", "services")
+    workspace.run("apply", "-auto-approve", "-input=false")
+    workspace.run("plan", "-input=false", "-detailed-exitcode", expect=NO_CHANGES)
+    outputs = json.loads(workspace.run("output", "-json").output)
+    assert outputs["cluster_name"]["value"] == "services"
+    assert "Destroy complete!" in workspace.run("destroy", "-auto-approve", "-input=false").output
