@@ -42,7 +42,7 @@ def test_generated_tables_are_those_of_the_code(path: Path) -> None:
 
 def test_the_options_name_every_field() -> None:
     page = (PROJECT / "docs" / "options.md").read_text()
-    assert all(f"| `{field.name}` |" in page for kind in (ClusterConfig, *generate.classes()) for field in generate.described(kind))
+    assert all(f"| `{field.name}` |" in page for kind in (ClusterConfig, *generate.classes()) for field in documented(kind))
 
 
 def test_a_table_changes_with_a_default_a_type_a_class_and_a_text() -> None:
