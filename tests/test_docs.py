@@ -8,10 +8,10 @@ import pytest
 
 from docs import generate
 from stacks.app import PROJECT
-from stacks.config import ClusterConfig
+from stacks.config import ClusterConfig, GpuPool, recommended
 from stacks.config.fields import documented
 from stacks.config.fleet import refuse_mistakes
-from tests.synthesis import Json
+from tests.synthesis import Json, synth_stack
 
 FILES = [path for pattern in ("*.md", "docs/*.md", ".github/**/*.md") for path in sorted(PROJECT.glob(pattern))]
 MARKDOWN = [str(path.relative_to(PROJECT)) for path in FILES]
@@ -53,6 +53,13 @@ def test_a_table_changes_with_a_default_a_type_a_class_and_a_text() -> None:
         changed = page.replace(row, row.replace(old, new))
         assert changed != page
         assert generate.render(changed) == page
+
+
+def test_the_page_of_operation_explains_every_warning() -> None:
+    config = recommended("training", gpu_pools=[GpuPool("name", families=["g6e"], limit=8, weight=1)])
+    page = (PROJECT / "docs" / "operating.md").read_text()
+    checks = [name.replace("nodepool_name_", "nodepool_<name>_") for name in synth_stack(config)["check"]]
+    assert checks == [name for name in checks if f"| `{name}` |" in page]
 
 
 def test_the_example_of_variables_shows_each(stack: Json) -> None:
