@@ -12,8 +12,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from stacks.config import ClusterConfig
-from stacks.config.checks import hints
-from stacks.config.fields import Change, Documented, Variable, _texts, terraform_type
+from stacks.config.fields import Documented, documented, terraform_type
 from stacks.config.recommended import RECOMMENDED
 from stacks.config.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
 from stacks.config.versions import (
@@ -30,21 +29,10 @@ REQUIRED = "required"
 GOLDEN = PROJECT / "tests" / "golden" / "cdk.tf.json"
 
 
-def described(kind: type) -> Iterator[Documented]:
-    """The fields of a dataclass, those of its bases included."""
-    texts = {name: text for base in reversed(kind.__mro__) if is_dataclass(base) for name, text in _texts(base)}
-    for field in fields(kind):
-        inner, *extras = get_args(hints(kind)[field.name])
-        default = field.default if field.default_factory is MISSING else field.default_factory()
-        change = next(extra for extra in extras if isinstance(extra, Change))
-        variable = next((extra for extra in extras if isinstance(extra, Variable)), None)
-        yield Documented(field.name, texts[field.name], change, default, variable, inner)
-
-
 def classes(kind: type = ClusterConfig) -> list[type]:
     """The dataclasses in the fields of a class, at any depth, each once."""
     found: dict[type, None] = {}
-    for field in described(kind):
+    for field in documented(kind):
         for part in _dataclasses(field.hint):
             found |= dict.fromkeys([part, *classes(part)])
     return list(found)
@@ -54,7 +42,7 @@ def variables() -> str:
     """The fields of ClusterConfig that are defaults of Terraform variables."""
     rows = [
         (_code(f.name), _code(terraform_type(f.hint)), REQUIRED if f.variable.required else _code(hcl(f.default)), f.change, f.text)
-        for f in described(ClusterConfig)
+        for f in documented(ClusterConfig)
         if f.variable
     ]
     return _table(("variable and field", "type", "default", "class", "what"), rows)
@@ -62,14 +50,14 @@ def variables() -> str:
 
 def cluster() -> str:
     """The other fields of ClusterConfig."""
-    return _fields([f for f in described(ClusterConfig) if not f.variable])
+    return _fields([f for f in documented(ClusterConfig) if not f.variable])
 
 
 def recommended() -> str:
     """The values of `recommended`, beside the default ones."""
     rows = [
         (_code(f.name), _code(_python(f.default)), _code(_python(RECOMMENDED[f.name])), f.change, f.text)
-        for f in described(ClusterConfig)
+        for f in documented(ClusterConfig)
         if f.name in RECOMMENDED
     ]
     return _table(("field", "`ClusterConfig`", "`recommended`", "class", "what"), rows)
@@ -77,7 +65,7 @@ def recommended() -> str:
 
 def parts() -> str:
     """A section for each class that a field of ClusterConfig may hold."""
-    sections = (f"### {kind.__name__}\n\n{_first_paragraph(kind)}\n\n{_fields(list(described(kind)))}" for kind in classes())
+    sections = (f"### {kind.__name__}\n\n{_first_paragraph(kind)}\n\n{_fields(list(documented(kind)))}" for kind in classes())
     return "\n\n".join(sections)
 
 
@@ -90,8 +78,8 @@ def outputs() -> str:
 def versions() -> str:
     """The versions of the two sets of values, and of what both have."""
     golden = json.loads(GOLDEN.read_text())
-    names = [f.name for f in described(ClusterConfig) if f.name.endswith("_version") and not f.variable]
-    defaults = {f.name: f.default for f in described(ClusterConfig)}
+    names = [f.name for f in documented(ClusterConfig) if f.name.endswith("_version") and not f.variable]
+    defaults = {f.name: f.default for f in documented(ClusterConfig)}
     rows: list[tuple[str, ...]] = [(_code(name), defaults[name], RECOMMENDED.get(name, defaults[name])) for name in names]
     rows += [(f"module `{module['source']}`", module["version"], module["version"]) for module in golden["module"].values()]
     providers = golden["terraform"]["required_providers"].values()
@@ -191,10 +179,10 @@ def pages() -> list[Path]:
     return [path for path in sorted((PROJECT / "docs").glob("*.md")) if "<!-- generated:" in path.read_text()]
 
 
-def _fields(described_fields: Sequence[Documented]) -> str:
+def _fields(listed: Sequence[Documented]) -> str:
     rows = [
         (_code(f.name), _code(_type(f.hint)), REQUIRED if f.default is MISSING else _code(_python(f.default)), f.change, f.text)
-        for f in described_fields
+        for f in listed
     ]
     return _table(("field", "type", "default", "class", "what"), rows)
 

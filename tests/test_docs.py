@@ -1,6 +1,10 @@
 """The documentation: generated tables are those of the code, links lead somewhere, nothing needs a file outside the project."""
 
+import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +12,10 @@ import pytest
 
 from docs import generate
 from stacks.app import PROJECT
-from stacks.config import ClusterConfig
+from stacks.config import ClusterConfig, GpuPool, recommended
 from stacks.config.fields import documented
 from stacks.config.fleet import refuse_mistakes
-from tests.synthesis import Json
+from tests.synthesis import Json, copy_program, synth_stack
 
 FILES = [path for pattern in ("*.md", "docs/*.md", ".github/**/*.md") for path in sorted(PROJECT.glob(pattern))]
 MARKDOWN = [str(path.relative_to(PROJECT)) for path in FILES]
@@ -42,7 +46,7 @@ def test_generated_tables_are_those_of_the_code(path: Path) -> None:
 
 def test_the_options_name_every_field() -> None:
     page = (PROJECT / "docs" / "options.md").read_text()
-    assert all(f"| `{field.name}` |" in page for kind in (ClusterConfig, *generate.classes()) for field in generate.described(kind))
+    assert all(f"| `{field.name}` |" in page for kind in (ClusterConfig, *generate.classes()) for field in documented(kind))
 
 
 def test_a_table_changes_with_a_default_a_type_a_class_and_a_text() -> None:
@@ -53,6 +57,13 @@ def test_a_table_changes_with_a_default_a_type_a_class_and_a_text() -> None:
         changed = page.replace(row, row.replace(old, new))
         assert changed != page
         assert generate.render(changed) == page
+
+
+def test_the_page_of_operation_explains_every_warning() -> None:
+    config = recommended("training", gpu_pools=[GpuPool("name", families=["g6e"], limit=8, weight=1)])
+    page = (PROJECT / "docs" / "operating.md").read_text()
+    checks = [name.replace("nodepool_name_", "nodepool_<name>_") for name in synth_stack(config)["check"]]
+    assert checks == [name for name in checks if f"| `{name}` |" in page]
 
 
 def test_the_example_of_variables_shows_each(stack: Json) -> None:
@@ -124,3 +135,22 @@ def test_the_page_of_changes_has_a_row_for_every_field_with_its_class() -> None:
     classes = {cells[0].strip("|` "): cells[-1].strip("| ") for cells in rows}
     assert classes.keys() == {field.name for field in documented(ClusterConfig)}
     assert {name: shown[0] for name, shown in classes.items()} == {f.name: f.change[0] for f in documented(ClusterConfig)}
+
+
+def test_the_first_change_in_contributing_changes_the_json(tmp_path: Path, stack: Json) -> None:
+    copy_program(tmp_path)
+    shutil.copy(PROJECT / "terraform.tfvars.example", tmp_path)
+    for step in re.split(r"(?m)^\d+\. ", (PROJECT / "CONTRIBUTING.md").read_text())[1:]:
+        for block in re.findall(r"(?ms)^   ```diff$(.*?)^   ```$", step):
+            lines = [line[3:] for line in block.splitlines() if line]
+            context = "".join(f"{line[1:]}\n" for line in lines if line[0] == " ")
+            added = "".join(f"{line[1:]}\n" for line in lines if line[0] == "+")
+            file = tmp_path / links(step)[0]
+            before, found, after = file.read_text().partition(context) if context else (file.read_text(), "", "")
+            assert found == context, f"{file.name} must contain: {context}"
+            file.write_text(before + found + added + after)
+    subprocess.run([sys.executable, "main.py"], cwd=tmp_path, check=True, capture_output=True)
+    changed: Json = json.loads((tmp_path / "cdktf.out" / "stacks" / "karpenter" / "cdk.tf.json").read_text())
+    assert changed["variable"].keys() - stack["variable"].keys() == {"log_retention_days"}
+    assert changed["module"]["eks"]["cloudwatch_log_group_retention_in_days"] == "${var.log_retention_days}"
+    assert "log_retention_days = 90" in (tmp_path / "terraform.tfvars.example").read_text()
