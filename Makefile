@@ -37,7 +37,7 @@ synth: $(VENV)/.packages ## Write the Terraform JSON of main.py, or of another a
 	@PYTHONPATH=. $(BIN)/python $(APP)
 
 recommended: $(VENV)/.packages ## Print the values that recommended(...) sets
-	@$(BIN)/python -m stacks.config.recommended
+	@$(BIN)/python -m stacks.config
 
 test: $(VENV)/.dev-packages ## Run the fast tests
 	@$(BIN)/pytest -n 2

@@ -22,11 +22,11 @@ STACKS = {"recommended": ["training"], "fleet": ["prod-euw1", "prod-usw2"], "own
 def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """What each example has written, as `make synth APP=...` runs it."""
     written = {}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CDKTF", "STATE_BUCKET"))}
     for name in STACKS:
         project = tmp_path_factory.mktemp(name)
         copy_program(project)
         shutil.copytree(PROJECT / "examples", project / "examples", ignore=shutil.ignore_patterns("__pycache__"))
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("CDKTF", "STATE_BUCKET"))}
         subprocess.run(
             [sys.executable, f"examples/{name}.py"],
             cwd=project,

@@ -41,8 +41,9 @@ def run(project: Path, **environment: str) -> tuple[int | None, str, str]:
 
 
 def test_the_next_commands_do_not_overwrite_the_variables_that_a_user_has(project: Path) -> None:
-    code, printed, _ = run(project)
-    assert code == 0
+    code, printed, error = run(project)
+    # That a version of Kubernetes leaves support depends on the day.
+    assert (code, [line for line in error.splitlines() if "standard support" not in line]) == (0, [])
     assert "cp -n terraform.tfvars.example terraform.tfvars" in printed
     (project / "terraform.tfvars").touch()
     _, printed, _ = run(project)

@@ -31,16 +31,3 @@ def _with_recommended(make: Callable[P, ClusterConfig]) -> Callable[P, ClusterCo
 
 
 recommended = _with_recommended(ClusterConfig)
-
-
-def main() -> None:
-    """Print the recommended values beside the default ones."""
-    from stacks.config.fields import documented
-
-    for option in documented(ClusterConfig):
-        if option.name in RECOMMENDED:
-            print(f"{option.name:32} {option.default!r} -> {RECOMMENDED[option.name]!r}  [{option.change}]  {option.text}")
-
-
-if __name__ == "__main__":
-    main()

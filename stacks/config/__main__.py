@@ -1,0 +1,12 @@
+"""`make recommended`: print the recommended values beside the default ones."""
+
+from stacks.config import ClusterConfig
+from stacks.config.fields import documented
+from stacks.config.recommended import RECOMMENDED
+
+if __name__ == "__main__":
+    for field in documented(ClusterConfig):
+        if field.name in RECOMMENDED:
+            print(
+                f"{field.name} = {RECOMMENDED[field.name]!r}   # {field.default!r} by default; class {field.change}\n    {field.text}"
+            )
