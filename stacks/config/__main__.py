@@ -7,6 +7,5 @@ from stacks.config.recommended import RECOMMENDED
 if __name__ == "__main__":
     for field in documented(ClusterConfig):
         if field.name in RECOMMENDED:
-            print(
-                f"{field.name} = {RECOMMENDED[field.name]!r}   # {field.default!r} by default; class {field.change}\n    {field.text}"
-            )
+            print(f"{field.name} = {RECOMMENDED[field.name]!r}   # {field.default!r} by default; class {field.change}")
+            print(f"    {field.text}")
