@@ -393,14 +393,14 @@ def test_recommended_keeps_what_is_given() -> None:
 
 
 def test_the_recommended_values_can_be_printed() -> None:
-    printed = subprocess.run(
-        [sys.executable, "-m", "stacks.config.recommended"], cwd=PROJECT, capture_output=True, text=True, check=True
-    ).stdout.splitlines()
+    ran = subprocess.run([sys.executable, "-m", "stacks.config"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    printed = ran.stdout.splitlines()
     default = ClusterConfig("c")
-    assert len(printed) == len(RECOMMENDED)
+    assert ran.stderr == ""
+    assert len(printed) == 2 * len(RECOMMENDED)
     for name, value in RECOMMENDED.items():
         (line,) = (line for line in printed if line.startswith(f"{name} "))
-        assert f" {getattr(default, name)!r} -> {value!r}  [" in line
+        assert line.startswith(f"{name} = {value!r}   # {getattr(default, name)!r} by default; class ")
 
 
 # --- Settings of earlier versions -----------------------------------------------------------------------------------------------
