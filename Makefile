@@ -38,6 +38,7 @@ synth: $(VENV)/.packages ## Write the Terraform JSON of main.py, or of another a
 
 recommended: $(VENV)/.packages ## Print the values that recommended(...) sets
 	@$(BIN)/python -m stacks.config
+	@echo "Next: in main.py, write recommended(...) instead of ClusterConfig(...), for a new cluster"
 
 test: $(VENV)/.dev-packages ## Run the fast tests
 	@$(BIN)/pytest -n 2
@@ -45,11 +46,13 @@ test: $(VENV)/.dev-packages ## Run the fast tests
 check: $(VENV)/.dev-packages ## Check formatting, lint, types, layers and workflows
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@echo "Checking types, which takes a minute the first time"
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(SCHEMA).github-workflows .github/workflows/*.yml
 	@$(SCHEMA).dependabot .github/dependabot.yml
 	@$(SCHEMA).github-issue-forms .github/ISSUE_TEMPLATE/*.yml
+	@echo "All checks passed. Next: make test"
 
 format: $(VENV)/.dev-packages ## Format, and fix what the linter can fix
 	@$(BIN)/ruff format .
@@ -57,6 +60,7 @@ format: $(VENV)/.dev-packages ## Format, and fix what the linter can fix
 
 golden: $(VENV)/.dev-packages ## Take what is synthesized now as the golden copy, and write the cases for terraform test
 	@$(BIN)/python -m tests.golden
+	@echo "Wrote tests/golden/cdk.tf.json and tests/terraform. Next: read git diff, then make docs and make test"
 
 docs: $(VENV)/.dev-packages ## Write the tables of docs/ from the code
 	@$(BIN)/python -m docs.generate
@@ -65,6 +69,7 @@ test-rules: ## Run terraform test on the golden copy: which input is refused; ne
 	@mkdir -p cdktf.out/rules/tests
 	@cp tests/golden/cdk.tf.json cdktf.out/rules
 	@cp tests/terraform/*.tftest.hcl cdktf.out/rules/tests
+	@echo "Initializing Terraform with the real modules and providers"
 	@terraform -chdir=cdktf.out/rules init -input=false >/dev/null
 	@terraform -chdir=cdktf.out/rules test
 
@@ -100,6 +105,7 @@ lock: $(VENV)/.pipenv ## Resolve the Pipfile anew
 	@$(BIN)/python -c 'import json, pathlib; p = pathlib.Path("Pipfile.lock"); d = json.loads(p.read_text()); \
 	d["_meta"]["sources"] = []; [e.pop("index", None) for k, s in d.items() if k != "_meta" for e in s.values()]; \
 	p.write_text(json.dumps(d, indent=4) + "\n")'
+	@echo "Wrote Pipfile.lock. Next: make test"
 
 destroy: $(VENV)/.pipenv ## Remove a deployed cluster, its nodes first: make destroy STACK=karpenter [ARGS="--timeout 30"]
 	@$(BIN)/python -m stacks.operations.destroy "$(STACK)" $(ARGS)
@@ -120,15 +126,17 @@ $(VENV)/.packages: $(VENV)/.pipenv Pipfile.lock
 	@touch $@
 
 $(VENV)/.dev-packages: $(VENV)/.packages
-	@echo "Setting up what the tests need"
+	@echo "Setting up what the tests need, which takes a quarter of a minute"
 	@$(BIN)/pipenv sync --categories=dev-packages
 	@touch $@
 
 .venv-%/.packages: tests/requirements-%.txt
+	@echo "Setting up .venv-$*"
 	@$(PYTHON) -m venv .venv-$*
 	@.venv-$*/bin/pip install --quiet -r $<
 	@touch $@
 
 node_modules/.cdktf-cli:
+	@echo "Installing the cdktf CLI $(CLI_VERSION)"
 	@npm install --silent --no-save --no-package-lock cdktf-cli@$(CLI_VERSION)
 	@touch $@

@@ -18,6 +18,7 @@ from stacks.config.fields import documented
 from stacks.config.fleet import refuse_mistakes, refuse_replaced_settings, warnings
 from stacks.config.pools import chosen_by
 from stacks.operations.output import forgotten_states, keep_lock_files, place_lock_file, refuse_old_workspaces
+from stacks.operations.terminal import coloured
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -32,7 +33,7 @@ def synthesize(clusters: Sequence[ClusterConfig]) -> None:
         outdir = Path(os.environ.get("CDKTF_OUTDIR", PROJECT / OUTPUT))
         write(clusters, outdir, PROJECT)
         for line in (*warnings(clusters, date.today()), *_forgotten(clusters)):
-            print(f"Warning: {line}", file=sys.stderr)
+            print(f"{coloured('Warning:', 'yellow', sys.stderr)} {line}", file=sys.stderr)
         if "CDKTF_OUTDIR" not in os.environ:  # the cdktf CLI says itself what comes next
             print("\n".join(_summary(clusters, outdir)))
     except KeyboardInterrupt:
@@ -114,7 +115,7 @@ def _summary(clusters: Sequence[ClusterConfig], outdir: Path) -> Iterator[str]:
     """What was written, and what a user runs next, from the project's folder."""
     folders = {cluster.name: os.path.relpath(outdir / "stacks" / cluster.name) for cluster in clusters}
     for cluster in clusters:
-        yield f"Wrote {folders[cluster.name]}/cdk.tf.json"
+        yield coloured(f"Wrote {folders[cluster.name]}/cdk.tf.json", "green", sys.stdout)
         for pool in cluster.gpu_pools:
             yield f"  GPU pool {pool.name}: {', '.join(pool.types())} ({chosen_by(pool)})"
     first = clusters[0]
@@ -146,6 +147,6 @@ sys.excepthook = _explain
 
 
 def _stop(message: str, code: int = 1) -> NoReturn:
-    print(message.strip(), file=sys.stderr, flush=True)
+    print(coloured(message.strip(), "red", sys.stderr), file=sys.stderr, flush=True)
     # At once: where Node was interrupted or did not start, jsii would end with a traceback.
     os._exit(code)

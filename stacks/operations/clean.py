@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from stacks.operations.output import StateInOutputError, keep_lock_files, refuse_states
+from stacks.operations.terminal import coloured
 
 MADE = (".venv", "node_modules", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".import_linter_cache", ".hypothesis")
 
@@ -27,4 +28,4 @@ if __name__ == "__main__":
     try:
         main(Path())
     except (StateInOutputError, OSError) as error:
-        sys.exit(f"Nothing was removed. {error}")
+        sys.exit(coloured(f"Nothing was removed. {error}", "red", sys.stderr))

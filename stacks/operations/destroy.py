@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from stacks.operations.deployment import Cluster, DestroyError, Object, Stack, name_of
+from stacks.operations.terminal import coloured
 
 # What Karpenter manages, in the order of deletion. Deleting an EC2NodeClass removes its instance profile and launch templates.
 KINDS = ("nodepools.karpenter.sh", "nodeclaims.karpenter.sh", "ec2nodeclasses.karpenter.k8s.aws")
@@ -153,7 +154,7 @@ def run(arguments: list[str]) -> int:
     try:
         return main(arguments)
     except DestroyError as error:
-        print(f"Stopped. {error}", file=sys.stderr)
+        print(coloured(f"Stopped. {error}", "red", sys.stderr), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(
