@@ -74,6 +74,7 @@ def write(clusters: Sequence[ClusterConfig], outdir: Path, project: Path) -> Non
 
     from stacks.karpenter_stack import KarpenterStack
 
+    outdir.mkdir(parents=True, exist_ok=True)
     # Without stack traces: nobody reads them, and each costs time.
     app = App(outdir=str(outdir), stack_traces=False)
     for cluster in clusters:

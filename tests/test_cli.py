@@ -29,6 +29,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 def project(tmp_path: Path) -> Path:
     """The project's files in another folder, as a fresh clone has them, with the set-up of this one."""
     copy_program(tmp_path)
+    shutil.copytree(PROJECT / "examples", tmp_path / "examples")
     for name in (".venv", "node_modules"):
         (tmp_path / name).symlink_to(PROJECT / name)
     (tmp_path / "terraform.tfvars").write_text('region = "us-west-2"\ngpu_instance_types = ["p5.48xlarge"]\n')
@@ -96,6 +97,28 @@ def test_variables_may_be_given_with_var(cdktf: Cdktf, project: Path) -> None:
     assert planned(project) == {"create": 95}
 
 
+FLEET = ("--app", ".venv/bin/python -m examples.fleet")
+
+
+def test_another_app_goes_to_another_folder_and_its_states_stay_in_the_project(cdktf: Cdktf, project: Path) -> None:
+    (project / "terraform.tfvars").unlink()  # the fleet gives the variables
+    cdktf("synth", *FLEET, "--output", "out/json")
+    for name in ("prod-usw2", "prod-euw1"):
+        folder = project / "out" / "json" / "stacks" / name
+        backend = json.loads((folder / "cdk.tf.json").read_text())["terraform"]["backend"]["local"]
+        assert (folder / backend["path"]).resolve() == (project / f"terraform.{name}.tfstate").resolve()
+
+
+@needs_modules
+def test_a_pattern_deploys_and_destroys_several_clusters(cdktf: Cdktf, project: Path) -> None:
+    (project / "terraform.tfvars").unlink()
+    cdktf("deploy", "prod-*", *FLEET, "--auto-approve", NO_LOCK)
+    made = {name: in_state(project, name) for name in ("prod-usw2", "prod-euw1")}
+    assert made["prod-usw2"] > made["prod-euw1"] > 100  # four zones and three
+    cdktf("destroy", "prod-*", *FLEET, "--auto-approve", NO_LOCK)
+    assert [in_state(project, name) for name in made] == [0, 0]
+
+
 def planned(project: Path) -> dict[str, int]:
     """How many resources the CLI's last plan would do what to. (The CLI breaks what it shows anywhere.)"""
     shown = subprocess.run(
@@ -108,7 +131,7 @@ def planned(project: Path) -> dict[str, int]:
     return Counter("+".join(change["change"]["actions"]) for change in changes if change["mode"] == "managed")
 
 
-def in_state(project: Path) -> int:
-    """How many resources the project's state holds."""
-    state = json.loads((project / "terraform.karpenter.tfstate").read_text())
+def in_state(project: Path, stack: str = "karpenter") -> int:
+    """How many resources the state of a stack holds."""
+    state = json.loads((project / f"terraform.{stack}.tfstate").read_text())
     return sum(len(resource["instances"]) for resource in state["resources"] if resource["mode"] == "managed")
