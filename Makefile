@@ -41,7 +41,7 @@ recommended: $(VENV)/.packages ## Print the values that recommended(...) sets
 	@echo "Next: in main.py, write recommended(...) instead of ClusterConfig(...), for a new cluster"
 
 test: $(VENV)/.dev-packages ## Run the fast tests
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 2 --dist worksteal
 
 check: $(VENV)/.dev-packages ## Check formatting, lint, types, layers and workflows
 	@$(BIN)/ruff format --check .

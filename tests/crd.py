@@ -30,10 +30,11 @@ class Crd:
     asked: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        document = yaml.safe_load(self.file.read_text())
+        document = yaml.load(self.file.read_text(), Loader=yaml.CSafeLoader)
         (version,) = document["spec"]["versions"]
         self.schema: dict[str, Any] = version["schema"]["openAPIV3Schema"]
         self.kind: str = document["spec"]["names"]["kind"]
+        self.name: str = document["metadata"]["name"]
         self.validator = jsonschema.Draft202012Validator(_strict(self.schema))
 
     def rules(self) -> list[str]:

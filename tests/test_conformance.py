@@ -309,7 +309,7 @@ pools = st.builds(
 
 
 @needs_crds
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pool=pools)
 def test_any_valid_pool_passes_the_crds(crds: dict[str, Crd], pool: NodePool) -> None:
     assert crds["NodePool"].errors(pool.manifest()) == []

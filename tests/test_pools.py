@@ -602,7 +602,7 @@ def node_pools(tmp_path_factory: pytest.TempPathFactory) -> NodePools:
 
 
 @needs_crds
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(pool=POOLS)
 def test_a_pool_that_is_not_refused_passes_the_crds_of_every_version(
     node_pools: NodePools, crds: dict[str, list[Crd]], pool: Pool

@@ -2,7 +2,6 @@ import itertools
 from pathlib import Path
 
 import pytest
-import yaml
 
 from stacks.config import versions
 from stacks.config.versions import (
@@ -21,6 +20,7 @@ from stacks.config.versions import (
     parts,
 )
 from tests.conftest import SHARED
+from tests.crd import Crd
 
 CRDS = sorted((SHARED / "crds").glob("karpenter-*"), key=lambda folder: parts(folder.name.removeprefix("karpenter-")))
 
@@ -122,7 +122,7 @@ def test_ec2_instance_status_is_read_from_1_12_on() -> None:
 def test_karpenters_crds_are_among_those_of_the_table(folder: Path) -> None:
     release = folder.name.removeprefix("karpenter-")
     assert karpenter_mistake("1.33", release) is None
-    found = {yaml.safe_load(file.read_text())["metadata"]["name"] for file in folder.glob("*.yaml")}
+    found = {Crd(file).name for file in folder.glob("*.yaml")}
     assert found <= set(karpenter_crds(release))
 
 
