@@ -27,6 +27,7 @@ def test_it_is_a_policy_a_role_their_attachment_an_association_and_a_release() -
 
 def test_pods_may_take_the_role_by_pod_identity_and_nobody_else() -> None:
     trust = json.loads(resource("aws_iam_role")["assume_role_policy"])
+    assert trust["Version"] == "2012-10-17"
     assert trust["Statement"] == [
         {
             "Effect": "Allow",

@@ -230,6 +230,19 @@ def test_the_validation_of_a_variable_names_it_first(stack: Json) -> None:
             )
 
 
+def test_the_sizes_of_the_node_group_are_named_with_their_values(stack: Json) -> None:
+    (message,) = (
+        rule["error_message"]
+        for rule in stack["resource"]["random_string"]["suffix"]["lifecycle"]["precondition"]
+        if "<=" in rule["condition"] and "desired" in rule["condition"]
+    )
+    low, desired, high = (f"${{jsonencode(var.karpenter_node_{size}_size)}}" for size in ("min", "desired", "max"))
+    assert message == (
+        "karpenter_node_desired_size must be between karpenter_node_min_size and karpenter_node_max_size "
+        f"(got {desired}, not between {low} and {high})."
+    )
+
+
 def test_the_numbers_behind_the_longest_name() -> None:
     """38 characters for IAM's name_prefix; the rest is the policy of Karpenter's controller at its limit."""
     assert CLUSTER_NAME_PREFIX_LENGTH == 24

@@ -272,6 +272,9 @@ def test_no_release_is_null_and_the_latest_one() -> None:
     assert group["ami_release_version"] == "${null}"
     assert group["use_latest_ami_release_version"] == "${null == null}"
     assert (document["locals"]["availability_zones"], document["locals"]["addon_versions"]) == ([], {})
+    sizes = {size: document["locals"][f"karpenter_node_{size}_size"] for size in ("min", "max", "desired")}
+    assert sizes == {"min": 2, "max": 3, "desired": 2}
+    assert document["locals"]["karpenter_node_instance_types"] == ["m5.large"]
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,13 @@
+import json
 from typing import Any
 
+import pytest
 import yaml
 
-from tests.constructs import anonymous_karpenter, karpenter
-from tests.synthesis import addresses, synth
+from stacks.config import recommended
+from stacks.config.versions import karpenter_permissions
+from tests.constructs import TAGS, anonymous_karpenter, karpenter
+from tests.synthesis import Json, addresses, synth, synth_stack
 
 
 def release() -> dict[str, Any]:
@@ -70,3 +74,56 @@ def test_the_controller_runs_on_the_node_group_and_knows_its_cluster_and_queue()
         },
         "webhook": {"enabled": False},
     }
+
+
+@pytest.fixture(scope="module")
+def newest() -> Json:
+    """A cluster with the newest Karpenter, limits of AWS and tags."""
+    config = recommended(
+        "karpenter",
+        permissions_boundary="arn:aws:iam::123456789012:policy/boundary",
+        endpoint_public_access=False,
+        cluster_support_type="EXTENDED",
+    )
+    return synth_stack(config)
+
+
+def test_the_crds_of_a_newer_karpenter_are_a_release_that_takes_them_over_and_keeps_them(newest: Json) -> None:
+    releases = newest["resource"]["helm_release"]
+    crds = releases["karpenter_crd"]
+    assert (crds["chart"], crds["name"], crds["version"]) == ("karpenter-crd", "karpenter-crd", releases["karpenter"]["version"])
+    assert crds["take_ownership"] is True
+    assert yaml.safe_load(crds["values"][0]) == {"additionalAnnotations": {"helm.sh/resource-policy": "keep"}}
+    assert "take_ownership" not in releases["karpenter"]
+    assert "helm_release.karpenter_crd" in releases["karpenter"]["depends_on"]
+
+
+def test_a_newer_karpenter_is_allowed_what_the_modules_policy_lacks_in_its_region_alone(newest: Json) -> None:
+    policy = newest["resource"]["aws_iam_policy"]["karpenter_additional"]
+    document = json.loads(policy["policy"])
+    (statement,) = document["Statement"]
+    assert document["Version"] == "2012-10-17"
+    assert statement.pop("Action") == [permission.action for permission in karpenter_permissions("1.14.1")] != []
+    assert statement == {
+        "Effect": "Allow",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:RequestedRegion": "${var.region}"}},
+    }
+    assert newest["module"]["karpenter"]["iam_role_policies"] == {"additional": "${aws_iam_policy.karpenter_additional.arn}"}
+    assert policy["tags"] == newest["module"]["karpenter"]["tags"] == newest["module"]["eks"]["tags"]
+    assert policy["tags"]["Example"] == "${local.name}"
+
+
+def test_the_module_has_the_tags_and_the_boundary_that_are_given(newest: Json) -> None:
+    assert synth(karpenter)["module"]["karpenter"]["tags"] == TAGS
+    assert synth(karpenter)["module"]["eks"]["tags"] == TAGS
+    boundary = "arn:aws:iam::123456789012:policy/boundary"
+    module = newest["module"]["karpenter"]
+    assert (module["iam_role_permissions_boundary_arn"], module["node_iam_role_permissions_boundary"]) == (boundary, boundary)
+
+
+def test_the_control_plane_is_as_it_is_given(newest: Json) -> None:
+    eks = newest["module"]["eks"]
+    assert eks["endpoint_public_access"] is False
+    assert eks["upgrade_policy"] == {"support_type": "EXTENDED"}
+    assert eks["kubernetes_version"] == "1.35"

@@ -182,6 +182,12 @@ def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, n
         (gpu(instance_types=["g6f.large"]), "must have whole GPUs, because Karpenter counts a fraction of a GPU as 0"),
         (gpu(instance_types=["g5g.xlarge"]), "instance_types must have x86_64 CPUs (got ['g5g.xlarge'])."),
         (gpu(instance_types=["p5.48xlarge"] * 2), "must not contain duplicates (got ['p5.48xlarge', 'p5.48xlarge'])."),
+        (gpu(instance_types=(), families=["p5", "p5"]), "families must not contain duplicates (got ['p5', 'p5'])."),
+        (gpu(instance_types=(), gpus=["h100", "h100"]), "gpus must not contain duplicates (got ['h100', 'h100'])."),
+        (gpu(capacity_types=["spot", "spot"]), "capacity_types must not contain duplicates (got ['spot', 'spot'])."),
+        (gpu(zones=["us-west-2a", "us-west-2a"]), "zones must not contain duplicates (got ['us-west-2a', 'us-west-2a'])."),
+        (general(categories=["c", "c"]), "categories must not contain duplicates (got ['c', 'c'])."),
+        (general(cpus=[4, 4]), "cpus must not contain duplicates (got [4, 4])."),
         (gpu(capacity_types=[]), "capacity_types must have at least one element (got [])."),
         (gpu(capacity_types=["reserved"]), "capacity_types must contain 'spot' or 'on-demand' (got ['reserved']): "),
         (gpu(capacity_types=["ondemand"]), "must be a list of 'spot' or 'on-demand' or 'reserved' (got ['ondemand'])."),
@@ -462,6 +468,15 @@ def test_two_objects_with_one_kind_and_name_are_refused(tmp_path: Path) -> None:
     stack = KarpenterStack(App(outdir=str(tmp_path)), ClusterConfig("karpenter"), project=tmp_path)
     with pytest.raises(ValueError, match="EC2NodeClass default must be unique in its stack"):
         NodePools(stack, "more", karpenter=stack.karpenter, discovery="x", gpu_instance_types=["p5.48xlarge"])
+
+
+@pytest.mark.parametrize("name", ["NodePool default", "NodePool gpu-spot", "EC2NodeClass default", "EC2NodeClass gpu"])
+def test_the_names_of_the_reference_are_taken(name: str) -> None:
+    def make(stack: TerraformStack) -> None:
+        NodePools(stack, "pools", karpenter=karpenter(stack), discovery="x", gpu_instance_types=["p5.48xlarge"]).claim(name)
+
+    with pytest.raises(ValueError, match=f"{name} must be unique in its stack"):
+        synth(make)
 
 
 def test_pools_can_be_made_with_literals_alone() -> None:

@@ -143,6 +143,12 @@ def test_all_three_kubernetes_providers_log_in_with_the_aws_cli(stack: Json) -> 
     }
     assert kubectl["exec"] == [login]
     assert helm["kubernetes"]["exec"] == login
+    reached = {
+        "host": "${module.eks.cluster_endpoint}",
+        "cluster_ca_certificate": "${base64decode(module.eks.cluster_certificate_authority_data)}",
+    }
+    for provider in (kubernetes, kubectl, helm["kubernetes"]):
+        assert {name: provider[name] for name in reached} == reached
     assert helm["repository_cache"] == "${path.module}/.helm/cache"
     assert helm["repository_config_path"] == "${path.module}/.helm/repositories.yaml"
     assert (kubectl["apply_retry_count"], kubectl["load_config_file"]) == (5, False)
