@@ -178,10 +178,12 @@ class NodePools(Addressed):
     def _check_offerings(self, pools: Sequence[GpuPool]) -> None:
         """A warning for each GPU pool whose types EC2 offers in none of the zones that the pool uses."""
         azs = self._karpenter.cluster.network.azs
-        types = self.add_local("gpu_pool_types", sorted({name for pool in pools for name in pool.types()}))
+        types_of = {pool.name: self.add_local(f"nodepool_{pool.name}_types", _types_in(pool)) for pool in pools}
+        every = f"distinct(concat({', '.join(types.hcl for types in types_of.values())}))"
+        types = self.add_local("gpu_pool_types", Expression(every))
         zones_of = Offerings(self, "gpu_pools", instance_types=types, azs=azs).zones
         for pool in pools:
-            zones = f"flatten([for type in {hcl(pool.types())} : {zones_of.hcl}[type]])"
+            zones = f"flatten([for type in {types_of[pool.name].hcl} : {zones_of.hcl}[type]])"
             usable = f"setintersection({zones}, {hcl(list(pool.zones)) if pool.zones else azs.hcl})"
             self.add_check(
                 f"nodepool_{pool.name}_types_are_offered",
@@ -191,6 +193,12 @@ class NodePools(Addressed):
                     "or zones.",
                 ),
             )
+
+
+def _types_in(pool: GpuPool) -> Expression:
+    """The instance types in the manifest of a pool, so that a long list stands once in the JSON."""
+    requirements = f"local.nodepool_{pool.name}.spec.template.spec.requirements"
+    return Expression(f'flatten([for one in {requirements} : one.values if one.key == "{INSTANCE_TYPE}"])')
 
 
 def _without_nulls(pool: str) -> str:
