@@ -20,7 +20,8 @@ from stacks.kubernetes.node_pools import NodePools
 from tests.conftest import SHARED
 from tests.constructs import karpenter
 from tests.crd import Crd
-from tests.synthesis import Json, synth, synth_stack
+from tests.synthesis import Json, synth, synth_stack, write_stack
+from tests.terraform import Workspace, needs_terraform
 
 VERSIONS = ("1.6.0", "1.9.2", "1.12.2", "1.14.1")
 
@@ -446,15 +447,25 @@ def test_zones_of_a_pool_must_be_zones_of_the_network(document: Json) -> None:
 
 
 def test_ec2_is_asked_where_it_offers_the_types_of_each_gpu_pool(document: Json) -> None:
-    assert document["locals"]["gpu_pool_types"] == ["g6e.xlarge", "p4de.24xlarge", "p5.48xlarge", "p5.4xlarge"]
+    for name in ("research", "small"):
+        requirements = f"local.nodepool_{name}.spec.template.spec.requirements"
+        assert document["locals"][f"nodepool_{name}_types"] == (
+            f'${{flatten([for one in {requirements} : one.values if one.key == "node.kubernetes.io/instance-type"])}}'
+        )
+    assert document["locals"]["gpu_pool_types"] == "${distinct(concat(local.nodepool_research_types, local.nodepool_small_types))}"
     (filter_,) = document["data"]["aws_ec2_instance_type_offerings"]["gpu_pools"]["filter"]
     assert filter_ == {"name": "instance-type", "values": "${local.gpu_pool_types}"}
-    checks = {name: check for name, check in document["check"].items() if "pool" in name}
-    assert len(checks) == 2
-    for name, types in (("research", ["p4de.24xlarge", "p5.4xlarge", "p5.48xlarge"]), ("small", ["g6e.xlarge"])):
-        (found,) = (check["assert"][0] for check in checks.values() if f"pool {name} " in check["assert"][0]["error_message"])
-        assert json.dumps(types) in found["condition"]
-        assert ('["us-west-2b", "us-west-2c"]' in found["condition"]) is (name == "research")
+    checks = {name: check["assert"][0] for name, check in document["check"].items() if "pool" in name}
+    assert {name: check["condition"] for name, check in checks.items()} == {
+        f"nodepool_{name}_types_are_offered": (
+            f"${{length(setintersection(flatten([for type in local.nodepool_{name}_types : local.gpu_pools_type_zones[type]]), "
+            f"{zones})) > 0}}"
+        )
+        for name, zones in (("research", '["us-west-2b", "us-west-2c"]'), ("small", "local.azs"))
+    }
+    assert checks["nodepool_small_types_are_offered"]["error_message"] == (
+        "EC2 offers no instance type of pool small in the zones that the pool uses. Choose other instance types or zones."
+    )
 
 
 def test_offering_checks_of_pools_can_be_disabled() -> None:
@@ -627,3 +638,25 @@ def test_a_pool_that_is_not_refused_passes_the_crds_of_every_version(
     objects = json.dumps([made.node_class.manifest(), made.manifest()]).replace("${local.name}", "x")
     assert refusals(crds, json.loads(objects)) == {}
     tomllib.loads(made.node_class.user_data)
+
+
+# --- In Terraform ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.terraform
+@needs_terraform
+def test_a_pool_is_judged_by_the_zones_of_the_network_and_by_what_ec2_offers(tmp_path: Path) -> None:
+    """The stubs offer no p5 in us-west-2a and us-west-2b."""
+
+    def planned(name: str, *pools: GpuPool, expect: int = 0) -> str:
+        config = ClusterConfig("karpenter", region="us-west-2", gpu_instance_types=["g6e.xlarge"], gpu_pools=pools)
+        folder = tmp_path / name
+        folder.mkdir()
+        workspace = Workspace(folder / "project", write_stack(folder, config))
+        return " ".join(workspace.run("plan", "-input=false", expect=expect).output.split())
+
+    warned = planned("warned", gpu("here", zones=["us-west-2a"]), gpu("there", zones=["us-west-2a", "us-west-2c"], weight=2))
+    assert "EC2 offers no instance type of pool here in the zones that the pool uses." in warned
+    assert "pool there" not in warned
+    refused = planned("refused", gpu("here", zones=["us-west-1a", "us-west-2c"]), expect=1)
+    assert 'The zones of pool here must be zones of the network (got ["us-west-1a"]). Its zones are us-west-2a,' in refused

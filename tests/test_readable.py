@@ -53,20 +53,22 @@ def twice(found: Iterator[str]) -> list[str]:
     return [text for text, times in Counter(found).items() if times > 1]
 
 
+POOLS = [GpuPool(family, families=[family], limit=8, weight=weight) for family, weight in (("g6e", 1), ("g6", 2))]
+
+
 @pytest.fixture(
     scope="module",
-    params=[
-        ClusterConfig("karpenter"),
-        recommended(
-            "karpenter", gpu_pools=[GpuPool(n, families=["g6e", "g6"], limit=8, weight=w) for n, w in (("a", 1), ("b", 2))]
-        ),
-    ],
-    ids=["default", "pools"],
+    params=[ClusterConfig("karpenter"), recommended("karpenter", gpu_pools=POOLS)],
+    ids=["default", "recommended with pools"],
 )
 def document(request: pytest.FixtureRequest) -> Json:
-    """A stack without its validations, which may name their own variable only, and so can name no local."""
+    """A stack without two kinds of blocks.
+
+    A validation may name its own variable only, and so can name no local. Each of three providers says how it logs in, as in the
+    HCL.
+    """
     made = synth_stack(request.param)
-    return {kind: block for kind, block in made.items() if kind != "variable"}
+    return {kind: block for kind, block in made.items() if kind not in ("variable", "provider", "//")}
 
 
 def test_what_is_measured_is_there(document: Json) -> None:
