@@ -5,9 +5,9 @@ from pathlib import Path
 
 from imports.kubectl import KubectlProvider
 
-import cdktf
+from cdktf import LocalBackend, S3Backend, TerraformStack
 
-from stacks.config import ClusterConfig, S3Backend
+from stacks.config import ClusterConfig, backends
 
 REQUIRED_TERRAFORM = ">= 1.5.7"
 
@@ -24,7 +24,7 @@ REQUIRED_PROVIDERS = {
 }
 
 
-def add_terraform(stack: cdktf.TerraformStack, *, config: ClusterConfig, folder: Path, project: Path) -> None:
+def add_terraform(stack: TerraformStack, *, config: ClusterConfig, folder: Path, project: Path) -> None:
     """Set versions and backend.
 
     Args:
@@ -34,18 +34,18 @@ def add_terraform(stack: cdktf.TerraformStack, *, config: ClusterConfig, folder:
         project: the folder from which a local path in `config` starts.
     """
     stack.add_override("terraform", {"required_version": REQUIRED_TERRAFORM, "required_providers": REQUIRED_PROVIDERS})
-    if isinstance(config.backend, S3Backend):
+    if isinstance(config.backend, backends.S3Backend):
         _add_s3(stack, config.backend, config.name)
         return
     # Back to the project: the state outlives `cdktf.out`, and is where `cdktf deploy` has one by default, by an absolute path.
     state = config.backend.file(config.name)
     path = state if Path(state).is_absolute() else relpath(project / state, folder)
     # Workspaces have a directory for each stack: with one for all, two stacks would share the state of a workspace.
-    cdktf.LocalBackend(stack, path=path, workspace_dir=f"{path}.d")
+    LocalBackend(stack, path=path, workspace_dir=f"{path}.d")
 
 
-def _add_s3(stack: cdktf.TerraformStack, given: S3Backend, name: str) -> None:
-    backend = cdktf.S3Backend(
+def _add_s3(stack: TerraformStack, given: backends.S3Backend, name: str) -> None:
+    backend = S3Backend(
         stack,
         bucket=given.bucket,
         key=given.object(name),
