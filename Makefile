@@ -7,7 +7,7 @@ CLI_VERSION := 0.21.0
 VENV := .venv
 BIN := $(VENV)/bin
 
-# Bytecode for what is imported, and not for the thousands of modules that nobody imports; no other virtual environment than ours.
+# Write bytecode only for modules that are imported, not for thousands that are not; ignore other virtual environments.
 export PIP_COMPILE := 0
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -17,7 +17,7 @@ export PIPENV_VERBOSITY := -1
 export PIPENV_NOSPIN := 1
 PIPENV_VERSION := 2026.10.3
 
-# A set-up whose Python is gone is made anew.
+# Recreate a virtual environment whose Python no longer exists.
 ifneq ($(wildcard $(VENV)/.pipenv),)
   ifneq ($(shell $(BIN)/python -c 'print(1)' 2>/dev/null),1)
     $(shell rm -f $(VENV)/.pipenv)
@@ -30,7 +30,7 @@ SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 .DELETE_ON_ERROR:
 .PHONY: help synth recommended test check format golden docs bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all destroy clean rig
 
-help: ## Say what there is
+help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 synth: $(VENV)/.packages ## Write the Terraform JSON of main.py, or of another app: make synth APP=examples/fleet.py
@@ -58,7 +58,7 @@ format: $(VENV)/.dev-packages ## Format, and fix what the linter can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-golden: $(VENV)/.dev-packages ## Take what is synthesized now as the golden copy, and write the cases for terraform test
+golden: $(VENV)/.dev-packages ## Write the golden file and the cases for terraform test from the code
 	@$(BIN)/python -m tests.golden
 	@echo "Wrote tests/golden/cdk.tf.json and tests/terraform. Next: read git diff, then make docs and make test"
 
@@ -79,7 +79,7 @@ test-terraform: rig $(VENV)/.dev-packages ## Run the tests that plan and apply, 
 test-cli: rig $(VENV)/.dev-packages node_modules/.cdktf-cli ## Run the tests of the cdktf CLI, with stub providers
 	@$(BIN)/pytest -m cli
 
-# What applies must not reach a cloud, so it runs only where stub providers say that they are there.
+# Tests that apply must not reach a cloud, so they run only with stub providers, which set RIG.
 rig:
 	@case "$(RIG)" in modules | interfaces) ;; *) \
 	echo "These tests apply configurations, so they need stub providers: the variable RIG must be \"modules\" or \"interfaces\" (got \"$(RIG)\")."; \
@@ -100,7 +100,7 @@ test-scan: $(VENV)/.dev-packages .venv-scan/.packages ## Scan what is synthesize
 
 test-all: rig test test-slow test-terrain test-scan test-terraform test-cli ## Run all tests
 
-lock: $(VENV)/.pipenv ## Resolve the Pipfile anew
+lock: $(VENV)/.pipenv ## Resolve the Pipfile again
 	@$(BIN)/pipenv lock
 	@$(BIN)/python -c 'import json, pathlib; p = pathlib.Path("Pipfile.lock"); d = json.loads(p.read_text()); \
 	d["_meta"]["sources"] = []; [e.pop("index", None) for k, s in d.items() if k != "_meta" for e in s.values()]; \

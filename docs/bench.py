@@ -1,6 +1,6 @@
-"""Measure synthesis, and write docs/speed.md: `make bench`. What stands there is of one run, on one machine.
+"""Measure synthesis, and write docs/speed.md: `make bench`. The figures there are of one run on one machine.
 
-Nothing here fails on a slow machine: what is compared ran interleaved, and the page gives ratios.
+Nothing here fails on a slow machine: the runs to compare are interleaved, and the page gives ratios.
 """
 
 import argparse
@@ -162,7 +162,7 @@ def _make_synth(clone: Path, env: dict[str, str]) -> None:
 def _usual(clone: Path, env: dict[str, str]) -> None:
     """As an ordinary CDKTF project is set up: pip with bytecode, everything loaded."""
     pinned = subprocess.run(
-        [sys.executable, "-m", "pipenv", "requirements", "--categories=packages node"],
+        [sys.executable, "-m", "pipenv", "requirements", "--categories=packages"],
         cwd=PROJECT,
         env={**os.environ, "PIPENV_VERBOSITY": "-1"},
         capture_output=True,
@@ -197,7 +197,7 @@ def page(found: dict[str, list[Run]], first: dict[str, float]) -> str:
         [
             "# How fast synthesis is",
             "",
-            "Written by `make bench`; how it is made fast stands in [imports/lazy](../imports/lazy/__init__.py) and",
+            "Written by `make bench`. What makes synthesis fast is in [imports/lazy](../imports/lazy/__init__.py) and",
             "[stacks/terraform/addresses.py](../stacks/terraform/addresses.py). Medians of interleaved runs, each a process of its",
             "own, with warm caches; peak memory is that of the whole process tree, in a run of its own.",
             "",
@@ -209,7 +209,7 @@ def page(found: dict[str, list[Run]], first: dict[str, float]) -> str:
             *rows,
             "",
             f"- A further stack: **{(hundred.wall - ten.wall) / 90 * 1000:.0f} ms**.",
-            f"- Against naive imports: **{naive.wall / one.wall:.0f} times** faster.",
+            f"- **{naive.wall / one.wall:.0f} times** as fast as with naive imports.",
             f"- First run, from a fresh clone with empty caches of pip and jsii to the JSON: **{ours:.0f} s** with `make synth`, "
             f"{usual:.0f} s with the usual install and naive imports ({ours / usual:.2f}).",
             "",

@@ -1,6 +1,6 @@
 """Write the generated parts of the documentation, from the configuration model: `make docs`.
 
-A generated part stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`.
+A generated part is between `<!-- generated: NAME -->` and `<!-- end of NAME -->`.
 """
 
 import json
@@ -107,7 +107,7 @@ def upgrade_path() -> str:
 
 
 def after_the_cluster() -> str:
-    """What every change of the cluster plans besides."""
+    """What every change of the cluster also plans."""
     return "\n".join(f"- {_code(address)}" for address in AFTER_THE_CLUSTER)
 
 
@@ -233,7 +233,7 @@ def _python(value: Any) -> str:
 
 
 def hcl(value: Any) -> str:
-    """A value as Terraform takes it."""
+    """A value as Terraform reads it."""
     return json.dumps(list(value) if isinstance(value, tuple) else value)
 
 

@@ -6,22 +6,21 @@
 import os
 
 from stacks.app import synthesize
-from stacks.config import Budget, ClusterConfig, DataVolume, GpuPool, LocalBackend, S3Backend, Taint, recommended
+from stacks.config import Budget, ClusterConfig, GpuPool, LocalBackend, S3Backend, Taint, recommended
 
 # In CI, the environment decides where the states are; on a laptop they are in the project.
 BUCKET = os.environ.get("STATE_BUCKET")
 BACKEND = S3Backend(bucket=BUCKET, region="us-west-2") if BUCKET else LocalBackend()
 
-# On-demand nodes for services. Of several budgets the strictest counts: drifted nodes are replaced between 2 and 6 UTC, one at a
-# time.
+# On-demand nodes for services. The taint keeps pods that only ask for a GPU off them: a weight or a label would not. Of several
+# budgets the strictest counts: drifted nodes are replaced between 2 and 6 UTC, one at a time.
 INFERENCE = GpuPool(
     "inference",
     families=["g6e"],
     capacity_types=["on-demand"],
     limit=16,
-    weight=10,
+    taints=[Taint(key="team", value="inference")],
     budgets=[Budget(nodes="1"), Budget(nodes="0", reasons=["Drifted"], schedule="0 6 * * *", duration="20h")],
-    data_volume=DataVolume(size_gib=200, throughput_mib=600),
 )
 
 
@@ -45,12 +44,13 @@ CLUSTERS = [
         INFERENCE,
         GpuPool(
             "research",
-            gpus=["a100", "h100"],
-            least_gpu_memory_gib=80,
+            gpu_names=["a100", "h100"],
+            min_gpu_memory_gib=80,
             limit=32,
             labels={"team": "research"},
             taints=[Taint(key="team", value="research")],
             expire_after="Never",
+            budgets=[Budget(nodes="10%"), Budget(nodes="0", reasons=["Drifted"])],  # jobs of weeks
         ),
     ),
     cluster("prod-euw1", "eu-west-1", "10.1.0.0/16", INFERENCE),

@@ -1,4 +1,4 @@
-"""The constructs in another way: a stack with the network and the cluster alone, and the whole stack with a bucket beside it."""
+"""Other uses of the constructs: a stack with only the network and the cluster, and the whole stack with an extra bucket."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from stacks.karpenter_stack import KarpenterStack
 
 
 class ClusterOnly(TerraformStack):
-    """A network and an EKS cluster, without Karpenter."""
+    """A network and an EKS cluster, without Karpenter. Its nodes only take pods that tolerate `CriticalAddonsOnly`."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)

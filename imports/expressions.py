@@ -1,6 +1,6 @@
 """Terraform expressions as Python strings. Plain Python.
 
-Constructs pass expressions to each other as they stand in Terraform JSON. So joining two of them is string formatting, and costs no
+Constructs pass each other expressions as they appear in Terraform JSON. So joining two of them is string formatting, and costs no
 call to CDKTF's JavaScript side.
 """
 

@@ -1,6 +1,6 @@
 """gavinbunney/kubectl: https://registry.terraform.io/providers/gavinbunney/kubectl/latest/docs
 
-It applies a manifest without asking the cluster at plan time, so that a cluster and what lives in it fit into one plan.
+This provider applies a manifest without asking the cluster at plan time, so that a cluster and what lives in it fit into one plan.
 """
 
 from collections.abc import Mapping, Sequence

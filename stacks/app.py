@@ -24,17 +24,17 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 def synthesize(clusters: Sequence[ClusterConfig]) -> None:
-    """Write the Terraform JSON of the clusters to `cdktf.out`, or to where the cdktf CLI wants it, and end the process on an error.
+    """Write the Terraform JSON of the clusters to `cdktf.out`, or to the cdktf CLI's folder, and end the process on an error.
 
-    An error that its reader can correct is a sentence and not a traceback.
+    An error that the user can fix is printed as a sentence, without a traceback.
     """
-    gc.disable()  # nothing here lives long enough to be worth collecting,
+    gc.disable()  # the process is short: a collection costs time and frees little
     try:
         outdir = Path(os.environ.get("CDKTF_OUTDIR", PROJECT / OUTPUT))
         write(clusters, outdir, PROJECT)
         for line in (*warnings(clusters, date.today()), *_forgotten(clusters)):
             print(f"{coloured('Warning:', 'yellow', sys.stderr)} {line}", file=sys.stderr)
-        if "CDKTF_OUTDIR" not in os.environ:  # the cdktf CLI says itself what comes next
+        if "CDKTF_OUTDIR" not in os.environ:  # the cdktf CLI prints its own next steps
             print("\n".join(_summary(clusters, outdir)))
     except KeyboardInterrupt:
         _stop("Interrupted. A synthesis deploys nothing; run it again at any time.", 130)
@@ -45,12 +45,12 @@ def synthesize(clusters: Sequence[ClusterConfig]) -> None:
     except OSError as error:
         _stop(f"{error.filename} cannot be used: {error.strerror}." if error.filename else str(error))
     except Exception as error:
-        # RuntimeError is what jsii makes of CDKTF's own refusals; errors of jsii itself have their own type.
+        # jsii turns CDKTF's own errors into RuntimeError; errors of jsii itself have types of their own.
         if not isinstance(error, ValueError | RuntimeError) and type(error).__module__ != "jsii.errors":
             raise
         _stop(str(error))
-    gc.freeze()  # nor is it at exit, where Python would
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is written; interrupted from here on, jsii would end with a traceback
+    gc.freeze()  # Python would collect once more at exit
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # everything is written; an interrupt would only make jsii print a traceback
 
 
 def write(clusters: Sequence[ClusterConfig], outdir: Path, project: Path) -> None:
@@ -58,7 +58,7 @@ def write(clusters: Sequence[ClusterConfig], outdir: Path, project: Path) -> Non
 
     Raises:
         ConfigurationError: the clusters have mistakes. The message names all of them.
-        StateInOutputError: an earlier version left a state where this one would overlook it.
+        StateInOutputError: an earlier version left a state where this version would not see it.
     """
     refuse_replaced_settings(os.environ, _context(project / "cdktf.json"))
     refuse_mistakes(clusters, project)
@@ -131,7 +131,7 @@ def _summary(clusters: Sequence[ClusterConfig], outdir: Path) -> Iterator[str]:
 
 
 def _explain(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """Say a mistake on the page that lists the clusters, as a misspelt field, in one line and not as a traceback."""
+    """Report a mistake in the file that lists the clusters, such as a misspelt field, in one line instead of a traceback."""
     page = next(
         (frame for frame in extract_tb(traceback) if frame.filename == getattr(sys.modules["__main__"], "__file__", None)), None
     )
@@ -144,10 +144,11 @@ def _explain(kind: type[BaseException], error: BaseException, traceback: Traceba
     _stop(f"{os.path.relpath(page.filename)}, line {page.lineno}: {what}. The fields are in docs/options.md.")
 
 
+# Here and not in `synthesize`: a misspelt field fails before main.py calls it.
 sys.excepthook = _explain
 
 
 def _stop(message: str, code: int = 1) -> NoReturn:
     print(coloured(message.strip(), "red", sys.stderr), file=sys.stderr, flush=True)
-    # At once: where Node was interrupted or did not start, jsii would end with a traceback.
+    # Exit at once: if Node was interrupted or did not start, jsii would print a traceback.
     os._exit(code)

@@ -156,7 +156,9 @@ class KarpenterStack(Addressed, TerraformStack):
 
     def _add_outputs(self, login: Login) -> None:
         eks, region = self.cluster.eks, self.variables.region
-        configure = " ".join(["aws eks update-kubeconfig --name", eks.cluster_name, *login.arguments])
+        # --role-arn is the identity in the kubeconfig, --assume-role-arn that of the command itself.
+        assume = ["--assume-role-arn", login.role_arn] if login.role_arn else []
+        configure = " ".join(["aws eks update-kubeconfig --name", eks.cluster_name, *login.arguments, *assume])
         for name, description, value in (
             ("cluster_name", "Name of the cluster.", eks.cluster_name),
             ("cluster_endpoint", "URL of the Kubernetes API.", eks.cluster_endpoint),

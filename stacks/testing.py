@@ -9,6 +9,7 @@ import imports  # noqa: F401  (before cdktf: CDKTF's packages load lazily)
 from cdktf import App, TerraformStack, Testing
 
 from stacks.config import ClusterConfig
+from stacks.config.backends import OUTPUT
 from stacks.config.checks import refuse
 from stacks.karpenter_stack import KarpenterStack
 
@@ -36,7 +37,7 @@ def synth_cluster(config: ClusterConfig) -> str:
     refuse(config.name, config)
     with TemporaryDirectory() as folder:
         project = Path(folder)
-        app = App(outdir=str(project / "cdktf.out"), stack_traces=False)
+        app = App(outdir=str(project / OUTPUT), stack_traces=False)
         KarpenterStack(app, config, project=project)
         app.synth()
-        return (project / "cdktf.out" / "stacks" / config.name / "cdk.tf.json").read_text()
+        return (project / OUTPUT / "stacks" / config.name / "cdk.tf.json").read_text()

@@ -1,4 +1,4 @@
-"""Input, and what is said of it: both sides of every rule.
+"""Input, and how Terraform answers: both sides of every rule.
 
 `tests/terraform/*.tftest.hcl` are these cases for `terraform test`: `make golden` writes them, one file a rule.
 """
@@ -383,7 +383,7 @@ override_module {
   outputs = { queue_name = "gpu" }
 }
 
-# As usual, AWS answers:
+# What AWS answers by default:
 """
 
 

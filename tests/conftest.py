@@ -18,7 +18,7 @@ SHARED = Path(os.environ.get("KARPENTER_SHARED", Path(__file__).parents[2] / "sh
 
 @pytest.fixture(scope="session")
 def stack_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The stack's cdk.tf.json with default settings."""
+    """The cdk.tf.json of a cluster with default fields."""
     file = tmp_path_factory.mktemp("stack") / "cdk.tf.json"
     file.write_text(synth_cluster(ClusterConfig("karpenter")))
     return file
@@ -26,14 +26,14 @@ def stack_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stack(stack_file: Path) -> Json:
-    """The stack's JSON with default settings."""
+    """The JSON of a cluster with default fields."""
     document: Json = json.loads(stack_file.read_text())
     return document
 
 
 @pytest.fixture
 def workspace(tmp_path: Path, stack_file: Path) -> Workspace:
-    """Terraform on the stack with default settings."""
+    """Terraform on the stack of a cluster with default fields."""
     return Workspace(tmp_path, stack_file)
 
 

@@ -1,4 +1,4 @@
-"""The constructs that another construct needs before it can be synthesized alone."""
+"""The constructs that another construct needs, for tests that synthesize it alone."""
 
 from imports.expressions import Expression
 

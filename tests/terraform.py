@@ -17,11 +17,11 @@ NO_CHANGES, CHANGES = 0, 2  # what `terraform plan -detailed-exitcode` exits wit
 
 needs_terraform = pytest.mark.skipif(
     "RIG" not in os.environ,
-    reason="Terraform with providers that reach no cloud is not here: run it with `make test-terraform RIG=path/to/rig/run`",
+    reason="needs Terraform with stub providers: `make test-terraform` with the variable RIG, as in CONTRIBUTING.md",
 )
 needs_modules = pytest.mark.skipif(
     os.environ.get("RIG") != "modules",
-    reason="the modules' sources are not here: the rig's README says where git clones of vpc, eks and kms belong",
+    reason="needs the sources of the modules vpc, eks and kms (RIG=modules)",
 )
 
 

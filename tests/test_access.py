@@ -26,7 +26,9 @@ def commands(document: Json) -> list[list[str]]:
     """The arguments of each command that logs in to the cluster, and of the one in the outputs."""
     (helm,), (kubernetes,), (kubectl,) = (document["provider"][name] for name in ("helm", "kubernetes", "kubectl"))
     logins = [helm["kubernetes"]["exec"], kubernetes["exec"][0], kubectl["exec"][0]]
-    return [*(login["args"] for login in logins), document["output"]["configure_kubectl"]["value"].split()]
+    configure, _, assumed = document["output"]["configure_kubectl"]["value"].partition(" --assume-role-arn ")
+    assert assumed in ("", CI)
+    return [*(login["args"] for login in logins), configure.split()]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_tags_are_the_providers_and_node_tags_those_of_instances() -> None:
         ({"endpoint_public_access_cidrs": [f"10.{n}.0.0/16" for n in range(41)]}, "must have at most 40 networks"),
         (
             {"endpoint_public_access": False, "endpoint_public_access_cidrs": ["10.0.0.0/8"]},
-            "endpoint_public_access_cidrs must be () where endpoint_public_access is False",
+            "endpoint_public_access_cidrs must be () if endpoint_public_access is False",
         ),
         ({"control_plane_logs": ["all"]}, "control_plane_logs must be a list of"),
         ({"permissions_boundary": "boundary"}, "must be the ARN of an IAM policy"),
@@ -148,6 +150,20 @@ def test_tags_are_the_providers_and_node_tags_those_of_instances() -> None:
             {"access_entries": [AccessEntry(name, principal_arn=CI, policy="View") for name in "ab"]},
             f"access_entries must not contain two entries with the principal_arn '{CI}'",
         ),
+        (
+            {"access_entries": [AccessEntry("a", principal_arn=CI, kubernetes_groups=["system:masters"])]},
+            'access_entries["a"].kubernetes_groups must not start with system:',
+        ),
+        (
+            {"assume_role_arn": CI, "access_entries": [AccessEntry("a", principal_arn=CI, policy="View")]},
+            "access_entries must not contain assume_role_arn",
+        ),
+        (
+            {"karpenter_node_release_version": "1.38.0-4fc45e5a"},
+            "must be at least 1.39.0 for Kubernetes 1.33",
+        ),
+        ({"node_tags": {"eks:eks-cluster-name": "y"}}, "node_tags must not contain the tag 'eks:eks-cluster-name'"),
+        ({"tags": {"team": "a#b"}}, "tags must have keys of 1 to 128 and values of at most 256 letters"),
         (
             {"cluster_admin_arn": CI, "access_entries": [AccessEntry("a", principal_arn=CI, policy="View")]},
             "access_entries must not contain cluster_admin_arn",

@@ -179,7 +179,7 @@ TEN_MISTAKES = ClusterConfig(
     load_balancer_controller_policy="best",  # type: ignore[arg-type]
     gpu_pools=[
         GpuPool("inference", instance_types=["g6e.12xlarge"], limit=0, budgets=[Budget(nodes="1"), Budget(nodes="many")], weight=1),
-        GpuPool("research", gpus=["h1000"], limit=8, weight=2, data_volume=DataVolume(size_gib=1)),
+        GpuPool("research", gpu_names=["h1000"], limit=8, weight=2, data_volume=DataVolume(size_gib=1)),
         GpuPool("batch", instance_types="p5.48xlarge", limit=8, weight=3, taints=[Taint(key="team", value="a b")]),
     ],
     general_pools=[GeneralPool("web", cpu_limit=True, weight=4)],
@@ -190,7 +190,7 @@ prod.backend.bucket must not be empty (got '').
 prod.gpu_pools["inference"].budgets[1].nodes must be a number of nodes such as 1, or a percentage such as 10% (got 'many').
 prod.gpu_pools["inference"].limit must be at least 1 (got 0).
 prod.gpu_pools["research"].data_volume.size_gib must be between 20 and 16384 (got 1).
-prod.gpu_pools["research"].gpus must be in the catalogue (got ['h1000']). Its GPUs: t4, a10g, l4, l40s, rtx-pro-4500, \
+prod.gpu_pools["research"].gpu_names must be in the catalogue (got ['h1000']). Its GPUs: t4, a10g, l4, l40s, rtx-pro-4500, \
 rtx-pro-server-6000, v100, a100, h100, h200, b200, b300.
 prod.gpu_pools["batch"].instance_types must be a list of strings (got 'p5.48xlarge').
 prod.gpu_pools["batch"].taints[0].value must be at most 63 letters, digits, hyphens, underscores and dots (got 'a b').
@@ -217,7 +217,7 @@ def test_mistakes_of_several_clusters_are_reported_together(tmp_path: Path) -> N
     assert [line.split(" must")[0] for line in str(refused.value).splitlines()] == [
         'a.gpu_pools["x"].limit',
         "b.wait_for_nodes",
-        "The names of clusters",
+        "The name of each cluster",
         "a.backend and c.backend",
         "a.backend and c.backend",
     ]
@@ -267,7 +267,7 @@ def test_a_wrong_value_is_one_line(given: dict[str, Any], said: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Prod", "prod_1", "1prod", "-prod", "prod.usw2", "a" * 64])
-def test_a_name_that_is_no_folder_of_a_stack_is_refused(name: str) -> None:
+def test_a_name_that_cannot_be_a_folder_is_refused(name: str) -> None:
     (text,) = mistakes(name, ClusterConfig(name))
     expected = f"name must be at most 63 lower-case letters, digits and hyphens, and start with a letter (got {name!r})."
     assert text == f"{name}.{expected}"
@@ -356,9 +356,9 @@ def test_a_type_hint_in_words(hint: Any, expected: str) -> None:
         (ipv4_network(16, 20), "10.0.0.0/20", "10.0.0.0/21", "must be a /16 to /20 network"),
         (ipv4_networks, ["10.0.0.0/32", "0.0.0.0/0"], ["10.0.0.0/8", "x"], "must be an IPv4 network such as 10.0.0.0/16: "),
         (ipv4_networks, ["10.0.0.0/32"] * 40, ["10.0.0.0/32"] * 41, "must have at most 40 networks"),
-        (user_tags, {"a" * 128: "b" * 256}, {"a" * 129: ""}, "must have keys of 1 to 128 characters"),
+        (user_tags, {"a" * 128: "b" * 256}, {"a" * 129: ""}, "must have keys of 1 to 128 and values of at most 256 letters"),
         (user_tags, {"name": ""}, {"Name": ""}, "must not contain the tag 'Name'"),
-        (user_tags, {"a": "b" * 256}, {"a": "b" * 257}, "and values of at most 256 (tag 'a')"),
+        (user_tags, {"a": "b" * 256}, {"a": "b" * 257}, "(tag 'a')"),
         (user_tags, {"x:aws": ""}, {"AWS:x": ""}, "must not contain the tag 'AWS:x'"),
     ],
 )
@@ -431,7 +431,7 @@ def test_a_setting_of_an_earlier_version_is_refused_with_what_replaces_it(settin
     with pytest.raises(ConfigurationError) as refused:
         refuse_replaced_settings({}, {setting: "x"})
     assert str(refused.value) == (
-        f'"{setting}" must not stand in the context of cdktf.json: settings are Python now. Remove it, and {instead}'
+        f'"{setting}" must not be in the context of cdktf.json: settings are Python now. Remove it, and {instead}'
     )
 
 

@@ -1,4 +1,4 @@
-"""The constructs as somebody else uses them: alone, in a stack of one's own, in a subclass of ours."""
+"""The constructs as other projects use them: alone, in their own stack, in a subclass of KarpenterStack."""
 
 import json
 import subprocess

@@ -50,10 +50,10 @@ def test_the_options_name_every_field() -> None:
 
 
 def test_a_table_changes_with_a_default_a_type_a_class_and_a_text() -> None:
-    row = "| `karpenter_node_min_size` | `number` | `2` | U | Nodes for Karpenter itself, at least. |"
+    row = "| `karpenter_node_min_size` | `number` | `2` | U | Minimum number of nodes for Karpenter itself. |"
     page = (PROJECT / "docs" / "options.md").read_text()
     assert row in page
-    for old, new in (("`2`", "`1`"), ("`number`", "`string`"), ("| U |", "| Z |"), ("at least", "at most")):
+    for old, new in (("`2`", "`1`"), ("`number`", "`string`"), ("| U |", "| Z |"), ("Minimum", "Maximum")):
         changed = page.replace(row, row.replace(old, new))
         assert changed != page
         assert generate.render(changed) == page

@@ -40,7 +40,7 @@ def s3(**fields: Any) -> S3Backend:
 
 def test_two_clusters_cannot_have_one_name(tmp_path: Path) -> None:
     clusters = [ClusterConfig("a"), ClusterConfig("b"), ClusterConfig("a", backend=s3())]
-    assert refused(tmp_path, clusters) == ["The names of clusters must differ (got 'a' twice)."]
+    assert refused(tmp_path, clusters) == ["The name of each cluster must be unique (got 'a' twice). Rename one of the two."]
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_nothing_is_written_where_one_cluster_has_a_mistake(tmp_path: Path) -> N
 
 def test_a_setting_of_an_earlier_version_in_cdktf_json_stops_a_synthesis(tmp_path: Path) -> None:
     (tmp_path / "cdktf.json").write_text('{"context": {"backend": "s3"}}')
-    with pytest.raises(ConfigurationError, match='"backend" must not stand in the context'):
+    with pytest.raises(ConfigurationError, match='"backend" must not be in the context'):
         write([ClusterConfig("a")], tmp_path / "cdktf.out", tmp_path)
 
 
@@ -314,7 +314,8 @@ def test_the_summary_names_every_stack_and_the_types_of_every_pool(tmp_path: Pat
     folder = os.path.relpath(tmp_path / "stacks")
     assert lines[:3] == [
         f"Wrote {folder}/a/cdk.tf.json",
-        "  GPU pool x: p4de.24xlarge (no weight, so Karpenter tries it last; pods choose it by label team=a)",
+        "  GPU pool x: p4de.24xlarge (weight 0: pods that choose no pool get it before pool gpu-spot; "
+        "pods choose it by label team=a)",
         f"Wrote {folder}/b/cdk.tf.json",
     ]
     assert "then set region and gpu_instance_types in terraform.tfvars" in "\n".join(lines)

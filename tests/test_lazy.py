@@ -138,7 +138,7 @@ def test_what_is_not_a_submodule_is_not_an_attribute_and_the_environment_stays_a
     assert ran.stdout == "False True\n"
 
 
-def test_a_path_with_an_apostrophe_and_a_space_is_no_hindrance(tmp_path: Path) -> None:
+def test_a_path_may_contain_an_apostrophe_and_a_space(tmp_path: Path) -> None:
     folder = tmp_path / "it's here"
     shutil.copytree(PROJECT / "imports", folder / "imports")
     program = PROGRAM.format(imports=f"from {RANDOM} import integer, pet", integer="integer.Integer", pet="pet.Pet")

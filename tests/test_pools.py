@@ -56,25 +56,30 @@ def wrong(*pools: Pool) -> list[str]:
 EVERY_GPU_FIELD = GpuPool(
     "research",
     families=["p5", "p4de"],
-    least_gpu_memory_gib=80,
+    min_gpu_memory_gib=80,
     limit=32,
-    capacity_types=["reserved", "on-demand"],
+    capacity_types=["on-demand", "spot"],
     zones=["us-west-2b", "us-west-2c"],
     taints=[Taint(key="team", value="research", effect="NoExecute"), Taint(key="example.com/batch")],
     labels={"team": "research"},
     weight=7,
-    consolidation="WhenEmptyOrUnderutilized",
+    consolidation_policy="WhenEmptyOrUnderutilized",
     consolidate_after="1h30m",
     budgets=[Budget(nodes="1"), Budget(nodes="0", reasons=["Drifted", "Empty"], schedule="0 6 * * *", duration="20h30m")],
     expire_after="Never",
-    data_volume=DataVolume(size_gib=200, iops=4000, throughput_mib=600),
     tags={"cost-center": "42"},
     bottlerocket_version="v1.53.0",
     soci=SociParallelPull(downloads=20, chunk_size="8mb", unpacks=12),
 )
 GENERAL_BY_SHAPE = GeneralPool("build", cpu_limit=128, categories=["c"], cpus=[8], weight=2)
 GENERAL_BY_FAMILY = GeneralPool("web", cpu_limit=64, families=["m7i", "m7a"], capacity_types=["on-demand"], weight=1)
-GENERAL_BY_TYPE = GeneralPool("db", cpu_limit=64, instance_types=["r7i.4xlarge"], data_volume=DataVolume(size_gib=100), weight=3)
+GENERAL_BY_TYPE = GeneralPool(
+    "db",
+    cpu_limit=64,
+    instance_types=["r7i.4xlarge"],
+    data_volume=DataVolume(size_gib=200, iops=4000, throughput_mib=600),
+    weight=3,
+)
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +109,11 @@ def spec(document: Json, name: str) -> Json:
         (gpu(instance_types=["p5.48xlarge", "p9.48xlarge"]), ["p5.48xlarge", "p9.48xlarge"]),
         (gpu(instance_types=(), families=["p5"]), ["p5.48xlarge", "p5.4xlarge"]),
         (gpu(instance_types=(), families=["p5e", "p4d"]), ["p4d.24xlarge", "p5e.48xlarge"]),
-        (gpu(instance_types=(), gpus=["h200"]), ["p5e.48xlarge", "p5en.48xlarge"]),
-        (gpu(instance_types=(), gpus=["a100"]), ["p4d.24xlarge", "p4de.24xlarge"]),
-        (gpu(instance_types=(), gpus=["a100"], least_gpu_memory_gib=41), ["p4de.24xlarge"]),
-        (gpu(instance_types=(), gpus=["a100"], least_gpu_memory_gib=40), ["p4d.24xlarge", "p4de.24xlarge"]),
-        (gpu(instance_types=(), families=["p4d", "p4de"], least_gpu_memory_gib=80), ["p4de.24xlarge"]),
+        (gpu(instance_types=(), gpu_names=["h200"]), ["p5e.48xlarge", "p5en.48xlarge"]),
+        (gpu(instance_types=(), gpu_names=["a100"]), ["p4d.24xlarge", "p4de.24xlarge"]),
+        (gpu(instance_types=(), gpu_names=["a100"], min_gpu_memory_gib=41), ["p4de.24xlarge"]),
+        (gpu(instance_types=(), gpu_names=["a100"], min_gpu_memory_gib=40), ["p4d.24xlarge", "p4de.24xlarge"]),
+        (gpu(instance_types=(), families=["p4d", "p4de"], min_gpu_memory_gib=80), ["p4de.24xlarge"]),
     ],
 )
 def test_families_and_gpu_names_become_the_types_of_the_catalogue(pool: GpuPool, types: list[str]) -> None:
@@ -119,7 +124,7 @@ def test_families_and_gpu_names_become_the_types_of_the_catalogue(pool: GpuPool,
 def test_every_family_and_every_gpu_of_the_catalogue_has_types_that_a_pool_can_use() -> None:
     """Neither types with AMD GPUs, nor arm64 ones, nor a fraction of a GPU."""
     assert set(gpu(instance_types=(), families=usable_families()).types()) == gpus_by_type().keys()
-    assert set(gpu(instance_types=(), gpus=usable_gpus()).types()) == gpus_by_type().keys()
+    assert set(gpu(instance_types=(), gpu_names=usable_gpus()).types()) == gpus_by_type().keys()
     unusable = {row.family for row in gpu_instance_types() if not row.usable} - set(usable_families())
     assert {"g4ad", "g5g", "g6f"} <= unusable
     assert gpu(instance_types=(), families=sorted(unusable)).types() == []
@@ -130,7 +135,7 @@ def test_a_gpu_pool_asks_karpenter_for_explicit_types_only(document: Json) -> No
         r["key"]: (r["operator"], r["values"]) for r in spec(document, "nodepool_research")["template"]["spec"]["requirements"]
     }
     assert requirements == {
-        "karpenter.sh/capacity-type": ("In", ["reserved", "on-demand"]),
+        "karpenter.sh/capacity-type": ("In", ["on-demand", "spot"]),
         "kubernetes.io/arch": ("In", ["amd64"]),
         "topology.kubernetes.io/zone": ("In", ["us-west-2b", "us-west-2c"]),
         "node.kubernetes.io/instance-type": ("In", ["p4de.24xlarge", "p5.4xlarge", "p5.48xlarge"]),
@@ -169,35 +174,62 @@ def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, n
         (gpu(limit=0), 'gpu_pools["a"].limit must be at least 1 (got 0).'),
         (gpu(limit=7), 'gpu_pools["a"].limit must be at least 8, the GPUs of the smallest instance type (got 7): '),
         (gpu(instance_types=["g6e.xlarge", "p5.48xlarge"], limit=0), 'gpu_pools["a"].limit must be at least 1 (got 0).'),
-        (gpu(instance_types=()), 'gpu_pools["a"].instance_types, families or gpus must be set, and only one of them.'),
-        (gpu(families=["p5"]), 'gpu_pools["a"].instance_types, families or gpus must be set, and only one of them.'),
-        (gpu(instance_types=(), families=["p5"], gpus=["h100"]), "families or gpus must be set, and only one of them."),
+        (
+            gpu(instance_types=()),
+            'gpu_pools["a"].instance_types, families or gpu_names must be set, and exactly one of',
+        ),
+        (
+            gpu(families=["p5"]),
+            'gpu_pools["a"].instance_types, families or gpu_names must be set, and exactly one of',
+        ),
+        (
+            gpu(instance_types=(), families=["p5"], gpu_names=["h100"]),
+            "families or gpu_names must be set, and exactly one of",
+        ),
         (gpu(instance_types=(), families=["p9"]), "families must be in the catalogue (got ['p9']). Its families: g4dn, g5,"),
         (gpu(instance_types=(), families=["p5", "g6f"]), "families must be in the catalogue (got ['g6f'])."),
-        (gpu(instance_types=(), gpus=["h1000"]), "gpus must be in the catalogue (got ['h1000']). Its GPUs: t4, a10g,"),
-        (gpu(instance_types=(), gpus=["h100"], least_gpu_memory_gib=81), "must leave at least one instance type (got 81)."),
-        (gpu(instance_types=(), gpus=["h100"], least_gpu_memory_gib=0), "least_gpu_memory_gib must be at least 1 (got 0)."),
-        (gpu(least_gpu_memory_gib=80), "must not be set together with instance_types, which are used as they are."),
+        (gpu(instance_types=(), gpu_names=["h1000"]), "gpu_names must be in the catalogue (got ['h1000']). Its GPUs: t4, a10g,"),
+        (gpu(instance_types=(), gpu_names=["h100"], min_gpu_memory_gib=81), "must leave at least one instance type (got 81)."),
+        (gpu(instance_types=(), gpu_names=["h100"], min_gpu_memory_gib=0), "min_gpu_memory_gib must be at least 1 (got 0)."),
+        (gpu(min_gpu_memory_gib=80), "must not be set together with instance_types, which are used as they are."),
         (gpu(instance_types=["P5.48xlarge"]), "instance_types must be instance types such as p5.48xlarge (got ['P5.48xlarge'])."),
         (gpu(instance_types=["p5.48xlarge", "m5.large"]), "instance_types must have NVIDIA GPUs (got ['m5.large'])."),
         (gpu(instance_types=["g6f.large"]), "must have whole GPUs, because Karpenter counts a fraction of a GPU as 0"),
         (gpu(instance_types=["g5g.xlarge"]), "instance_types must have x86_64 CPUs (got ['g5g.xlarge'])."),
         (gpu(instance_types=["p5.48xlarge"] * 2), "must not contain duplicates (got ['p5.48xlarge', 'p5.48xlarge'])."),
         (gpu(instance_types=(), families=["p5", "p5"]), "families must not contain duplicates (got ['p5', 'p5'])."),
-        (gpu(instance_types=(), gpus=["h100", "h100"]), "gpus must not contain duplicates (got ['h100', 'h100'])."),
+        (gpu(instance_types=(), gpu_names=["h100", "h100"]), "gpu_names must not contain duplicates (got ['h100', 'h100'])."),
         (gpu(capacity_types=["spot", "spot"]), "capacity_types must not contain duplicates (got ['spot', 'spot'])."),
         (gpu(zones=["us-west-2a", "us-west-2a"]), "zones must not contain duplicates (got ['us-west-2a', 'us-west-2a'])."),
         (general(categories=["c", "c"]), "categories must not contain duplicates (got ['c', 'c'])."),
         (general(cpus=[4, 4]), "cpus must not contain duplicates (got [4, 4])."),
         (gpu(capacity_types=[]), "capacity_types must have at least one element (got [])."),
-        (gpu(capacity_types=["reserved"]), "capacity_types must contain 'spot' or 'on-demand' (got ['reserved']): "),
+        (
+            gpu(capacity_types=["reserved"]),
+            "capacity_types must not contain 'reserved' (got ['reserved']): node classes select no capacity",
+        ),
+        (gpu(capacity_types=["reserved", "spot"]), "must not contain 'reserved' (got ['reserved', 'spot'])"),
+        (
+            gpu(data_volume=DataVolume(size_gib=200)),
+            "data_volume must be None for instance types with NVMe disks (got 200 GiB)",
+        ),
+        (general(families=["m7g"]), "families must have x86_64 CPUs, because the nodes are amd64 (got ['m7g'])."),
+        (general(families=["c6gn"]), "families must have x86_64 CPUs"),
+        (
+            general(instance_types=["a1.large"]),
+            "instance_types must have x86_64 CPUs, because the nodes are amd64",
+        ),
+        (general(instance_types=["p5.48xlarge"]), "instance_types must not have GPUs: use a GpuPool, which keeps other pods off"),
+        (general(families=["g6e"]), "families must not have GPUs"),
+        (general(instance_types=["m7i"]), "instance_types must be instance types such as m7i.large (got ['m7i'])."),
+        (general(families=["m7i.large"]), "families must be families such as m7i (got ['m7i.large'])."),
         (gpu(capacity_types=["ondemand"]), "must be a list of 'spot' or 'on-demand' or 'reserved' (got ['ondemand'])."),
         (gpu("Research"), 'gpu_pools["Research"].name must be at most 40 lower-case letters, digits and hyphens, '),
         (gpu("a" * 41), "name must be at most 40 lower-case letters"),
         (gpu("research-"), "name must be at most 40 lower-case letters"),
-        (gpu("gpu"), "name must not be 'gpu': the reference's pools have this name. Choose another name."),
-        (gpu("gpu-spot"), "name must not be 'gpu-spot': the reference's pools have this name."),
-        (general("default"), "name must not be 'default': the reference's pools have this name."),
+        (gpu("gpu"), "name must not be 'gpu', a name of the default pools. Choose another name."),
+        (gpu("gpu-spot"), "name must not be 'gpu-spot', a name of the default pools."),
+        (general("default"), "name must not be 'default', a name of the default pools."),
         (gpu(weight=0), "weight must be between 1 and 100 (got 0)."),
         (gpu(weight=101), "weight must be between 1 and 100 (got 101)."),
         (gpu(labels={"nodepool": "x"}), "labels must not contain 'nodepool', because the program sets it."),
@@ -231,13 +263,16 @@ def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, n
             gpu(budgets=[Budget(nodes="1", schedule="@daily", duration="30m1h")]),
             "duration must be hours and minutes, such as 8h or",
         ),
-        (gpu(data_volume=DataVolume(size_gib=19)), "data_volume.size_gib must be between 20 and 16384 (got 19)."),
-        (gpu(data_volume=DataVolume(size_gib=16385)), "data_volume.size_gib must be between 20 and 16384 (got 16385)."),
-        (gpu(data_volume=DataVolume(size_gib=20, iops=2999)), "data_volume.iops must be between 3000 and 16000 (got 2999)."),
-        (gpu(data_volume=DataVolume(size_gib=20, throughput_mib=124)), "throughput_mib must be between 125 and 1000 (got 124)."),
-        (gpu(data_volume=DataVolume(size_gib=20, iops=10001)), "iops must be at most 500 per GiB of size_gib, which is 10000"),
+        (general(data_volume=DataVolume(size_gib=19)), "data_volume.size_gib must be between 20 and 16384 (got 19)."),
+        (general(data_volume=DataVolume(size_gib=16385)), "data_volume.size_gib must be between 20 and 16384 (got 16385)."),
+        (general(data_volume=DataVolume(size_gib=20, iops=2999)), "data_volume.iops must be between 3000 and 16000 (got 2999)."),
         (
-            gpu(data_volume=DataVolume(size_gib=20, throughput_mib=751)),
+            general(data_volume=DataVolume(size_gib=20, throughput_mib=124)),
+            "throughput_mib must be between 125 and 1000 (got 124).",
+        ),
+        (general(data_volume=DataVolume(size_gib=20, iops=10001)), "iops must be at most 500 per GiB of size_gib, which is 10000"),
+        (
+            general(data_volume=DataVolume(size_gib=20, throughput_mib=751)),
             "iops must be at least 4 per MiB of throughput_mib, which is 3004",
         ),
         (gpu(bottlerocket_version="1.53.0"), "bottlerocket_version must be latest, or a version such as v1.53.0 (got '1.53.0')."),
@@ -271,11 +306,11 @@ def test_limits_on_both_sides_of_what_is_refused() -> None:
         gpu(weight=100),
         gpu(instance_types=["p5.24xlarge"], limit=1),  # an unknown type counts as 1 GPU
         gpu(labels={"node.kubernetes.io/exclude-from-external-load-balancers": "true", "example.com/team": "a.b_c-d", "empty": ""}),
-        gpu(data_volume=DataVolume(size_gib=20, iops=10000, throughput_mib=1000)),
-        gpu(data_volume=DataVolume(size_gib=16384, throughput_mib=750)),
+        general(data_volume=DataVolume(size_gib=20, iops=10000, throughput_mib=1000)),
+        general(data_volume=DataVolume(size_gib=16384, throughput_mib=750)),
+        gpu(instance_types=["p9.48xlarge"], data_volume=DataVolume(size_gib=200)),
         gpu(bottlerocket_version="v1.50.0"),
         general(bottlerocket_version="v1.44.0"),
-        gpu(capacity_types=["reserved", "spot"]),
     ]
     assert [text for pool in allowed for text in wrong(pool)] == []
 
@@ -327,8 +362,9 @@ def test_two_pools_cannot_have_one_name_even_if_one_is_general() -> None:
 @pytest.mark.parametrize(
     ("pool", "words"),
     [
-        (gpu(weight=7), "weight 7"),
-        (gpu(weight=None), "no weight, so Karpenter tries it last"),
+        (gpu(weight=7), "weight 7: pods that choose no pool get it before pool gpu-spot"),
+        (gpu(weight=None), "weight 0: pods that choose no pool get it after pool gpu-spot"),
+        (gpu("research", weight=None), "weight 0: pods that choose no pool get it before pool gpu-spot"),
         (gpu(labels={"team": "a"}, taints=[TEAM]), "weight 1; pods choose it by label team=a, taint team"),
     ],
 )
@@ -389,23 +425,6 @@ def test_every_field_of_a_pool_reaches_karpenter(document: Json) -> None:
     assert node_class["amiSelectorTerms"] == [{"alias": "bottlerocket@v1.53.0"}]
     assert node_class["instanceStorePolicy"] == "RAID0"
     assert node_class["tags"] == {"karpenter.sh/discovery": "${local.name}", "gpu-type": "nvidia", "cost-center": "42"}
-    assert node_class["blockDeviceMappings"] == [
-        {
-            "deviceName": "/dev/xvda",
-            "ebs": {"volumeType": "gp3", "encrypted": True, "deleteOnTermination": True, "volumeSize": "4Gi"},
-        },
-        {
-            "deviceName": "/dev/xvdb",
-            "ebs": {
-                "volumeType": "gp3",
-                "encrypted": True,
-                "deleteOnTermination": True,
-                "volumeSize": "200Gi",
-                "iops": 4000,
-                "throughput": 600,
-            },
-        },
-    ]
     settings = tomllib.loads(node_class["userData"])["settings"]
     assert settings["container-runtime-plugins"]["soci-snapshotter"]["parallel-pull-unpack"] == {
         "max-concurrent-downloads-per-image": 20,
@@ -427,6 +446,27 @@ def test_a_general_pool_has_neither_gpu_taint_nor_gpu_label_nor_raid(document: J
     assert node_class["tags"] == {"karpenter.sh/discovery": "${local.name}"}
     assert node_class["amiSelectorTerms"] == [{"alias": "bottlerocket@latest"}]
     assert "bootstrap-commands" not in tomllib.loads(node_class["userData"])["settings"]
+
+
+def test_a_data_volume_replaces_both_volumes_of_bottlerocket(document: Json) -> None:
+    """Any entry of blockDeviceMappings replaces all of Karpenter's defaults."""
+    assert spec(document, "ec2nodeclass_db")["blockDeviceMappings"] == [
+        {
+            "deviceName": "/dev/xvda",
+            "ebs": {"volumeType": "gp3", "encrypted": True, "deleteOnTermination": True, "volumeSize": "4Gi"},
+        },
+        {
+            "deviceName": "/dev/xvdb",
+            "ebs": {
+                "volumeType": "gp3",
+                "encrypted": True,
+                "deleteOnTermination": True,
+                "volumeSize": "200Gi",
+                "iops": 4000,
+                "throughput": 600,
+            },
+        },
+    ]
 
 
 def test_zones_of_a_pool_must_be_zones_of_the_network(document: Json) -> None:
@@ -464,7 +504,7 @@ def test_ec2_is_asked_where_it_offers_the_types_of_each_gpu_pool(document: Json)
         for name, zones in (("research", '["us-west-2b", "us-west-2c"]'), ("small", "local.azs"))
     }
     assert checks["nodepool_small_types_are_offered"]["error_message"] == (
-        "EC2 offers no instance type of pool small in the zones that the pool uses. Choose other instance types or zones."
+        "EC2 does not offer any instance type of pool small in the zones that the pool uses. Choose other instance types or zones."
     )
 
 
@@ -571,7 +611,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     ),
     "labels": st.dictionaries(key, anything, max_size=2),
     "weight": st.one_of(st.none(), st.integers(-1, 102)),
-    "consolidation": st.sampled_from(["WhenEmpty", "WhenEmptyOrUnderutilized"]),
+    "consolidation_policy": st.sampled_from(["WhenEmpty", "WhenEmptyOrUnderutilized"]),
     "consolidate_after": duration,
     "expire_after": duration,
     "budgets": st.lists(

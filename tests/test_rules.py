@@ -63,7 +63,7 @@ def test_a_validation_names_its_own_variable_only(stack: Json) -> None:
     assert named == {name: {f"var.{name}"} if "validation" in variable else set() for name, variable in stack["variable"].items()}
 
 
-def test_what_the_hcl_accepts_is_no_validation(stack: Json) -> None:
+def test_validations_accept_what_the_hcl_accepts(stack: Json) -> None:
     """A validation would also block `plan -destroy` of what the HCL deployed. An empty list or a null was refused by AWS."""
     conditions = {name: [rule["condition"] for rule in v.get("validation", [])] for name, v in stack["variable"].items()}
     for name in ("gpu_instance_types", "gpu_capacity_type", "karpenter_node_instance_types"):

@@ -107,7 +107,7 @@ def test_variables_come_from_a_tfvars_file_and_from_var(workspace: Workspace) ->
 
 
 @needs_modules
-def test_what_is_planned_anew_is_what_the_hcl_made(workspace: Workspace, reference: Path) -> None:
+def test_a_fresh_plan_is_what_the_hcl_made(workspace: Workspace, reference: Path) -> None:
     """Resource by resource, in every value that is known before anything is made."""
     shutil.copy(reference / "us-west-2.tfvars", workspace.folder / "terraform.tfvars")
     made = json.loads((reference / "us-west-2.tfstate").read_text())

@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.skipif(not PYTHON.exists(), reason="CDK Terrain is not here: `make test-terrain` brings it from PyPI"),
 ]
 
-# As in the README.
+# As in docs/design.md.
 RENAMED = ((r"\bcdktf_cdktf_provider_", "cdktn_provider_"), (r"(?m)^( *)(from|import) cdktf\b", r"\1\2 cdktn"))
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 _GETTER = re.compile(r"exports, '(\w+)', .*\brequire\('\./([\w-]+)'\)")
-# jsii takes it for the index of the whole package too, if that is loaded later: into a folder beside this one (see kernel.py).
+# jsii also uses this file as the index of the whole package, if the package is loaded later, into a folder next to this one
+# (see kernel.py).
 _INDEX = """\
 "use strict";
 const { existsSync } = require("node:fs");

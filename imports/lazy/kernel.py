@@ -1,4 +1,4 @@
-"""What stands between jsii and Node: Node gets of a provider what Python has imported of it."""
+"""Between jsii and Node: Node gets only the parts of a provider that Python has imported."""
 
 import os
 import re
@@ -59,7 +59,7 @@ class Kernel:
             self._behind.add(package)
 
     def names(self, package: str, submodules: Iterable[str]) -> None:
-        """Tell jsii where the class of an object is that JavaScript made, if Python has not imported its submodule yet."""
+        """Tell jsii where to find the class of an object that JavaScript made, if Python has not imported its submodule yet."""
         if provider := self._providers.get(package):
             for submodule in submodules:
                 first, *more = submodule.split("_")
@@ -104,7 +104,7 @@ class Kernel:
 
 
 def cache_folder() -> Path:
-    """Where cuts are kept: in the folder that the platform has for such files."""
+    """Where cuts are kept: in the platform's cache folder."""
     given = Path(os.environ.get("XDG_CACHE_HOME", ""))
     usual = {"darwin": "Library/Caches", "win32": "AppData/Local"}.get(sys.platform, ".cache")
     return (given if given.is_absolute() else Path.home() / usual) / "cdktf-lazy"

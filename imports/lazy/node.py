@@ -40,7 +40,7 @@ def _runs(node: str) -> bool:
 
 @contextmanager
 def environment() -> Iterator[None]:
-    """The environment in which jsii starts Node, and no other process; as it was again afterwards."""
+    """Set JSII_NODE while jsii starts Node, and restore the environment afterwards."""
     before = os.environ.get("JSII_NODE")
     os.environ["JSII_NODE"] = node()
     try:

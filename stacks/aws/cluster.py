@@ -30,13 +30,13 @@ ADDONS: dict[str, dict[str, bool]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class NodeGroup:
-    """The managed node group: the only nodes that Karpenter does not make.
+    """The managed node group: the only nodes that Karpenter does not create.
 
     Attributes:
         instance_types: x86_64 instance types.
-        min_size, max_size, desired_size: numbers of nodes. A live group's desired size is left to who changed it.
+        min_size, max_size, desired_size: numbers of nodes. Terraform ignores later changes of the desired size.
         availability_zones: a list of zones; an empty list stands for all of the network.
-        release_version: the Bottlerocket release, as `1.53.0-4fc45e5a`; None for the latest.
+        release_version: the Bottlerocket release, such as `1.53.0-4fc45e5a`; None for the latest.
     """
 
     instance_types: Annotated[Sequence[str], not_empty] = ("m5.large",)
@@ -65,7 +65,7 @@ class ControlPlane:
     public_access: bool = True
     public_access_cidrs: Sequence[str] = ()
     log_types: Sequence[str] | None = None
-    deletion_protection: bool = False
+    deletion_protection: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,8 +164,8 @@ class Cluster(Addressed):
             name=name,
             kubernetes_version=control_plane.kubernetes_version,
             upgrade_policy={"support_type": control_plane.support_type} if control_plane.support_type else None,
-            deletion_protection=control_plane.deletion_protection or None,
-            # Who makes the cluster administers it: the same run installs Karpenter in it.
+            deletion_protection=control_plane.deletion_protection,
+            # The identity that creates the cluster also administers it, because the same run installs Karpenter.
             enable_cluster_creator_admin_permissions=administrators.admin_arn is None,
             access_entries=administrators.access_entries(),
             kms_key_administrators=administrators.key_administrators(),
@@ -232,13 +232,13 @@ class Cluster(Addressed):
         )
 
     def _offering_rules(self, types: Expression, azs: Expression) -> list[Rule]:
-        """EKS refuses a node group with a zone that does not offer its instance types, after half of the rest was created."""
+        """EKS refuses a node group in a zone that does not offer its instance types, but only after half of the rest exists."""
         zones_of = Offerings(self, "node_group", instance_types=types, azs=self.network.azs).zones
         every = f"alltrue([for zones in values({zones_of.hcl}) : contains(zones, zone)])"
         possible = self.add_local(
             "karpenter_node_azs_that_work", Expression(f"[for zone in {self.network.azs.hcl} : zone if {every}]")
         )
-        # Of the network's zones that AWS answers: other rules judge the rest.
+        # Only the zones of the network that AWS returns: other rules refuse the others.
         zones = f"setintersection({azs.hcl}, {self.network.azs.hcl}, {self.network.available.hcl}.names)"
         missing = Finding(
             "karpenter_node_azs_without_the_types",

@@ -115,7 +115,7 @@ class GpuTypes(Addressed):
         )
 
     def _within(self, types: Expression, limit: Expression) -> Rule:
-        """A limit below the GPUs of a node keeps Karpenter from ever launching it. An unknown type counts as 1 GPU."""
+        """With a limit below the GPUs of a node, Karpenter never launches the node. An unknown type counts as 1 GPU."""
         smallest = self.add_local(
             "gpus_of_smallest_type", Expression(f"min([for type in {types.hcl} : lookup(local.gpus_by_type, type, 1)]...)")
         )
@@ -137,7 +137,7 @@ class GpuTypes(Addressed):
         )
 
     def _warn_of_not_offered(self, types: Expression, zones_of: Expression, azs: Expression) -> None:
-        """Few types are offered in every zone, so that is not worth a warning; one zone or none is."""
+        """Few types are offered in every zone, so a plan warns only if a type has no zone, or all types have a single zone."""
         zones = f"distinct(flatten([for type in {types.hcl} : {zones_of.hcl}[type]]))"
         told = f'[for type in {types.hcl} : "${{type}} in ${{join(", ", coalescelist({zones_of.hcl}[type], ["no zone"]))}}"]'
         self.add_check(

@@ -17,11 +17,11 @@ from stacks.config.rules import MOST_ZONES, VPC_PREFIXES, Finding, Rule, inside_
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
 
-# EKS has no control plane in these zones, and refuses subnets there for it. By zone ID: which letter an account has for a zone
+# EKS does not run control planes in these zones, and refuses subnets there. By zone ID: which letter an account has for a zone
 # differs from account to account. https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
 ZONE_IDS_WITHOUT_CONTROL_PLANE = ("use1-az3", "usw1-az2", "cac1-az3")
 
-# EKS wants two zones for the control plane; a third is for one that fails; more gain nothing.
+# EKS needs two zones for the control plane. A third keeps it available when one zone fails; more zones do not help.
 LEAST_CONTROL_PLANE_ZONES, MOST_CONTROL_PLANE_ZONES = 2, 3
 
 PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
@@ -63,7 +63,7 @@ class Network(Addressed):
         self.add(
             DataAwsAvailabilityZones,
             self.available.hcl,
-            # No local zones, and none that the account would have to opt in to.
+            # Leaves out local zones and zones that the account would have to opt in to.
             filter=[DataAwsAvailabilityZonesFilter(name="opt-in-status", values=["opt-in-not-required"])],
         )
         self.azs = self.add_local(
@@ -115,7 +115,7 @@ class Network(Addressed):
         return Expression(f"[for k, zone in {usable} : zone if k < {MOST_CONTROL_PLANE_ZONES}]")
 
     def _zone_rules(self, chosen: Expression) -> list[Rule | Finding]:
-        """On the zones that AWS answers; a living network can meet them when AWS adds or retires a zone."""
+        """Rules about the zones that AWS returns. A running network can break them when AWS adds or retires a zone."""
         names = f"{self.available.hcl}.names"
         listed = f'${{join(", ", {names})}}'
         return [
@@ -131,9 +131,9 @@ class Network(Addressed):
             ),
             Rule(
                 f"length({self.control_plane_azs.hcl}) >= {LEAST_CONTROL_PLANE_ZONES}",
-                f"EKS requires {LEAST_CONTROL_PLANE_ZONES} zones for the control plane, and supports it in "
-                f'${{length({self.control_plane_azs.hcl})}} of ${{join(", ", {self.azs.hcl})}}. Choose another region or other '
-                "availability_zones.",
+                f"availability_zones must have at least {LEAST_CONTROL_PLANE_ZONES} zones where EKS supports a control plane (got "
+                f'${{length({self.control_plane_azs.hcl})}} of ${{join(", ", {self.azs.hcl})}}). Choose other '
+                "availability_zones or another region.",
             ),
         ]
 

@@ -1,4 +1,4 @@
-"""Where EC2 offers instance types, asked at plan and without a say in what is planned."""
+"""Where EC2 offers instance types: asked at plan, without an effect on what is planned."""
 
 from functools import cache
 
@@ -12,7 +12,7 @@ from cdktf_cdktf_provider_aws.data_aws_ec2_instance_type_offerings import (
 
 from stacks.terraform.addresses import Addressed
 
-# A binding wants a list where an expression for one stands; the same token may stand in many stacks.
+# The binding needs a list, and the value is an expression of a list. Stacks can share the token.
 _as_list = cache(Token.as_list)
 
 

@@ -27,6 +27,16 @@ def principals(values: Sequence[str]) -> str | None:
     return next((text for value in values if (text := principal(value))), None)
 
 
+def groups(values: Sequence[str]) -> str | None:
+    """Kubernetes groups that EKS accepts. https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html"""
+    if any(value.startswith(("system:", "eks:", "aws:", "amazon:", "iam:")) for value in values):
+        return (
+            "must not start with system:, eks:, aws:, amazon: or iam:, which EKS refuses; instead of system:masters, set "
+            "policy='ClusterAdmin'"
+        )
+    return None
+
+
 ROLE = matches(rf"{_ARN}role/.+", f"the ARN of an IAM role, such as arn:{PARTITION}:iam::123456789012:role/ci")
 POLICY: Check = matches(rf"arn:{PARTITION}:iam::(\d{{12}}|{PARTITION}):policy/.+", "the ARN of an IAM policy")
 
@@ -39,15 +49,15 @@ class AccessEntry:
     """
 
     name: Annotated[str, Change("R (the entry)"), matches(r"[\w-]+", "letters, digits, hyphens and underscores")]
-    """Key of the entry in the module; part of its Terraform address."""
+    """Key of the entry in the eks module, and part of the entry's Terraform address."""
     _: KW_ONLY
     principal_arn: Annotated[str, Change("R (the entry)"), principal]
     """ARN of the IAM role or user."""
     policy: Annotated[Literal["ClusterAdmin", "Admin", "AdminView", "Edit", "View"] | None, U] = None
-    """EKS access policy, without `AmazonEKS` and `Policy`; None where Kubernetes groups alone count."""
+    """EKS access policy, without `AmazonEKS` and `Policy`; None if only Kubernetes groups count."""
     namespaces: Annotated[Sequence[str], U, distinct] = ()
     """Namespaces to which the policy applies; () for the whole cluster."""
-    kubernetes_groups: Annotated[Sequence[str], U, distinct] = ()
+    kubernetes_groups: Annotated[Sequence[str], U, groups, distinct] = ()
     """Kubernetes groups of the role or user, for RBAC."""
 
     def mistakes(self) -> Iterator[str]:
@@ -57,7 +67,7 @@ class AccessEntry:
         if self.policy is None and not self.kubernetes_groups:
             yield "policy or kubernetes_groups must be set: without them the entry allows nothing."
         if self.namespaces and self.policy is None:
-            yield "namespaces must be () without a policy: they limit the policy alone."
+            yield "namespaces must be () without a policy: namespaces only limit the policy."
 
     def inputs(self) -> dict[str, object]:
         """The entry in the module's shape."""

@@ -14,7 +14,7 @@ OUTPUT = "cdktf.out"
 
 @dataclass(frozen=True)
 class LocalBackend:
-    """A state in a file, and the states of Terraform workspaces beside it, in a directory of their own."""
+    """A state in a file, and the states of Terraform workspaces in a directory next to the file."""
 
     path: Annotated[str | None, Z, not_empty] = None
     """File of the state, from the project's folder; `terraform.<name>.tfstate` by default."""
@@ -24,11 +24,11 @@ class LocalBackend:
         return normpath(self.path or f"terraform.{name}.tfstate")
 
     def location(self, name: str, project: Path) -> str:
-        """What tells the state of one cluster from that of another, however its path is spelled."""
+        """A key that is equal for two clusters only if they share a state, however the path is spelled."""
         return realpath(project / self.file(name))
 
     def mistakes(self) -> Iterator[str]:
-        """What is wrong with it."""
+        """What is wrong with the backend."""
         if OUTPUT in PurePath(self.file("name")).parts:
             yield (
                 f"path must be outside {OUTPUT}, because `make clean` and the cdktf CLI remove files there (got {self.path!r}). "
@@ -48,11 +48,11 @@ class S3Backend:
     key: Annotated[str | None, Z, not_empty] = None
     """Key of the state in the bucket; `<name>/terraform.tfstate` by default."""
     use_lockfile: Annotated[bool, Z] = True
-    """Lock the state with a file beside it. Needs Terraform 1.10; False for an older one."""
+    """Lock the state with a file next to it. Needs Terraform 1.10; set False for an older Terraform."""
     kms_key_id: Annotated[str | None, Z, not_empty] = None
-    """ARN of the KMS key of the state, instead of the bucket's default."""
+    """ARN of the KMS key that encrypts the state, instead of the bucket's default."""
     profile: Annotated[str | None, Z, not_empty] = None
-    """AWS profile that reaches the bucket."""
+    """AWS profile with access to the bucket."""
 
     def object(self, name: str) -> str:
         """The key of the state of a cluster."""

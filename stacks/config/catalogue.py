@@ -1,4 +1,4 @@
-"""GPU instance types that are known: `gpu_instance_types.csv`, and families without NVIDIA GPUs. Pure Python.
+"""GPU instance types that are known: `gpu_instance_types.csv`, and families without NVIDIA GPUs. Plain Python.
 
 Source: Karpenter's instance-type reference (website/content/en/preview/reference/instance-types.md of
 aws/karpenter-provider-aws at 692ccdd, 2026-07-11): every type there with an `instance-gpu-manufacturer`. Its columns are that
@@ -15,10 +15,14 @@ from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
+FAMILY = r"^[a-z][a-z0-9-]*$"
 INSTANCE_TYPE = r"^[a-z][a-z0-9-]*[.][a-z0-9-]+$"
 
 # Families of Graviton and Grace CPUs: g5g, p6e-gb200.
 ARM64_GPU_FAMILY = r"^g[0-9]+g[a-z]*$|-gb[0-9]+$"
+
+# The families with Graviton CPUs.
+GRAVITON_FAMILY = r"^(a1|[a-z]+[0-9]+g[a-z]*)$"
 
 CATALOGUE = Path(__file__).with_name("gpu_instance_types.csv")
 FAMILIES_WITHOUT_NVIDIA_GPUS = Path(__file__).with_name("families_without_nvidia_gpus.txt")
@@ -95,4 +99,24 @@ def unusable(types: Iterable[str]) -> dict[str, list[str]]:
             found.setdefault("have whole GPUs, because Karpenter counts a fraction of a GPU as 0", []).append(name)
         elif re.search(ARM64_GPU_FAMILY, family):
             found.setdefault("have x86_64 CPUs", []).append(name)
+    return found
+
+
+def types_with_nvme() -> set[str]:
+    """The types that are known to have NVMe disks."""
+    return {row.instance_type for row in gpu_instance_types() if row.nvme_gb > 0}
+
+
+def unusable_for_general(names: Iterable[str], *, shape: str, like: str) -> dict[str, list[str]]:
+    """The instance types or families that a general pool cannot use, by what they must have or be."""
+    found: dict[str, list[str]] = {}
+    gpu_families = {row.family for row in gpu_instance_types()}
+    for name in names:
+        family = name.partition(".")[0]
+        if not re.fullmatch(shape, name):
+            found.setdefault(f"be {like}", []).append(name)
+        elif re.match(GRAVITON_FAMILY, family):
+            found.setdefault("have x86_64 CPUs, because the nodes are amd64", []).append(name)
+        elif family in gpu_families:
+            found.setdefault("not have GPUs: use a GpuPool, which keeps other pods off", []).append(name)
     return found

@@ -14,7 +14,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 Check: TypeAlias = Callable[[Any], str | None]
-"""Judges a value: None, or what the value must be, as `must be at least 1`."""
+"""Judges a value: None, or what the value must be, such as `must be at least 1`."""
 
 
 class ConfigurationError(ValueError):
@@ -22,7 +22,7 @@ class ConfigurationError(ValueError):
 
 
 def refuse(place: str, value: object) -> None:
-    """Stop where a configuration has mistakes.
+    """Stop if a configuration has mistakes.
 
     Raises:
         ConfigurationError: it has some.
@@ -176,19 +176,23 @@ def distinct(value: Sequence[object]) -> str | None:
 
 
 def ipv4_networks(values: Sequence[str]) -> str | None:
-    """IPv4 networks, as EKS takes them for its public endpoint."""
+    """IPv4 networks that EKS accepts for its public endpoint."""
     if len(values) > 40:
         return "must have at most 40 networks"
     return next((text for value in values if (text := ipv4_network(0, 32)(value))), None)
 
 
+# What every AWS service accepts in a tag.
+TAG = r"[\w .:/=+\-@]"
+
+
 def user_tags(values: Mapping[str, str]) -> str | None:
-    """Tags of AWS that are a user's to set. https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html"""
+    """AWS tags that a user may set. https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html"""
     for key, value in values.items():
-        if key.lower().startswith("aws:") or key == "Name" or key.startswith(("karpenter.", "kubernetes.io/cluster/")):
+        if key.lower().startswith(("aws:", "eks:")) or key == "Name" or key.startswith(("karpenter.", "kubernetes.io/cluster/")):
             return f"must not contain the tag {key!r}, which AWS, Karpenter or Terraform sets"
-        if not 1 <= len(key) <= 128 or len(value) > 256:
-            return f"must have keys of 1 to 128 characters and values of at most 256 (tag {key!r})"
+        if not re.fullmatch(rf"{TAG}{{1,128}}", key) or not re.fullmatch(rf"{TAG}{{0,256}}", value):
+            return f"must have keys of 1 to 128 and values of at most 256 letters, digits, spaces and _.:/=+-@ (tag {key!r})"
     return None
 
 

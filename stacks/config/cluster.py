@@ -4,6 +4,7 @@ A field marked `Variable` is the default of a Terraform variable, which `-var` a
 synthesis. Terraform alone judges its value.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Annotated, Literal, TypeAlias
@@ -13,18 +14,21 @@ from stacks.config.access import POLICY, ROLE, AccessEntry, principal, principal
 from stacks.config.backends import LocalBackend, S3Backend
 from stacks.config.checks import distinct, ipv4_networks, matches, not_empty, user_tags
 from stacks.config.fields import Change, D, R, U, Variable, Z
-from stacks.config.pools import BOTTLEROCKET, GeneralPool, GpuPool, overlaps
+from stacks.config.pools import BOTTLEROCKET, TYPES, GeneralPool, GpuPool, overlaps
 from stacks.config.versions import (
     bottlerocket_mistake,
     karpenter_mistake,
     known_kubernetes_version,
     known_load_balancer_controller,
+    kubernetes_version,
     mounts_all_disks,
+    parts,
 )
 
 LogType: TypeAlias = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
 
 ROLLS = Change("U and D: EKS rolls the node group, Karpenter its nodes")
+ASSUME = Change("Z with cluster_admin_arn and access for the role; else R (an access entry) and U")
 GROUP = Change("R (the node group)")
 ADMIN = Change("Z where the role or user created the cluster; else R (an access entry) and U")
 
@@ -42,26 +46,24 @@ class ClusterConfig:
     # Terraform variables: those of the HCL, and a few more.
 
     region: Annotated[str | None, R, Variable(rules.region(), required=True)] = None
-    """AWS region of the cluster, as us-west-2. Every zone of the region that needs no opt-in gets subnets."""
+    """AWS region of the cluster, such as us-west-2. Every zone of the region that does not need an opt-in gets subnets."""
     gpu_instance_types: Annotated[
         Sequence[str] | None,
-        Change("U; D for nodes of a type that goes"),
+        TYPES,
         Variable(rules.not_empty("gpu_instance_types"), required=True),
     ] = None
-    """Instance types of the GPU node pool, as p5.48xlarge (8 H100). Karpenter takes one that has capacity."""
-    gpu_capacity_type: Annotated[
-        Sequence[str], Change("U; D for nodes of a type that goes"), Variable(rules.not_empty("gpu_capacity_type"))
-    ] = ("spot",)
+    """Instance types of the GPU node pool, such as p5.48xlarge (8 H100). Karpenter launches a type that has capacity."""
+    gpu_capacity_type: Annotated[Sequence[str], TYPES, Variable(rules.not_empty("gpu_capacity_type"))] = ("spot",)
     """How GPU nodes are bought: spot, on-demand, reserved. Karpenter prefers reserved, then spot, then on-demand."""
     gpu_limit: Annotated[int | None, U, Variable(rules.gpu_limit())] = None
-    """GPUs that all nodes of the GPU pool have together, at most; null for no limit."""
+    """Maximum number of GPUs of all nodes of the GPU pool together; null for no limit."""
     gpu_drift_budget: Annotated[str | None, U, Variable(rules.gpu_drift_budget())] = None
-    """GPU nodes that Karpenter may replace at a time because they drifted, as from an older Bottlerocket release: a number, a
-    percentage, or null for Karpenter's own 10%."""
+    """GPU nodes that Karpenter may replace at a time because they drifted, for example from an older Bottlerocket release: a
+    number, a percentage, or null for Karpenter's own 10%."""
     vpc_cidr: Annotated[str, R, Variable(rules.vpc_cidr())] = "10.0.0.0/16"
     """IPv4 network of the VPC. From a /16 each zone gets a private /20, a public /24 and an intra /24."""
     availability_zones: Annotated[Sequence[str], R, Variable(rules.availability_zones())] = ()
-    """Zones to use, in the order of their subnets; [] for every zone of the region that needs no opt-in."""
+    """Zones to use, in the order of their subnets; [] for every zone of the region that does not need an opt-in."""
     cluster_name_prefix: Annotated[str, R, Variable(rules.cluster_name_prefix())] = "eks-spot-gpu"
     """Name of the cluster, before a hyphen and four random characters."""
     karpenter_node_instance_types: Annotated[Sequence[str], GROUP, Variable(rules.not_empty("karpenter_node_instance_types"))] = (
@@ -71,49 +73,49 @@ class ClusterConfig:
     karpenter_node_availability_zones: Annotated[Sequence[str], GROUP, Variable(rules.karpenter_node_availability_zones())] = ()
     """Zones of the nodes for Karpenter itself; [] for every zone of the network."""
     karpenter_node_min_size: Annotated[int, U, Variable()] = 2
-    """Nodes for Karpenter itself, at least."""
+    """Minimum number of nodes for Karpenter itself."""
     karpenter_node_max_size: Annotated[int, U, Variable()] = 3
-    """Nodes for Karpenter itself, at most."""
+    """Maximum number of nodes for Karpenter itself."""
     karpenter_node_desired_size: Annotated[int, Z, Variable()] = 2
-    """Nodes for Karpenter itself, when the group is made."""
+    """Number of nodes for Karpenter itself when the node group is created."""
     karpenter_node_release_version: Annotated[
         str | None,
-        Change("Z at the present value; else U, which rolls the node group"),
+        Change("Z at the current value; otherwise U, which rolls the node group"),
         Variable(rules.bottlerocket_release_version("karpenter_node_release_version")),
     ] = None
-    """Bottlerocket release of the nodes for Karpenter itself, as 1.53.0-4fc45e5a; null for the latest that AWS recommends."""
-    addon_versions: Annotated[Mapping[str, str], Change("Z at the present values; else U"), Variable()] = field(
+    """Bottlerocket release of the nodes for Karpenter itself, such as 1.53.0-4fc45e5a; null for the latest that AWS recommends."""
+    addon_versions: Annotated[Mapping[str, str], Change("Z at the current values; otherwise U"), Variable()] = field(
         default_factory=dict
     )
-    """Versions of EKS add-ons, as { coredns = "v1.12.1-eksbuild.2" }; by default the latest that AWS offers."""
+    """Versions of EKS add-ons, such as { coredns = "v1.12.1-eksbuild.2" }; by default the latest that AWS offers."""
 
     # Decided when the JSON is written.
 
     backend: Annotated[LocalBackend | S3Backend, Z] = field(default_factory=LocalBackend)
-    """Where the state is."""
+    """Where Terraform keeps the state."""
     gpu_pools: Annotated[Sequence[GpuPool], U] = ()
-    """GPU node pools beside the reference's."""
+    """GPU node pools in addition to the default pool gpu-spot."""
     general_pools: Annotated[Sequence[GeneralPool], U] = ()
-    """Node pools without GPUs beside the reference's."""
+    """Node pools without GPUs in addition to the default pool default."""
     wait_for_nodes: Annotated[bool, U] = False
-    """Let a destroy wait until Karpenter has removed the nodes of a pool. Counts after an apply."""
+    """Make a destroy wait until Karpenter has removed the nodes of a pool. Takes effect after an apply."""
     registry_login: Annotated[bool, U] = True
     """Log in to public ECR for Karpenter's chart. Without a login, the chart is pulled anonymously: no token in the state, no
     provider for us-east-1."""
     load_balancer_controller_policy: Annotated[Literal["reference", "official"], U] = "reference"
-    """IAM policy of the load balancer controller: the HCL's, which lacks three actions, or the official one."""
+    """IAM policy of the load balancer controller: the HCL's, which lacks three actions, or the official policy."""
     offering_checks: Annotated[bool, Z] = True
-    """Ask EC2 at plan where it offers the instance types. Needs ec2:DescribeInstanceTypeOfferings."""
+    """Ask EC2 at plan which zones offer the instance types. Needs ec2:DescribeInstanceTypeOfferings."""
     spot_role_check: Annotated[bool, Z] = True
-    """Warn at plan where the account does not have the service-linked role for Spot. Needs iam:ListRoles."""
+    """Warn at plan if the account does not have the service-linked role for Spot. Needs iam:ListRoles."""
 
     # Versions. Raise one at a time: docs/upgrading.md.
 
     kubernetes_version: Annotated[str, ROLLS, known_kubernetes_version] = "1.33"
     """Kubernetes version of the control plane, the node group and Karpenter's nodes. EKS moves one minor version at a time."""
     cluster_support_type: Annotated[Literal["STANDARD", "EXTENDED"] | None, U] = None
-    """What EKS does at the end of standard support: upgrade the cluster (STANDARD), or charge for extended support (EXTENDED, AWS's
-    default)."""
+    """What EKS does at the end of standard support: upgrade the cluster (STANDARD; raise kubernetes_version and karpenter_version
+    before that day), or charge for extended support (EXTENDED, AWS's default)."""
     support_check: Annotated[bool, Z] = False
     """Warn at plan when the Kubernetes version is in extended support. Needs eks:DescribeClusterVersions."""
     karpenter_version: Annotated[str, Change("U; D at 1.8 (user data) and 1.12 (hash of node classes)")] = "1.6.0"
@@ -127,35 +129,37 @@ class ClusterConfig:
 
     aws_profile: Annotated[str | None, Z, not_empty] = "default"
     """AWS profile of Terraform and of `aws eks get-token`; None for credentials of the environment, OIDC or the instance."""
-    assume_role_arn: Annotated[str | None, Z, ROLE] = None
+    assume_role_arn: Annotated[str | None, ASSUME, ROLE] = None
     """ARN of an IAM role that Terraform and `aws eks get-token` assume."""
     cluster_admin_arn: Annotated[str | None, ADMIN, principal] = None
-    """ARN of the IAM role or user that administers the cluster and its KMS key; None for whoever runs Terraform."""
+    """ARN of the IAM role or user that administers the cluster and its KMS key; None for the identity that runs Terraform."""
     access_entries: Annotated[Sequence[AccessEntry], U] = ()
-    """Further IAM roles and users that reach the Kubernetes API."""
+    """Further IAM roles and users that may use the Kubernetes API. Whoever runs Terraform has an entry already, unless
+    `cluster_admin_arn` is set."""
     kms_key_administrators: Annotated[Sequence[str], U, principals, distinct] = ()
     """ARNs of further administrators of the KMS key of Kubernetes secrets. Needs `cluster_admin_arn`."""
     endpoint_public_access: Annotated[bool, U] = True
-    """Whether the Kubernetes API has a public endpoint. Without it, Terraform must run where it reaches the VPC."""
+    """Whether the Kubernetes API has a public endpoint. Without a public endpoint, Terraform must run inside the VPC's reach."""
     endpoint_public_access_cidrs: Annotated[Sequence[str], U, ipv4_networks, distinct] = ()
-    """Networks from which the public endpoint is reached; () for every address. Nodes use the private endpoint."""
+    """Networks that may reach the public endpoint; () for every address. Nodes use the private endpoint."""
     control_plane_logs: Annotated[Sequence[LogType] | None, U, distinct] = None
     """Logs of the control plane in CloudWatch; None for audit, api and authenticator, as the HCL has."""
-    deletion_protection: Annotated[bool, U] = False
-    """Let EKS refuse to delete the cluster. `make destroy` stops before it touches a node."""
+    deletion_protection: Annotated[bool | None, U] = None
+    """Whether EKS refuses to delete the cluster; None leaves that as it is. `make destroy` stops before it touches a node; a plain
+    `terraform destroy` removes everything else first."""
     permissions_boundary: Annotated[str | None, U, POLICY] = None
-    """ARN of the IAM policy that bounds every role of the stack."""
+    """ARN of the IAM policy that is the permissions boundary of every role of the stack."""
     tags: Annotated[Mapping[str, str], U, user_tags] = field(default_factory=dict)
-    """Tags of everything that Terraform creates, but for the instances of the node group."""
+    """Tags of everything that Terraform creates, except the instances of the node group."""
     node_tags: Annotated[Mapping[str, str], D, user_tags] = field(default_factory=dict)
     """Tags of the EC2 instances that Karpenter creates."""
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields."""
         if self.kms_key_administrators and self.cluster_admin_arn is None:
-            yield "kms_key_administrators must not be set without cluster_admin_arn: whoever runs Terraform would lose the key."
+            yield "kms_key_administrators must not be set without cluster_admin_arn: Terraform's own identity would lose the key."
         if self.endpoint_public_access_cidrs and not self.endpoint_public_access:
-            yield "endpoint_public_access_cidrs must be () where endpoint_public_access is False."
+            yield "endpoint_public_access_cidrs must be () if endpoint_public_access is False."
         for key in sorted(self.tags.keys() & {"Example", "GithubRepo", "GithubOrg"}):
             yield f"tags must not contain {key!r}, which every resource has already, as in the HCL."
         yield from self._wrong_entries()
@@ -172,11 +176,16 @@ class ClusterConfig:
                 )
 
     def _wrong_entries(self) -> Iterator[str]:
-        """Access entries that are equal in what must differ."""
+        """Access entries with the same name or the same principal."""
         entries = [*self.access_entries]
         for what, values in (("name", [e.name for e in entries]), ("principal_arn", [e.principal_arn for e in entries])):
             for value in sorted({value for value in values if values.count(value) > 1}):
                 yield f"access_entries must not contain two entries with the {what} {value!r}."
+        if self.assume_role_arn and not self.cluster_admin_arn and self.assume_role_arn in [e.principal_arn for e in entries]:
+            yield (
+                f"access_entries must not contain assume_role_arn ({self.assume_role_arn!r}), which has an entry as long as "
+                "cluster_admin_arn is None."
+            )
         if self.cluster_admin_arn in [entry.principal_arn for entry in entries]:
             yield f"access_entries must not contain cluster_admin_arn ({self.cluster_admin_arn!r}), which has an entry already."
 
@@ -192,13 +201,20 @@ class ClusterConfig:
                 "load_balancer_controller_policy must be 'official' for another release than 2.11.0 (got 'reference', release "
                 f"{self.load_balancer_controller_version})."
             )
+        if release := self.karpenter_node_release_version:
+            least = kubernetes_version(self.kubernetes_version).bottlerocket
+            if re.match(r"\d+\.\d+\.\d+-", release) and parts(release.partition("-")[0]) < parts(least):
+                yield (
+                    f"karpenter_node_release_version must be at least {least} for Kubernetes {self.kubernetes_version} (got "
+                    f"{release!r})."
+                )
         # The reference's GPU pool needs what any GPU pool needs.
         used = [("", True, self.bottlerocket_version)]
         used += [(f'gpu_pools["{p.name}"].', True, p.bottlerocket_version or "latest") for p in self.gpu_pools]
         used += [(f'general_pools["{p.name}"].', False, p.bottlerocket_version or "latest") for p in self.general_pools]
         for place, gpu, version in used:
             if BOTTLEROCKET(version):
-                continue  # said already
+                continue  # the check of the field reports it
             mistake = bottlerocket_mistake(
                 version,
                 kubernetes=self.kubernetes_version,

@@ -1,4 +1,4 @@
-"""What stands with a field of the configuration: documentation, class of change, Terraform variable. Plain Python."""
+"""What belongs to a field of the configuration: documentation, class of change, Terraform variable. Plain Python."""
 
 import ast
 import inspect
@@ -13,7 +13,7 @@ from stacks.config.rules import Rule
 
 
 class Change(str):
-    """What a change of a field does to a living deployment. It starts with a class; the worst one counts.
+    """What a change of a field does to a living deployment. The text starts with a class; if several apply, the worst class counts.
 
     - Z: no difference in the plan.
     - U: an update in place.
@@ -30,7 +30,7 @@ class Variable(NamedTuple):
 
     Attributes:
         rules: its `validation` blocks.
-        required: None stands for no default: a user gives the value at plan.
+        required: whether None means that the variable has no default, so that the user gives the value at plan.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -76,7 +76,7 @@ def terraform_type(hint: Any) -> str:
 
 
 def _texts(kind: type) -> Iterator[tuple[str, str]]:
-    """The names of the fields, each with the string that stands below it, its white space folded."""
+    """The names of the fields, each with the string below it, its white space folded."""
     (tree,) = ast.parse(inspect.getsource(kind)).body
     body = tree.body if isinstance(tree, ast.ClassDef) else []
     for field, below in pairwise(body):

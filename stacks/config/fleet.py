@@ -35,7 +35,7 @@ REPLACED = {
 
 
 def refuse_replaced_settings(environment: Mapping[str, str], context: Mapping[str, Any]) -> None:
-    """Stop at a setting of an earlier version: to ignore `backend`, for example, would plan a second cluster.
+    """Stop at a setting of an earlier version: ignoring `backend`, for example, would plan a second cluster.
 
     Raises:
         ConfigurationError: there is one, in the environment or in the context of cdktf.json.
@@ -46,7 +46,7 @@ def refuse_replaced_settings(environment: Mapping[str, str], context: Mapping[st
         if name.startswith(ENVIRONMENT_PREFIX)
     ]
     found += [
-        f'"{name}" must not stand in the context of cdktf.json: settings are Python now. Remove it, and use {instead} in main.py.'
+        f'"{name}" must not be in the context of cdktf.json: settings are Python now. Remove it, and use {instead} in main.py.'
         for name, instead in REPLACED.items()
         if name in context
     ]
@@ -69,7 +69,7 @@ def refuse_mistakes(clusters: Sequence[ClusterConfig], project: Path) -> None:
 
 
 def warnings(clusters: Sequence[ClusterConfig], today: date) -> Iterator[str]:
-    """What is allowed and may surprise."""
+    """What is allowed but may surprise the user."""
     for cluster in clusters:
         yield from _cluster_warnings(cluster, today)
     networks = [(cluster.name, network) for cluster in clusters if (network := _network(cluster.vpc_cidr))]
@@ -90,6 +90,11 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
                 f"{cluster.name}.cluster_support_type cannot become STANDARD in extended support: EKS refuses it. Raise "
                 "kubernetes_version first."
             )
+    if cluster.assume_role_arn and not cluster.cluster_admin_arn:
+        yield (
+            f"{cluster.name}.assume_role_arn is set without cluster_admin_arn: on a cluster that another identity created, the "
+            "plan gives the access of its creator to the role."
+        )
     if not cluster.endpoint_public_access:
         yield f"{cluster.name}.endpoint_public_access is False: Terraform must run where it reaches the VPC, for Helm and kubectl."
     for pool in cluster.gpu_pools:
@@ -104,7 +109,7 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
 def _duplicates(clusters: Sequence[ClusterConfig], project: Path) -> Iterator[str]:
     for one, other in combinations(clusters, 2):
         if one.name == other.name:
-            yield f"The names of clusters must differ (got {one.name!r} twice)."
+            yield f"The name of each cluster must be unique (got {one.name!r} twice). Rename one of the two."
         elif (location := one.backend.location(one.name, project)) == other.backend.location(other.name, project):
             yield f"{one.name}.backend and {other.name}.backend must have different states (got {location} twice)."
 

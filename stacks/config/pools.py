@@ -14,7 +14,7 @@ from stacks.config.fields import Change, D, U
 
 CapacityType: TypeAlias = Literal["spot", "on-demand", "reserved"]
 
-TYPES = Change("U; D for nodes of a type that goes")
+TYPES = Change("U; D for nodes whose type is removed")
 
 NAME = matches(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", "at most 40 lower-case letters, digits and hyphens, such as inference")
 DURATION = r"(\d+(s|m|h))+"
@@ -33,11 +33,12 @@ RESTRICTED_DOMAINS = ("kubernetes.io", "k8s.io", "karpenter.sh", "karpenter.k8s.
 FREE_DOMAINS = ("node.kubernetes.io", "node-restriction.kubernetes.io")
 
 # The names of what the reference has: kubectl_manifest.nodepool_gpu is pool gpu-spot with node class gpu.
-REFERENCE_NAMES = ("default", "gpu", "gpu-spot")
+GENERAL_POOL, GPU_POOL = "default", "gpu-spot"
+REFERENCE_NAMES = (GENERAL_POOL, GPU_POOL, "gpu")
 
 GPU_TAINT = "nvidia.com/gpu"
 
-# What the reference's general pool uses.
+# The shape of the default general pool.
 CATEGORIES, CPUS = ("c", "m", "r"), (4, 8, 16, 32)
 
 
@@ -64,7 +65,7 @@ class SociParallelPull:
     """Layers of one image that are unpacked at a time."""
 
 
-# An ordinary data volume allows no more than this.
+# The throughput of an ordinary data volume does not allow more.
 GENERAL_SOCI = SociParallelPull(downloads=10, chunk_size="16mb", unpacks=10)
 
 # With NVMe disks and hundreds of Gbit/s, on p5.48xlarge: 14.24 GB from a private ECR in 35 s, measured by the HCL's authors.
@@ -73,10 +74,10 @@ GPU_SOCI = SociParallelPull(downloads=30, chunk_size="32mb", unpacks=30)
 
 @dataclass(frozen=True, kw_only=True)
 class Taint:
-    """Keeps pods that do not tolerate it off the nodes."""
+    """A taint keeps pods that do not tolerate it off the nodes."""
 
     key: Annotated[str, D, matches(LABEL_KEY, "a Kubernetes key such as example.com/team")]
-    """Key of the taint, as `example.com/team`."""
+    """Key of the taint, such as `example.com/team`."""
     value: Annotated[str, D, matches(LABEL_VALUE, "at most 63 letters, digits, hyphens, underscores and dots")] = ""
     """Value of the taint."""
     effect: Annotated[Literal["NoSchedule", "PreferNoSchedule", "NoExecute"], D] = "NoSchedule"
@@ -85,7 +86,7 @@ class Taint:
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """How many nodes of a pool Karpenter may disrupt at a time. It does not stop expiry, Spot interruptions or a user's delete."""
+    """How many nodes of a pool Karpenter may disrupt at a time. Budgets do not stop expiry, interruptions or manual deletes."""
 
     nodes: Annotated[str, U, NODES]
     """A number of nodes, or a percentage of the pool's nodes."""
@@ -94,7 +95,7 @@ class Budget:
     schedule: Annotated[str | None, U, SCHEDULE] = None
     """When the budget begins to apply: a cron schedule, in UTC."""
     duration: Annotated[str | None, U, matches(r"(\d+h|\d+m|\d+h\d+m)(0s)?", "hours and minutes, such as 8h or 1h30m")] = None
-    """How long the budget applies after each begin."""
+    """How long the budget applies each time that it begins."""
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields."""
@@ -129,33 +130,33 @@ class Pool:
     """Name of the NodePool and of its EC2NodeClass."""
     _: KW_ONLY
     instance_types: Annotated[Sequence[str], TYPES, distinct] = ()
-    """Instance types, as p5.48xlarge. Alternatively, name families."""
+    """Instance types, such as p5.48xlarge. Alternatively, set `families`."""
     families: Annotated[Sequence[str], TYPES, distinct] = ()
-    """Instance families, as g6e."""
+    """Instance families, such as g6e."""
     capacity_types: Annotated[Sequence[CapacityType], TYPES, not_empty, distinct] = ("spot",)
-    """How nodes are bought. Karpenter prefers reserved, then spot, then on-demand."""
-    zones: Annotated[Sequence[str], Change("U; D for nodes in a zone that goes"), distinct] = ()
-    """Availability zones, as us-west-2a; () for every zone of the network."""
+    """How nodes are bought: spot, on-demand. Karpenter prefers spot."""
+    zones: Annotated[Sequence[str], Change("U; D for nodes whose zone is removed"), distinct] = ()
+    """Availability zones, such as us-west-2a; () for every zone of the network."""
     taints: Annotated[Sequence[Taint], D, distinct] = ()
-    """Taints of the nodes. GPU pools have the taint `nvidia.com/gpu` besides."""
+    """Taints of the nodes. GPU pools also have the taint `nvidia.com/gpu`."""
     labels: Annotated[Mapping[str, str], D, node_labels] = field(default_factory=dict)
-    """Labels of the nodes, by which pods choose the pool. Every pool has the label `nodepool` with its name besides."""
+    """Labels of the nodes, by which pods choose the pool. Every pool also has the label `nodepool` with its name."""
     weight: Annotated[int | None, U, between(1, 100)] = None
     """Karpenter tries a pool with a higher weight first; a pool without weight last."""
-    consolidation: Annotated[Literal["WhenEmpty", "WhenEmptyOrUnderutilized"], U] = "WhenEmpty"
+    consolidation_policy: Annotated[Literal["WhenEmpty", "WhenEmptyOrUnderutilized"], U] = "WhenEmpty"
     """Which nodes Karpenter may remove: empty ones, or also those whose pods fit elsewhere."""
     consolidate_after: Annotated[str, U, CONSOLIDATE_AFTER] = "1h"
-    """How long a node must be empty or underutilized before Karpenter removes it, as 30s or 1h; or Never."""
+    """How long a node must be empty or underutilized before Karpenter removes it, such as 30s or 1h; or Never."""
     budgets: Annotated[Sequence[Budget], U] = ()
     """How many nodes Karpenter may disrupt at a time; () for Karpenter's own 10%."""
     expire_after: Annotated[str, D, CONSOLIDATE_AFTER] = "720h"
-    """Karpenter ends a node after this time whatever the budgets say, as 720h; or Never."""
+    """How old a node may get before Karpenter replaces it, such as 720h; or Never. Budgets do not delay this."""
     data_volume: Annotated[DataVolume | None, D] = None
     """The EBS volume for images and pods; None for Karpenter's 20 GiB."""
     tags: Annotated[Mapping[str, str], D, user_tags] = field(default_factory=dict)
     """Tags of the EC2 instances."""
     bottlerocket_version: Annotated[str | None, D, BOTTLEROCKET] = None
-    """Bottlerocket release of the nodes: latest, or a version such as v1.53.0; None for that of the cluster."""
+    """Bottlerocket release of the nodes: latest, or a version such as v1.53.0; None for the release of the cluster."""
     soci: Annotated[SociParallelPull, D] = GENERAL_SOCI
     """How images are pulled."""
 
@@ -174,11 +175,11 @@ class Pool:
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields."""
         if self.name in REFERENCE_NAMES:
-            yield f"name must not be {self.name!r}: the reference's pools have this name. Choose another name."
-        if tuple(self.capacity_types) == ("reserved",):
+            yield f"name must not be {self.name!r}, a name of the default pools. Choose another name."
+        if "reserved" in self.capacity_types:
             yield (
-                "capacity_types must contain 'spot' or 'on-demand' (got ['reserved']): node classes select no capacity "
-                "reservation, so Karpenter would never launch a node."
+                f"capacity_types must not contain 'reserved' (got {list(self.capacity_types)!r}): node classes select no capacity "
+                "reservation, so Karpenter would never launch a reserved node."
             )
         for label in ("nodepool", "gpu-type"):
             if label in self.labels:
@@ -189,17 +190,17 @@ class Pool:
 class GpuPool(Pool):
     """A pool of NVIDIA GPU nodes beside the reference's pool gpu-spot. Only pods that tolerate `nvidia.com/gpu` use it.
 
-    Instance types are given as `instance_types`, as `families`, or as `gpus` with a least memory. The last two become explicit
-    types of the catalogue when the JSON is written, and are printed: no type that AWS adds later joins by itself.
+    Instance types are given as `instance_types`, as `families`, or as `gpu_names` with a least memory. The last two become explicit
+    types of the catalogue when the JSON is written, and are printed: types that AWS adds later do not join by themselves.
     """
 
     _: KW_ONLY
     limit: Annotated[int, U, at_least(1)]
-    """GPUs that all nodes of the pool have together, at most. Required: it caps the bill."""
-    gpus: Annotated[Sequence[str], TYPES, distinct] = ()
+    """Maximum number of GPUs of all nodes of the pool together. Required: the limit caps the bill."""
+    gpu_names: Annotated[Sequence[str], TYPES, distinct] = ()
     """GPU names as in the catalogue, such as h100 or l40s."""
-    least_gpu_memory_gib: Annotated[int | None, TYPES, at_least(1)] = None
-    """With `gpus` or `families`: the memory that one GPU has, at least."""
+    min_gpu_memory_gib: Annotated[int | None, TYPES, at_least(1)] = None
+    """With `gpu_names` or `families`: the minimum memory of one GPU, in GiB."""
     soci: Annotated[SociParallelPull, D] = GPU_SOCI
     """How images are pulled."""
 
@@ -207,11 +208,11 @@ class GpuPool(Pool):
         """The instance types, from the catalogue where families or GPU names are given."""
         if self.instance_types:
             return list(self.instance_types)
-        least = (self.least_gpu_memory_gib or 0) * 1024
+        least = (self.min_gpu_memory_gib or 0) * 1024
         return [
             row.instance_type
             for row in catalogue.gpu_instance_types()
-            if row.usable and (row.family in self.families or row.gpu in self.gpus) and row.gpu_memory_mib >= least
+            if row.usable and (row.family in self.families or row.gpu in self.gpu_names) and row.gpu_memory_mib >= least
         ]
 
     def all_taints(self) -> list[Taint]:
@@ -226,20 +227,25 @@ class GpuPool(Pool):
         """What is wrong between fields."""
         yield from super().mistakes()
         known = catalogue.gpus_by_type()
+        if self.data_volume and self.types() and set(self.types()) <= catalogue.types_with_nvme():
+            yield (
+                f"data_volume must be None for instance types with NVMe disks (got {self.data_volume.size_gib} GiB): their nodes "
+                "keep images and pods on the NVMe disks, and the volume would be empty."
+            )
         if GPU_TAINT in [taint.key for taint in self.taints]:
             yield f"taints must not contain {GPU_TAINT!r}, because every GPU pool has this taint."
-        if sum(map(bool, (self.instance_types, self.families, self.gpus))) != 1:
-            yield "instance_types, families or gpus must be set, and only one of them."
+        if sum(map(bool, (self.instance_types, self.families, self.gpu_names))) != 1:
+            yield "instance_types, families or gpu_names must be set, and exactly one of the three. Remove the others."
         elif self.instance_types:
-            if self.least_gpu_memory_gib:
-                yield "least_gpu_memory_gib must not be set together with instance_types, which are used as they are."
+            if self.min_gpu_memory_gib:
+                yield "min_gpu_memory_gib must not be set together with instance_types, which are used as they are."
             yield from _unusable(self.instance_types)
         elif others := [name for name in self.families if name not in catalogue.usable_families()]:
             yield f"families must be in the catalogue (got {others!r}). Its families: {', '.join(catalogue.usable_families())}."
-        elif others := [name for name in self.gpus if name not in catalogue.usable_gpus()]:
-            yield f"gpus must be in the catalogue (got {others!r}). Its GPUs: {', '.join(catalogue.usable_gpus())}."
+        elif others := [name for name in self.gpu_names if name not in catalogue.usable_gpus()]:
+            yield f"gpu_names must be in the catalogue (got {others!r}). Its GPUs: {', '.join(catalogue.usable_gpus())}."
         elif not self.types():
-            yield f"least_gpu_memory_gib must leave at least one instance type (got {self.least_gpu_memory_gib!r})."
+            yield f"min_gpu_memory_gib must leave at least one instance type (got {self.min_gpu_memory_gib!r})."
         if (types := self.types()) and 0 < self.limit < (smallest := min(known.get(name, 1) for name in types)):
             yield (
                 f"limit must be at least {smallest}, the GPUs of the smallest instance type (got {self.limit!r}): with a lower "
@@ -253,11 +259,11 @@ class GeneralPool(Pool):
 
     _: KW_ONLY
     cpu_limit: Annotated[int, U, at_least(1)]
-    """vCPUs that all nodes of the pool have together, at most. Required: it caps the bill."""
+    """Maximum number of vCPUs of all nodes of the pool together. Required: the limit caps the bill."""
     categories: Annotated[Sequence[str], TYPES, not_empty, distinct] = CATEGORIES
-    """Instance categories, where neither `instance_types` nor `families` are given."""
+    """Instance categories, if neither `instance_types` nor `families` is set."""
     cpus: Annotated[Sequence[int], TYPES, not_empty, distinct] = CPUS
-    """vCPUs of a node, where neither `instance_types` nor `families` are given."""
+    """Possible numbers of vCPUs of a node, if neither `instance_types` nor `families` is set."""
 
     def limits(self) -> dict[str, int]:
         """The most that all nodes of the pool have together."""
@@ -268,6 +274,12 @@ class GeneralPool(Pool):
         yield from super().mistakes()
         if self.instance_types and self.families:
             yield "instance_types and families must not both be set. Keep one of them."
+        types = catalogue.unusable_for_general(
+            self.instance_types, shape=catalogue.INSTANCE_TYPE, like="instance types such as m7i.large"
+        )
+        families = catalogue.unusable_for_general(self.families, shape=catalogue.FAMILY, like="families such as m7i")
+        for name, wrong in (("instance_types", types), ("families", families)):
+            yield from (f"{name} must {reason} (got {others!r})." for reason, others in wrong.items())
 
 
 def _unusable(types: Sequence[str]) -> Iterator[str]:
@@ -277,22 +289,23 @@ def _unusable(types: Sequence[str]) -> Iterator[str]:
 
 
 def chosen_by(pool: Pool) -> str:
-    """What sets the pool apart from other pools, in words."""
+    """Which pods get nodes of the pool, in words."""
     marks = [f"label {key}={value}" for key, value in sorted(pool.labels.items())] + [f"taint {taint.key}" for taint in pool.taints]
-    weight = f"weight {pool.weight}" if pool.weight else "no weight, so Karpenter tries it last"
-    return f"{weight}; pods choose it by {', '.join(marks)}" if marks else weight
+    chosen = f"; pods choose it by {', '.join(marks)}" if marks else ""
+    if pool.taints:  # keeps other pods off
+        return f"weight {pool.weight or 0}{chosen}"
+    # Karpenter sorts by weight, then by name, the last first (OrderByWeight in pkg/utils/nodepool of kubernetes-sigs/karpenter).
+    name = GPU_POOL if isinstance(pool, GpuPool) else GENERAL_POOL
+    order = "before" if (pool.weight or 0, pool.name) > (0, name) else "after"
+    return f"weight {pool.weight or 0}: pods that choose no pool get it {order} pool {name}{chosen}"
 
 
 def overlaps(pools: Sequence[Pool]) -> Iterator[tuple[Pool, str]]:
-    """The pools that could take the same pod as an earlier one or as the reference's, with the same priority."""
-    seen: dict[tuple[object, ...], str] = {_priority(None): "the reference's pool"}
+    """The pools that differ from an earlier one, or from the reference's, neither in weight nor in a label or taint."""
+    seen: dict[tuple[object, ...], str] = {(None, (), ()): "the reference's pool"}
     for pool in pools:
-        if (key := _priority(pool)) in seen:
+        taints = tuple(sorted((taint.key, taint.value, taint.effect) for taint in pool.taints))
+        key = (pool.weight, tuple(sorted(pool.labels.items())), taints)
+        if key in seen:
             yield pool, seen[key]
         seen.setdefault(key, pool.name)
-
-
-def _priority(pool: Pool | None) -> tuple[object, ...]:
-    if pool is None:
-        return (None, (), ())
-    return (pool.weight, tuple(sorted(pool.labels.items())), tuple(sorted((t.key, t.value, t.effect) for t in pool.taints)))

@@ -1,9 +1,9 @@
 """What a Terraform variable may hold, as Terraform conditions. Plain Python.
 
-A rule stands in one of three places:
+Terraform evaluates a rule in one of three places:
 
 - A `validation` names its own variable only, because Terraform before 1.9 allows no other reference, and `required_version` admits
-  1.5.7. A failing validation also blocks `plan -destroy`. So a validation refuses only what no living deployment can have.
+  1.5.7. A failing validation also blocks `plan -destroy`. So a validation only refuses what cannot be deployed.
 - A requirement is a precondition of `random_string.suffix`, the first resource to be created. A requirement may name several
   variables, locals and data sources, and lets a destroy pass.
 - A `check` warns.
@@ -22,7 +22,7 @@ from stacks.config.catalogue import INSTANCE_TYPE
 
 @dataclass(frozen=True)
 class Rule:
-    """A Terraform condition, without `${}`, and the message for where the condition does not hold, a template."""
+    """A Terraform condition, without `${}`, and the message (a template) for when the condition is false."""
 
     condition: str
     message: str
@@ -58,8 +58,8 @@ MOST_ZONES = 8
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpc.html
 RESERVED_NETWORKS = ("127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4")
 
-# ARNs of the partition `aws` and the public registry of us-east-1 are wired in. By the start of a region's name, the partitions
-# aws-cn, aws-us-gov, aws-iso, aws-iso-b, aws-iso-f, aws-iso-e and aws-eusc.
+# The program hard-codes ARNs of the partition `aws` and the public registry in us-east-1. These prefixes of region names are the
+# partitions aws-cn, aws-us-gov, aws-iso, aws-iso-b, aws-iso-f, aws-iso-e and aws-eusc.
 OTHER_PARTITIONS = ("cn", "us-gov", "us-iso", "us-isob", "us-isof", "eu-isoe", "eusc")
 
 # Four pods fit on a node of these sizes. Three are taken by the VPC CNI, kube-proxy and the Pod Identity agent; CoreDNS, Karpenter
@@ -143,7 +143,7 @@ def not_empty(variable: str) -> tuple[Rule, ...]:
 
 
 def without_nulls(variable: str) -> tuple[Rule, ...]:
-    """A list without null. (`nullable = false` speaks of the list, not of its elements.)"""
+    """A list without null. (`nullable = false` applies to the list, not to its elements.)"""
     return (Rule(f"alltrue([for v in var.{variable} : v != null])", f"{variable} must not contain null (got {given(variable)})."),)
 
 
@@ -182,7 +182,7 @@ def availability_zones() -> tuple[Rule, ...]:
 
 
 def karpenter_node_availability_zones() -> tuple[Rule, ...]:
-    """That the network has them is a requirement."""
+    """Only the shape of the list. A requirement checks that the network has the zones."""
     name = "karpenter_node_availability_zones"
     return (*without_nulls(name), no_duplicates(name, Expression(f"var.{name}")))
 

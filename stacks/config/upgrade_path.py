@@ -44,6 +44,12 @@ class Step:
 
 UPGRADE_PATH = (
     Step(
+        title="No drift of GPU nodes: later steps would drain running jobs",
+        fields={"gpu_drift_budget": "0"},
+        updated=("kubectl_manifest.nodepool_gpu",),
+        change="U",
+    ),
+    Step(
         title="Load balancer controller 3.5.0, with its policy",
         fields={"load_balancer_controller_version": "3.5.0", "load_balancer_controller_policy": "official"},
         updated=("aws_iam_policy.aws_load_balancer_controller", "helm_release.aws_load_balancer_controller"),

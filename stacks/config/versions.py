@@ -95,7 +95,7 @@ class KarpenterReleases:
     """Releases of one minor version that need the same.
 
     Attributes:
-        first, last: the first and the newest known release; a newer patch release is taken for one of these.
+        first, last: the first and the newest known release; a newer patch release is treated as one of these.
         kubernetes: the newest Kubernetes that the controller supports, its constant `MaxK8sVersion`.
         crds: the custom resource definitions that came with these releases, by name.
         rehashes: whether the releases before calculate the hash of an EC2NodeClass in another way.
@@ -110,7 +110,7 @@ class KarpenterReleases:
 
 # `MaxK8sVersion` in pkg/providers/version/version.go and the folder pkg/apis/crds, at every tag of KA from v1.6.0 to v1.14.1.
 # MinK8sVersion is 1.26 throughout. The documented minimums (website/content/en/preview/upgrading/compatibility.md) are wider for
-# 1.6.0 to 1.6.5 and 1.7.0 to 1.7.3, which are said to do for Kubernetes 1.34 and log an error there.
+# 1.6.0 to 1.6.5 and 1.7.0 to 1.7.3: these claim to support Kubernetes 1.34, but log an error there.
 # `EC2NodeClassHashVersion` in pkg/apis/v1/ec2nodeclass.go went from v4 to v5 in 1.12.0.
 KARPENTER = (
     KarpenterReleases(
@@ -140,7 +140,7 @@ BROKEN_KARPENTER = {
 KARPENTER_WITH_CRDS_APART = "1.7.0"
 
 # From here on Karpenter mounts every directory that Bottlerocket allows on the NVMe disks, the SOCI store included
-# (KA#8478; `SupportsDefaultBind` in pkg/providers/version/version.go), so that no command of ours has to.
+# (KA#8478; `SupportsDefaultBind` in pkg/providers/version/version.go), so the user data no longer has to.
 KARPENTER_THAT_MOUNTS_ALL = "1.8.0"
 
 
@@ -161,23 +161,18 @@ class Permission:
     Attributes:
         since: the first Karpenter release that calls it.
         action: the IAM action. It needs the resource `*`, in the cluster's own region (`aws:RequestedRegion`).
-        why: what fails without it.
     """
 
     since: str
     action: str
-    why: str
 
 
 # website/content/en/preview/getting-started/getting-started-with-karpenter/cloudformation.yaml at every tag of KA, by action and
 # resource, without what modules/karpenter/policy.tf of terraform-aws-eks 21.11.0 allows. Left out, because nothing here uses them:
 # placement groups (1.11.0) and zonal shift (1.12.0).
 KARPENTER_PERMISSIONS = (
-    Permission(
-        since="1.12.0",
-        action="ec2:DescribeInstanceStatus",
-        why="Karpenter does not notice instances whose EC2 status checks fail",
-    ),
+    # Without it, Karpenter does not notice instances whose EC2 status checks fail.
+    Permission(since="1.12.0", action="ec2:DescribeInstanceStatus"),
 )
 
 
@@ -229,7 +224,7 @@ BOTTLEROCKET_WITH_SOCI = "1.44.0"
 # The first whose `apiclient ephemeral-storage bind` takes all allowed directories when none is named (CK 10.3.0; KA#8478).
 BOTTLEROCKET_THAT_MOUNTS_ALL = "1.46.0"
 
-# The first that allows to bind again what is bound: CK 10.8.0 (2025-10-15, CK#679). 1.49.0 is older (2025-10-07, BR#4659), and
+# The first that can bind a directory a second time: CK 10.8.0 (2025-10-15, CK#679). 1.49.0 is older (2025-10-07, BR#4659), and
 # 1.50.0 has CK 10.9.0 (BR#4682).
 BOTTLEROCKET_THAT_MOUNTS_TWICE = "1.50.0"
 

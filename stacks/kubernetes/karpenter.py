@@ -76,7 +76,7 @@ class Karpenter(Addressed):
             KarpenterAws,
             "module.karpenter",
             cluster_name=cluster.eks.cluster_name,
-            # Node classes name the role, so that its name must be known beforehand.
+            # Node classes name the role, so its name must be known in advance.
             node_iam_role_use_name_prefix=False,
             node_iam_role_name=node_role_name,
             create_pod_identity_association=True,
@@ -104,8 +104,8 @@ class Karpenter(Addressed):
                 cluster_endpoint=cluster.eks.cluster_endpoint,
                 interruption_queue=self.aws.queue_name,
             ),
-            # A destroy goes this way backwards. While Karpenter removes its nodes it needs all of its IAM, its queue, the nodes it
-            # runs on, and the way out of the VPC to AWS.
+            # A destroy follows this order in reverse. While Karpenter removes its nodes, it needs its IAM roles, its queue, its
+            # own nodes, and the route from the VPC to AWS.
             depends_on=[self.aws, cluster.eks, cluster.network.vpc, *([crds] if crds else [])],
         )
         if spot_role_check:
@@ -137,8 +137,8 @@ class Karpenter(Addressed):
             take_ownership=take_ownership,
             values=[values],
             depends_on=depends_on,
-            # Every plan reads a new token. So the release plans with the token of the state, which expires 12 hours after it was
-            # written; the provider's own login (`registries`), with the new token, is what works. From 3.1.2 on the helm provider
+            # Every plan reads a new token, and the release keeps the token in the state, which expires after 12 hours. The login of
+            # the provider (`registries`) uses the new token. From 3.1.2 on the helm provider
             # knows that it is logged in, and does not try the expired token. (OCIRegistryPerformLogin)
             lifecycle=TerraformResourceLifecycle(ignore_changes=["repository_password"]) if login else None,
         )
@@ -157,7 +157,7 @@ class Karpenter(Addressed):
         )
 
     def _further_policy(self, name: str, region: str | None, tags: Mapping[str, str]) -> IamPolicy | None:
-        """What newer releases need beside the module's policy. That policy is near IAM's limit, so this is another one."""
+        """What newer releases need in addition to the module's policy, which is too close to IAM's size limit to be extended."""
         actions = [permission.action for permission in karpenter_permissions(self.version)]
         if not actions:
             return None
@@ -174,7 +174,7 @@ class Karpenter(Addressed):
         )
 
     def _check_spot_role(self) -> None:
-        """Not a resource: the role belongs to the account, and would be destroyed with this cluster."""
+        """Only a check: the role belongs to the account, and a resource would be destroyed with this cluster."""
         role = "data.aws_iam_roles.spot"
         self.add(DataAwsIamRoles, role, path_prefix="/aws-service-role/spot.amazonaws.com/")
         self.add_check(
@@ -182,12 +182,12 @@ class Karpenter(Addressed):
             Rule(
                 f"length({role}.names) > 0",
                 "This account does not have the service-linked role for Spot, and Karpenter cannot launch Spot instances without "
-                "it. Create it once per account: aws iam create-service-linked-role --aws-service-name spot.amazonaws.com",
+                "the role. Create it once per account: aws iam create-service-linked-role --aws-service-name spot.amazonaws.com",
             ),
         )
 
 
-# Byte for byte what the HCL wrote: another spelling of the same values would be a new revision of the release.
+# Byte for byte what the HCL wrote: a different spelling of the same values would create a new revision of the release.
 VALUES = """\
 nodeSelector:
   karpenter.sh/controller: 'true'

@@ -27,11 +27,11 @@ Policy: TypeAlias = Literal["reference", "official"]
 
 
 class LoadBalancerController(Addressed):
-    """The controller that makes load balancers for Services and Ingresses.
+    """The controller that creates load balancers for Services and Ingresses.
 
     Args:
         name: the start of the names of the controller's policy and role.
-        karpenter: what the controller is installed after, in the same cluster: its webhook fails every Service until it runs.
+        karpenter: installed first, because this controller's webhook rejects every Service until the controller runs.
         region: the cluster's AWS region.
         version: the release of the controller.
         policy: the IAM policy: the HCL's, which lacks three actions, or the official one of the release.
@@ -110,7 +110,7 @@ class LoadBalancerController(Addressed):
                     region=region,
                 )
             ],
-            # The last three, so that a destroy leaves the controller what it needs while it removes load balancers.
+            # The last three keep what the controller needs until a destroy has removed its load balancers.
             depends_on=[association, cluster.eks, karpenter.release, attachment, cluster.network.vpc],
         )
 

@@ -24,7 +24,7 @@ ALIAS = matches(r"bottlerocket@(latest|v\d+\.\d+\.\d+)", "an alias such as bottl
 
 @dataclass(frozen=True, kw_only=True)
 class NodeClass:
-    """An EC2NodeClass: how a node is made on AWS.
+    """An EC2NodeClass: how Karpenter creates a node on AWS.
 
     Attributes:
         name: of the object.
@@ -32,7 +32,7 @@ class NodeClass:
         discovery: the value of the tag `karpenter.sh/discovery` on the subnets and security groups to use.
         user_data: Bottlerocket settings, TOML.
         tags: on the instances, beside the discovery tag.
-        instance_store_policy: RAID0 makes one disk of the NVMe disks.
+        instance_store_policy: RAID0 joins the NVMe disks into one.
         data_volume: the EBS volume for images and pods; None for Karpenter's 20 GiB.
         ami_alias: the AMI, as `bottlerocket@latest` or `bottlerocket@v1.53.0`.
     """
@@ -86,7 +86,7 @@ class NodePool:
         name: of the object.
         node_class: the nodes' EC2NodeClass.
         requirements: which instance types.
-        consolidation: which nodes Karpenter may remove.
+        consolidation_policy: which nodes Karpenter may remove.
         consolidate_after: how long a node must be empty before Karpenter removes it, as `30s` or `1h`.
         expire_after: how long a node may live, as `720h`; None for Karpenter's own 720h.
         limits: the most that all nodes of the pool have together, as `{"cpu": 1000}`.
@@ -98,7 +98,7 @@ class NodePool:
     name: Annotated[str, NAME]
     node_class: NodeClass
     requirements: Sequence[Requirement]
-    consolidation: Literal["WhenEmpty", "WhenEmptyOrUnderutilized"] = "WhenEmpty"
+    consolidation_policy: Literal["WhenEmpty", "WhenEmptyOrUnderutilized"] = "WhenEmpty"
     consolidate_after: Annotated[str, CONSOLIDATE_AFTER]
     expire_after: Annotated[str | None, CONSOLIDATE_AFTER] = None
     limits: Mapping[str, Any] | Expression = field(default_factory=dict)
@@ -126,7 +126,7 @@ class NodePool:
         template: dict[str, Any] = {"spec": node}
         if self.labels:
             template["metadata"] = {"labels": dict(self.labels)}
-        disruption: dict[str, Any] = {"consolidationPolicy": self.consolidation, "consolidateAfter": self.consolidate_after}
+        disruption: dict[str, Any] = {"consolidationPolicy": self.consolidation_policy, "consolidateAfter": self.consolidate_after}
         if self.budgets:
             disruption["budgets"] = self.budgets if isinstance(self.budgets, Expression) else list(map(_budget, self.budgets))
         spec: dict[str, Any] = {"template": template, "disruption": disruption}
@@ -142,7 +142,7 @@ def _budget(budget: Budget) -> dict[str, Any]:
 
 
 def _block_devices(data: DataVolume) -> list[dict[str, Any]]:
-    """Bottlerocket's two volumes. Karpenter's defaults go when there are any, so both are said."""
+    """Bottlerocket's two volumes. Any entry replaces all of Karpenter's defaults, so the list has both."""
     ebs = {"volumeType": "gp3", "encrypted": True, "deleteOnTermination": True}
     sized = {"volumeSize": f"{data.size_gib}Gi", "iops": data.iops, "throughput": data.throughput_mib}
     return [

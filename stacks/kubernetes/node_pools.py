@@ -1,4 +1,4 @@
-"""Karpenter's objects: the reference's general and GPU node pool, and those of the configuration, each with its node class."""
+"""Karpenter's objects: the default general and GPU node pools and the pools of the configuration, each with a node class."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -118,10 +118,10 @@ class NodePools(Addressed):
             # Keeps pods that do not need a GPU off expensive nodes.
             taints=[Taint(key=GPU_TAINT, value="true")],
             labels={**GPU_LABEL, "nodepool": "gpu-spot"},
-            # An empty GPU node stays for the next job: Spot capacity may not come again.
+            # Keeps an empty GPU node for the next job: Spot capacity may not be available again.
             consolidate_after="1h",
             limits=Expression(f'{limit.hcl} == null ? null : {{"{GPU_TAINT}" = {limit.hcl}}}'),
-            # Karpenter's own 10% goes when there is any budget, and is said again for the other reasons.
+            # Any budget replaces Karpenter's default of 10%, so this list repeats the default for the other reasons.
             budgets=Expression(f'{drift.hcl} == null ? null : [{{nodes = "10%"}}, {{nodes = {drift.hcl}, reasons = ["Drifted"]}}]'),
         )
 
@@ -133,7 +133,7 @@ class NodePools(Addressed):
             name=pool.name,
             node_class=self._node_class(pool.name, pull=pool.soci, gpu=gpu, pool=pool),
             requirements=[_is_in(CAPACITY_TYPE, pool.capacity_types), AMD64, *zones, *_types_of(pool)],
-            consolidation=pool.consolidation,
+            consolidation_policy=pool.consolidation_policy,
             consolidate_after=pool.consolidate_after,
             expire_after=pool.expire_after,
             limits=pool.limits(),
@@ -148,7 +148,7 @@ class NodePools(Addressed):
         class_name, pool_name = f"ec2nodeclass_{name}", f"nodepool_{name}"
         for kind, made in (("EC2NodeClass", pool.node_class.name), ("NodePool", pool.name)):
             self.claim(f"{kind} {made}")
-        # As locals, a manifest is data in the JSON, and Terraform's own yamlencode quotes what stands in it.
+        # As a local, a manifest is data in the JSON, and Terraform's yamlencode quotes its strings.
         node_class = self.add_local(class_name, pool.node_class.manifest())
         manifest = self.add_local(pool_name, pool.manifest())
         after = self.add(
@@ -189,8 +189,8 @@ class NodePools(Addressed):
                 f"nodepool_{pool.name}_types_are_offered",
                 Rule(
                     f"length({usable}) > 0",
-                    f"EC2 offers no instance type of pool {pool.name} in the zones that the pool uses. Choose other instance types "
-                    "or zones.",
+                    f"EC2 does not offer any instance type of pool {pool.name} in the zones that the pool uses. Choose other "
+                    "instance types or zones.",
                 ),
             )
 
@@ -202,7 +202,7 @@ def _types_in(pool: GpuPool) -> Expression:
 
 
 def _without_nulls(pool: str) -> str:
-    """`pool` without the fields of its spec and of its disruption that a variable left null: Karpenter takes no null there."""
+    """`pool` without the fields of its spec and of its disruption that a variable left null: Karpenter refuses null there."""
     spec = f"{{for k, v in {pool}.spec : k => v if v != null}}"
     disruption = f"{{for k, v in {pool}.spec.disruption : k => v if v != null}}"
     return f"merge({pool}, {{spec = merge({spec}, {{disruption = {disruption}}})}})"

@@ -33,7 +33,7 @@ def add_cluster_providers(scope: Construct, *, cluster: Cluster, login: Login, r
         registries=[HelmProviderRegistries(url=REGISTRY, username=ECR_PUBLIC_USER, password=ECR_PUBLIC_PASSWORD)]
         if registry_login
         else None,
-        # A cache of its own: the user's, with other repositories in it, stays out of this.
+        # A cache of its own, so that the repositories in the user's cache do not interfere.
         repository_cache="${path.module}/.helm/cache",
         repository_config_path="${path.module}/.helm/repositories.yaml",
     )

@@ -4,6 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from stacks.config.backends import OUTPUT
 from stacks.operations.output import StateInOutputError, keep_lock_files, refuse_states
 from stacks.operations.terminal import coloured
 
@@ -11,12 +12,12 @@ MADE = (".venv", "node_modules", ".pytest_cache", ".mypy_cache", ".ruff_cache", 
 
 
 def main(project: Path) -> None:
-    """Remove it; lock files of providers are kept in the project.
+    """Remove what was made; the project keeps the lock files of the providers.
 
     Raises:
         StateInOutputError: `cdktf.out` holds a state.
     """
-    outdir = project / "cdktf.out"
+    outdir = project / OUTPUT
     refuse_states(outdir.relative_to(project))
     keep_lock_files(project, outdir)
     for path in [outdir, *project.glob(".venv-*"), *(project / name for name in MADE)]:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-STACKS = Path("cdktf.out", "stacks")
+from stacks.config.backends import OUTPUT
+from stacks.config.fleet import VARIABLE_FILES
+
+STACKS = Path(OUTPUT, "stacks")
 
 Object = dict[str, Any]
 
@@ -93,7 +96,7 @@ class Stack:
         return cls(folder)
 
     def cluster(self, kubeconfig: Path) -> Cluster:
-        """The cluster in the state. A destroy removes the outputs first and the VPC last, so the VPC tells name and region."""
+        """The cluster in the state. A destroy removes the outputs first and the VPC last, so name and region come from the VPC."""
         state = json.loads(self.terraform("state", "pull") or "{}").get("resources", [])
         resources = {f"{r.get('module')}.{r['type']}": r["instances"][0]["attributes"] for r in state if r["instances"]}
         vpc = resources.get("module.vpc.aws_vpc")
@@ -142,14 +145,13 @@ class Stack:
     def destroy(self, further: list[str]) -> int:
         """Run `terraform destroy` on the user's terminal; returns its exit code."""
         # The files that the cdktf CLI reads by itself, in its order. Terraform reads only those in the stack's folder.
-        names = ("terraform.tfvars", "terraform.tfvars.json", "*.auto.tfvars", "*.auto.tfvars.json")
-        files = [os.path.relpath(path, self.folder) for name in names for path in sorted(Path().glob(name))]
+        files = [os.path.relpath(path, self.folder) for name in VARIABLE_FILES for path in sorted(Path().glob(name))]
         variables = [f"-var-file={file}" for file in files]
         process = subprocess.Popen(["terraform", f"-chdir={self.folder}", "destroy", "-auto-approve", *variables, *further])
         while True:
             try:
                 return process.wait()
-            except KeyboardInterrupt:  # Terraform got the Ctrl-C too, and ends in an orderly way
+            except KeyboardInterrupt:  # Terraform got the Ctrl-C too, and shuts down cleanly
                 continue
 
 

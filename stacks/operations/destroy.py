@@ -19,7 +19,7 @@ KINDS = ("nodepools.karpenter.sh", "nodeclaims.karpenter.sh", "ec2nodeclasses.ka
 KARPENTER = "kube-system/karpenter"
 OWN_FINALIZERS = ("karpenter.sh/", "karpenter.k8s.aws/", "foregroundDeletion")
 POLL_SECONDS = 5
-QUIET_SECONDS = 60  # after so long without progress, the command says what blocks
+QUIET_SECONDS = 60  # after this time without progress, the command says what blocks
 
 
 def main(arguments: list[str]) -> int:
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="make destroy STACK=…", description=(__doc__ or "").partition("\n\n")[2])
     parser.add_argument("stack", nargs="?", default="", help="the name of the stack")
     parser.add_argument("--confirm", default="", help="the name of the cluster, instead of asking for it")
-    parser.add_argument("--timeout", type=float, default=20, help="stop after so many minutes without progress (default: 20)")
+    parser.add_argument("--timeout", type=float, default=20, help="stop after this many minutes without progress (default: 20)")
     options, for_terraform = parser.parse_known_args(arguments)
     stack = Stack.named(options.stack)
     with tempfile.TemporaryDirectory() as folder:
@@ -58,6 +58,7 @@ def main(arguments: list[str]) -> int:
 def _refuse_load_balancers(cluster: Cluster) -> None:
     found = [f"Service {name_of(item)}" for item in cluster.objects("services") if item["spec"].get("type") == "LoadBalancer"]
     found += [f"Ingress {name_of(item)}" for item in cluster.objects("ingresses")]
+    found += [f"Gateway {name_of(item)}" for item in cluster.objects("gateways.gateway.networking.k8s.io")]
     if found:
         raise DestroyError(
             f"These objects may have load balancers, which Terraform does not know and which block the removal of the network: "
@@ -138,7 +139,7 @@ def _blockers(cluster: Cluster) -> str:
         if foreign and "deletionTimestamp" in item["metadata"]:
             thing = f"{item['kind']} {name_of(item)}"
             found.append(f"{thing} has the finalizer {', '.join(foreign)}: find out what should remove it, or edit the object.")
-    unknown = f"Nothing that this command knows: look at `kubectl get events --all-namespaces` and at the log of {KARPENTER}."
+    unknown = f"No known cause was found. Look at `kubectl get events --all-namespaces` and at the log of {KARPENTER}."
     return "\n  ".join(["What may block:", *(found or [unknown])])
 
 

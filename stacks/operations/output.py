@@ -1,7 +1,7 @@
 """What must outlive `cdktf.out`, which `make clean` and the cdktf CLI delete. Plain Python.
 
 Terraform writes the lock file of the providers and the states of workspaces into the folder where it runs,
-`cdktf.out/stacks/<stack>`. Lock files are copied to the project. States are not touched: a command that meets one stops.
+`cdktf.out/stacks/<stack>`. Lock files are copied to the project. Commands do not touch states: a command that finds a state stops.
 """
 
 import json
@@ -42,7 +42,7 @@ def refuse_states(outdir: Path) -> None:
     """
     found = [str(path) for path in sorted(_states(outdir))]
     if found:
-        raise StateInOutputError(f"{outdir} holds Terraform states: {', '.join(found)}. Move them out of it first.")
+        raise StateInOutputError(f"{outdir} holds Terraform states: {', '.join(found)}. Move them out of {outdir} first.")
     for folder in _stacks(outdir):
         if (name := _selected_workspace(folder)) != "default":
             raise StateInOutputError(
@@ -79,7 +79,7 @@ def refuse_old_workspaces(folder: Path, new: Path) -> None:
     if any(old.glob("*/*")):
         raise StateInOutputError(
             f"The states of Terraform workspaces must be outside {folder.parents[1].name} (found {old}). Move them, synthesize "
-            f"again, and initialize Terraform anew:\n  mv {old} {new}\n  make synth\n  terraform -chdir={folder} init -reconfigure"
+            f"again, and reinitialize Terraform:\n  mv {old} {new}\n  make synth\n  terraform -chdir={folder} init -reconfigure"
         )
 
 
@@ -88,7 +88,7 @@ def _stacks(outdir: Path) -> list[Path]:
 
 
 def _states(outdir: Path) -> Iterator[Path]:
-    """States and their backups. `.terraform/terraform.tfstate` is none: it holds the configuration of the backend."""
+    """States and their backups, without `.terraform/terraform.tfstate`, which holds the configuration of the backend."""
     for path in outdir.rglob("*.tfstate*"):
         if path.is_file() and ".terraform" not in path.parts:
             yield path

@@ -1,1 +1,1 @@
-"""How Terraform is spoken: addresses, variables, providers, the backend."""
+"""How Python becomes Terraform: addresses, variables, providers, the backend."""

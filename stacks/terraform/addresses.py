@@ -1,7 +1,7 @@
 """Terraform addresses that stay those of the HCL.
 
-CDKTF makes the address of an element inside a construct from the element's path and a hash. Here an element says its address
-itself, so that a plan reads `helm_release.karpenter` and a state that the HCL left fits.
+CDKTF makes the address of an element inside a construct from the element's path and a hash. Here every element sets its
+address, so that a plan reads `helm_release.karpenter` and a state that the HCL left fits.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -89,7 +89,7 @@ class Addressed(Construct):
             return Expression("null")
         if isinstance(value, Expression):
             return value
-        # Two constructs may be given the same value of the same name, as the types of the GPU pool.
+        # Two constructs may get the same value under the same name, such as the types of the GPU pool.
         bound = vars(self._stack).setdefault("_bound", {})
         if name not in bound or bound[name] != plain(value):
             self.add_local(name, value)
@@ -113,7 +113,7 @@ class Addressed(Construct):
 
 
 def plain(value: Any) -> Any:
-    """A value as jsii takes it, which knows no tuple, and takes None for nothing at all."""
+    """A value that jsii can take: jsii does not know tuples, and drops None."""
     if value is None:
         return _null()
     if isinstance(value, str) or not isinstance(value, Mapping | Sequence):

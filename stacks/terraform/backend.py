@@ -11,8 +11,8 @@ from stacks.config import ClusterConfig, backends
 
 REQUIRED_TERRAFORM = ">= 1.5.7"
 
-# Constraints, not the exact versions that the prebuilt packages write: the HCL took the newest provider there was, and an older
-# provider cannot read a newer one's state. So each constraint admits all that a lock file of the HCL can hold, up to the next major
+# Constraints, not the exact versions that the prebuilt packages write: the HCL used the newest providers of its day, and an
+# older provider cannot read newer state. So each constraint admits all that a lock file of the HCL can hold, up to the next major
 # version; kubernetes had its 3.0 since. helm before 3.1.2 fails with an expired registry token, and a later minor version may do so
 # again (hashicorp/terraform-provider-helm#1645 and #1822).
 REQUIRED_PROVIDERS = {
@@ -29,7 +29,7 @@ def add_terraform(stack: TerraformStack, *, config: ClusterConfig, folder: Path,
 
     Args:
         stack: the stack.
-        config: whose `backend` counts.
+        config: the cluster, for its name and `backend`.
         folder: where Terraform runs, from which a local path starts.
         project: the folder from which a local path in `config` starts.
     """
@@ -37,7 +37,7 @@ def add_terraform(stack: TerraformStack, *, config: ClusterConfig, folder: Path,
     if isinstance(config.backend, backends.S3Backend):
         _add_s3(stack, config.backend, config.name)
         return
-    # Back to the project: the state outlives `cdktf.out`, and is where `cdktf deploy` has one by default, by an absolute path.
+    # Relative, back to the project: the state outlives `cdktf.out`. It is the file that `cdktf deploy` uses by default.
     state = config.backend.file(config.name)
     path = state if Path(state).is_absolute() else relpath(project / state, folder)
     # Workspaces have a directory for each stack: with one for all, two stacks would share the state of a workspace.

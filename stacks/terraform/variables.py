@@ -34,5 +34,5 @@ def _body(field: Documented, default: Any) -> dict[str, Any]:
     if not required:
         body["default"] = default
     if field.variable.required or field.default is not None:
-        body["nullable"] = False  # a null that says nothing stands for the default
+        body["nullable"] = False  # a null without a meaning of its own becomes the default
     return body

@@ -31,7 +31,7 @@ override_module {
   outputs = { queue_name = "gpu" }
 }
 
-# As usual, AWS answers:
+# What AWS answers by default:
 
 override_data {
   target = data.aws_availability_zones.available
