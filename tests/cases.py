@@ -267,7 +267,9 @@ CASES: dict[str, list[Case]] = {
             'must be zones of the region (got ["us-west-1a"]). Its zones are us-west-2a, us-west-2b, us-west-2c, us-west-2d.',
         ),
         _required_of(
-            "availability_zones", ["us-west-2a"], "EKS requires 2 zones for the control plane, and supports it in 1 of us-west-2a."
+            "availability_zones",
+            ["us-west-2a"],
+            "availability_zones must have at least 2 zones where EKS supports a control plane (got 1 of us-west-2a).",
         ),
         _required(
             "a region of nine zones is refused",
@@ -276,14 +278,12 @@ CASES: dict[str, list[Case]] = {
             zones=ZONES["xx-many-9"],
         ),
         Case("eight of nine are accepted", {"region": "xx-many-9", "availability_zones": NINE_ZONES[:8]}, zones=ZONES["xx-many-9"]),
-        _required(
-            "a region of one zone is refused", {"region": "xx-one-1"}, "supports it in 1 of xx-one-1a", zones=ZONES["xx-one-1"]
-        ),
+        _required("a region of one zone is refused", {"region": "xx-one-1"}, "(got 1 of xx-one-1a)", zones=ZONES["xx-one-1"]),
         Case("a region of two zones is accepted", {"region": "us-west-1"}, zones=ZONES["us-west-1"]),
         _required(
             "two zones of which EKS supports one are refused",
             {"region": "us-west-1"},
-            "supports it in 1 of us-west-1b, us-west-1c.",
+            "(got 1 of us-west-1b, us-west-1c)",
             zones={"us-west-1b": "usw1-az2", "us-west-1c": "usw1-az3"},
         ),
         # Which letter an account has for a zone differs: the zone ID alone counts.
@@ -295,7 +295,7 @@ CASES: dict[str, list[Case]] = {
         _required(
             "us-east-1a is refused where its ID is use1-az3",
             {"region": "us-east-1", "availability_zones": ["us-east-1a", "us-east-1e"]},
-            "supports it in 1 of us-east-1a, us-east-1e.",
+            "(got 1 of us-east-1a, us-east-1e)",
             zones={"us-east-1a": "use1-az3", "us-east-1e": "use1-az5"},
         ),
     ],

@@ -213,9 +213,9 @@ def test_every_message_says_what_must_be_and_what_was_given(stack: Json) -> None
     assert len(rules) > 45
     for rule in rules:
         message = rule["error_message"]
-        assert message.startswith((*names, "EKS requires 2 zones for the control plane, and supports it in ${")), message
-        assert " must " in message or " requires " in message
-        assert "(got " in message or "EC2 does not offer ${" in message or "supports it in ${" in message, message
+        assert message.startswith(tuple(names)), message
+        assert " must " in message
+        assert "(got " in message or "EC2 does not offer ${" in message, message
         assert message.endswith((".", ")]}.")) or "<cluster_name_prefix>" in message
 
 

@@ -696,7 +696,7 @@ def test_a_pool_is_judged_by_the_zones_of_the_network_and_by_what_ec2_offers(tmp
         return " ".join(workspace.run("plan", "-input=false", expect=expect).output.split())
 
     warned = planned("warned", gpu("here", zones=["us-west-2a"]), gpu("there", zones=["us-west-2a", "us-west-2c"], weight=2))
-    assert "EC2 offers no instance type of pool here in the zones that the pool uses." in warned
+    assert "EC2 does not offer any instance type of pool here in the zones that the pool uses." in warned
     assert "pool there" not in warned
     refused = planned("refused", gpu("here", zones=["us-west-1a", "us-west-2c"]), expect=1)
     assert 'The zones of pool here must be zones of the network (got ["us-west-1a"]). Its zones are us-west-2a,' in refused
