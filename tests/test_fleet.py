@@ -186,6 +186,27 @@ def test_networks_side_by_side_are_not_worth_a_warning() -> None:
     assert warned(ClusterConfig("a", vpc_cidr="10.0.0.0/99"), ClusterConfig("b", vpc_cidr="10.0.0.0/99")) == []
 
 
+@pytest.mark.parametrize(
+    ("today", "support", "warned"),
+    [
+        (date(2026, 7, 29), "STANDARD", []),
+        (date(2026, 7, 30), None, ["a.kubernetes_version 1.33 left standard support on 2026-07-29."]),
+        (date(2026, 7, 30), "EXTENDED", ["a.kubernetes_version 1.33 left standard support on 2026-07-29."]),
+        (
+            date(2026, 7, 30),
+            "STANDARD",
+            [
+                "a.kubernetes_version 1.33 left standard support on 2026-07-29.",
+                "a.cluster_support_type cannot become STANDARD in extended support: EKS refuses it.",
+            ],
+        ),
+    ],
+)
+def test_a_version_that_has_left_standard_support_is_a_warning(today: date, support: Any, warned: list[str]) -> None:
+    found = list(warnings([ClusterConfig("a", cluster_support_type=support)], today))
+    assert [text[: len(start)] for text, start in zip(found, warned, strict=True)] == warned
+
+
 def test_types_of_a_pool_that_the_program_does_not_know_are_a_warning() -> None:
     pool = GpuPool("x", instance_types=["p5.48xlarge", "p9.48xlarge"], limit=8, weight=1)
     (warning,) = warned(ClusterConfig("a", gpu_pools=[pool]))
