@@ -1,7 +1,6 @@
 """The examples are programs like main.py: `make synth APP=examples/fleet.py` writes what is said of them here."""
 
 import json
-import os
 import runpy
 import shutil
 import subprocess
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks.app import PROJECT
+from stacks.app import PROJECT, write
 from stacks.config.recommended import RECOMMENDED
 from tests.synthesis import Json, addresses, copy_program
 from tests.terraform import NO_CHANGES, Workspace, needs_modules, needs_terraform
@@ -20,22 +19,17 @@ STACKS = {"recommended": ["training"], "fleet": ["prod-euw1", "prod-usw2"], "own
 
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """What each example has written, as `make synth APP=...` runs it."""
-    written = {}
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CDKTF", "STATE_BUCKET"))}
-    for name in STACKS:
-        project = tmp_path_factory.mktemp(name)
-        copy_program(project)
-        shutil.copytree(PROJECT / "examples", project / "examples", ignore=shutil.ignore_patterns("__pycache__"))
-        subprocess.run(
-            [sys.executable, f"examples/{name}.py"],
-            cwd=project,
-            env={**environment, "PYTHONPATH": "."},
-            capture_output=True,
-            check=True,
-        )
-        written[name] = project / "cdktf.out" / "stacks"
-    return written
+    """The folder that each example has written. A program with a main of its own runs as `make synth APP=...` runs it."""
+    projects = {name: tmp_path_factory.mktemp(name) for name in STACKS}
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("STATE_BUCKET", raising=False)
+        for name in ("recommended", "fleet"):
+            page = runpy.run_path(str(PROJECT / "examples" / f"{name}.py"))
+            write(page["CLUSTERS"], projects[name] / "cdktf.out", projects[name])
+    copy_program(projects["own_stack"])
+    shutil.copy(PROJECT / "examples" / "own_stack.py", projects["own_stack"])
+    subprocess.run([sys.executable, "own_stack.py"], cwd=projects["own_stack"], capture_output=True, check=True)
+    return {name: project / "cdktf.out" / "stacks" for name, project in projects.items()}
 
 
 def document(examples: dict[str, Path], example: str, stack: str) -> Json:

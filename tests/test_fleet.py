@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from datetime import date
 from pathlib import Path
@@ -17,7 +16,7 @@ from stacks.config.checks import ConfigurationError
 from stacks.config.fields import documented
 from stacks.config.fleet import refuse_mistakes, warnings
 from stacks.operations.output import forgotten_states
-from tests.synthesis import Json, copy_program
+from tests.synthesis import Json
 
 TODAY = date(2026, 1, 1)
 
@@ -186,6 +185,27 @@ def test_networks_side_by_side_are_not_worth_a_warning() -> None:
     assert warned(ClusterConfig("a", vpc_cidr="10.0.0.0/99"), ClusterConfig("b", vpc_cidr="10.0.0.0/99")) == []
 
 
+@pytest.mark.parametrize(
+    ("today", "support", "warned"),
+    [
+        (date(2026, 7, 29), "STANDARD", []),
+        (date(2026, 7, 30), None, ["a.kubernetes_version 1.33 left standard support on 2026-07-29."]),
+        (date(2026, 7, 30), "EXTENDED", ["a.kubernetes_version 1.33 left standard support on 2026-07-29."]),
+        (
+            date(2026, 7, 30),
+            "STANDARD",
+            [
+                "a.kubernetes_version 1.33 left standard support on 2026-07-29.",
+                "a.cluster_support_type cannot become STANDARD in extended support: EKS refuses it.",
+            ],
+        ),
+    ],
+)
+def test_a_version_that_has_left_standard_support_is_a_warning(today: date, support: Any, warned: list[str]) -> None:
+    found = list(warnings([ClusterConfig("a", cluster_support_type=support)], today))
+    assert [text[: len(start)] for text, start in zip(found, warned, strict=True)] == warned
+
+
 def test_types_of_a_pool_that_the_program_does_not_know_are_a_warning() -> None:
     pool = GpuPool("x", instance_types=["p5.48xlarge", "p9.48xlarge"], limit=8, weight=1)
     (warning,) = warned(ClusterConfig("a", gpu_pools=[pool]))
@@ -209,30 +229,18 @@ def test_only_a_state_with_resources_that_no_cluster_has_is_forgotten(tmp_path: 
     assert list(forgotten_states(tmp_path, known)) == [("c", "terraform.c.tfstate")]
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose main.py has one cluster, beside the state of another."""
-    folder = tmp_path_factory.mktemp("project")
-    copy_program(folder)
-    (folder / "terraform.old.tfstate").write_text(LIVING)
-    return folder
-
-
-def test_a_forgotten_state_is_named_with_the_way_to_destroy_it(project: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CDKTF")}
-    ran = subprocess.run([sys.executable, "main.py"], cwd=project, env=environment, capture_output=True, text=True, check=True)
-    forgotten = (
-        "Warning: terraform.old.tfstate has resources, and main.py has no cluster with this state. The cluster goes on running. To "
+def test_a_forgotten_state_is_named_with_the_way_to_destroy_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another app may have clusters of its own."""
+    (tmp_path / "terraform.old.tfstate").write_text(LIVING)
+    (tmp_path / "terraform.karpenter.tfstate").write_text(LIVING)
+    monkeypatch.setattr(app, "PROJECT", tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "main.py")])
+    assert list(app._forgotten([ClusterConfig("karpenter")])) == [
+        "terraform.old.tfstate has resources, and main.py has no cluster with this state. The cluster goes on running. To "
         'remove it, put ClusterConfig("old") back and run `make synth` and `make destroy STACK=old`.'
-    )
-    assert [line for line in ran.stderr.splitlines() if "terraform." in line] == [forgotten]
-
-
-def test_another_app_may_have_clusters_of_its_own(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "PROJECT", project)
-    for script, forgotten in ((project / "main.py", 1), (project / "examples" / "fleet.py", 0)):
-        monkeypatch.setattr(sys, "argv", [str(script)])
-        assert len(list(app._forgotten([ClusterConfig("karpenter")]))) == forgotten
+    ]
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "examples" / "fleet.py")])
+    assert list(app._forgotten([ClusterConfig("karpenter")])) == []
 
 
 # --- What is written ------------------------------------------------------------------------------------------------------------

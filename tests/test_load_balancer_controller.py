@@ -37,6 +37,12 @@ def test_pods_may_take_the_role_by_pod_identity_and_nobody_else() -> None:
     ]
 
 
+def test_the_documents_are_written_as_terraforms_jsonencode_writes_them() -> None:
+    """Another spelling of the same policy would show in the plan of an adopted state."""
+    for text in (resource("aws_iam_role")["assume_role_policy"], resource("aws_iam_policy")["policy"]):
+        assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+
+
 def test_role_and_policy_are_named_after_the_cluster() -> None:
     assert resource("aws_iam_role")["name"] == "gpu-aws-load-balancer-controller"
     assert resource("aws_iam_policy")["name"] == "gpu-AWSLoadBalancerControllerIAMPolicy"

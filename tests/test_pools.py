@@ -172,6 +172,7 @@ def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, n
     ("pool", "said"),
     [
         (gpu(limit=0), 'gpu_pools["a"].limit must be at least 1 (got 0).'),
+        (gpu(limit=1), "limit must be at least 8, the GPUs of the smallest instance type (got 1): "),
         (gpu(limit=7), 'gpu_pools["a"].limit must be at least 8, the GPUs of the smallest instance type (got 7): '),
         (gpu(instance_types=["g6e.xlarge", "p5.48xlarge"], limit=0), 'gpu_pools["a"].limit must be at least 1 (got 0).'),
         (
