@@ -65,6 +65,19 @@ class Addressed(Construct):
         """
         return self._add_block("variable", name, body, f"var.{name}")
 
+    def add_first_variables(self, bodies: Mapping[str, Mapping[str, Any]]) -> dict[str, Expression]:
+        """Make the first input variables of a stack, in one call to CDKTF; `add_variable` adds further ones.
+
+        Raises:
+            ValueError: the stack has a variable already.
+        """
+        if any(address.startswith("var.") for address in self._addresses):
+            raise ValueError("add_first_variables must come before any add_variable.")
+        for name in bodies:
+            self.claim(f"var.{name}")
+        self._stack.add_override("variable", plain(bodies))
+        return {name: Expression(f"var.{name}") for name in bodies}
+
     def add_check(self, name: str, rule: Rule) -> None:
         """Make a `check` block, a warning at plan and apply. CDKTF has no class for it.
 

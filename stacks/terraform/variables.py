@@ -13,10 +13,8 @@ class Variables:
     """Each attribute is the expression of the variable of that name: `variables.region` is `${var.region}`."""
 
     def __init__(self, stack: Addressed, config: ClusterConfig) -> None:
-        self._declared: dict[str, Expression] = {}
-        for field in documented(ClusterConfig):
-            if field.variable:
-                self._declared[field.name] = stack.add_variable(field.name, _body(field, getattr(config, field.name)))
+        fields = [field for field in documented(ClusterConfig) if field.variable]
+        self._declared = stack.add_first_variables({field.name: _body(field, getattr(config, field.name)) for field in fields})
 
     def __getattr__(self, name: str) -> Expression:
         try:
