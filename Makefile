@@ -65,12 +65,13 @@ golden: $(VENV)/.dev-packages ## Write the golden file and the cases for terrafo
 docs: $(VENV)/.dev-packages ## Write the tables of docs/ from the code
 	@$(BIN)/python -m docs.generate
 
-test-rules: ## Run terraform test on the golden copy: which input is refused; needs Terraform 1.7, and no AWS account
+test-rules: ## Run terraform validate and terraform test on the golden copy; needs Terraform 1.7, and no AWS account
 	@mkdir -p cdktf.out/rules/tests
 	@cp tests/golden/cdk.tf.json cdktf.out/rules
 	@cp tests/terraform/*.tftest.hcl cdktf.out/rules/tests
 	@echo "Initializing Terraform with the real modules and providers"
 	@terraform -chdir=cdktf.out/rules init -input=false >/dev/null
+	@terraform -chdir=cdktf.out/rules validate
 	@terraform -chdir=cdktf.out/rules test
 
 test-terraform: rig $(VENV)/.dev-packages ## Run the tests that plan and apply, with stub providers
