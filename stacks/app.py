@@ -107,8 +107,8 @@ def _forgotten(clusters: Sequence[ClusterConfig]) -> Iterator[str]:
     known = {cluster.backend.location(cluster.name, PROJECT) for cluster in clusters}
     for name, state in forgotten_states(PROJECT, known):
         yield (
-            f"{state} has resources, and main.py has no cluster with this state. The cluster goes on running. To remove it, put "
-            f'ClusterConfig("{name}") back and run `make synth` and `make destroy STACK={name}`.'
+            f"{state} has resources, and main.py has no cluster with this state. The cluster keeps running. To destroy the "
+            f'cluster, put ClusterConfig("{name}") back and run `make synth` and `make destroy STACK={name}`.'
         )
 
 

@@ -2,7 +2,6 @@
 
 import ipaddress
 import json
-import os
 import re
 import tomllib
 from pathlib import Path
@@ -26,11 +25,11 @@ from tests.crd import Crd
 from tests.synthesis import Json
 from tests.terraform import Workspace, needs_terraform
 
-CRDS = Path(os.environ.get("KARPENTER_CRDS", SHARED / "crds" / "karpenter-1.6.0"))
+CRDS = SHARED / "crds" / "karpenter-1.6.0"
 IAM = SHARED / "iam"
 
 needs_crds = pytest.mark.skipif(
-    not CRDS.is_dir(), reason="Karpenter's CRDs are not here: KARPENTER_CRDS names the folder with those of chart 1.6.0"
+    not CRDS.is_dir(), reason="Karpenter's CRDs are not here: KARPENTER_SHARED names the folder that holds crds/"
 )
 
 # --- Karpenter's objects -------------------------------------------------------------------------------------------------------

@@ -236,8 +236,8 @@ def test_a_forgotten_state_is_named_with_the_way_to_destroy_it(tmp_path: Path, m
     monkeypatch.setattr(app, "PROJECT", tmp_path)
     monkeypatch.setattr(sys, "argv", [str(tmp_path / "main.py")])
     assert list(app._forgotten([ClusterConfig("karpenter")])) == [
-        "terraform.old.tfstate has resources, and main.py has no cluster with this state. The cluster goes on running. To "
-        'remove it, put ClusterConfig("old") back and run `make synth` and `make destroy STACK=old`.'
+        "terraform.old.tfstate has resources, and main.py has no cluster with this state. The cluster keeps running. To "
+        'destroy the cluster, put ClusterConfig("old") back and run `make synth` and `make destroy STACK=old`.'
     ]
     monkeypatch.setattr(sys, "argv", [str(tmp_path / "examples" / "fleet.py")])
     assert list(app._forgotten([ClusterConfig("karpenter")])) == []

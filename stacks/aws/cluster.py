@@ -52,7 +52,7 @@ class ControlPlane:
     """Versions, endpoints and logs of the control plane.
 
     Attributes:
-        kubernetes_version: as `1.33`.
+        kubernetes_version: such as `1.33`.
         support_type: STANDARD upgrades the cluster when standard support ends, EXTENDED costs more from then on; None as it is.
         public_access: whether the API has a public endpoint.
         public_access_cidrs: the networks that reach the public endpoint; () for every address.

@@ -25,7 +25,7 @@ class KubernetesVersion:
     """A version that EKS offers.
 
     Attributes:
-        version: as `1.33`.
+        version: such as `1.33`.
         standard_support_ends, extended_support_ends: None where no published date was found; a plan asks AWS.
         bottlerocket: the first Bottlerocket release with images for it.
     """

@@ -137,9 +137,8 @@ class Karpenter(Addressed):
             take_ownership=take_ownership,
             values=[values],
             depends_on=depends_on,
-            # Every plan reads a new token, and the release keeps the token in the state, which expires after 12 hours. The login of
-            # the provider (`registries`) uses the new token. From 3.1.2 on the helm provider
-            # knows that it is logged in, and does not try the expired token. (OCIRegistryPerformLogin)
+            # Every plan reads a new token; the state keeps the one of the first apply, which expires after 12 hours. The provider
+            # logs in with the new token (`registries`), and from 3.1.2 on does not try the expired one. (OCIRegistryPerformLogin)
             lifecycle=TerraformResourceLifecycle(ignore_changes=["repository_password"]) if login else None,
         )
 

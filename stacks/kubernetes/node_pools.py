@@ -28,7 +28,7 @@ class NodePools(Addressed):
         karpenter: the controller that reads the objects.
         discovery: the value of the tag `karpenter.sh/discovery` on the subnets and security groups to use.
         gpu_instance_types: a list, for the reference's GPU pool.
-        gpu_capacity_type: a list of spot, on-demand, reserved, for that pool.
+        gpu_capacity_type: the capacity types of the GPU pool: any of spot, on-demand and reserved.
         gpu_limit: a number of GPUs, or null, for that pool.
         gpu_drift_budget: how many of that pool's nodes may be replaced at a time because they drifted, or null.
         gpu_pools, general_pools: further pools.
