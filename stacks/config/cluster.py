@@ -118,6 +118,8 @@ class ClusterConfig:
     before that day), or charge for extended support (EXTENDED, AWS's default)."""
     support_check: Annotated[bool, Z] = False
     """Warn at plan when the Kubernetes version is in extended support. Needs eks:DescribeClusterVersions."""
+    version_check: Annotated[bool, Z] = True
+    """Refuse at plan a Kubernetes version to which EKS cannot move the cluster. Needs eks:ListClusters and eks:DescribeCluster."""
     karpenter_version: Annotated[str, Change("U; D at 1.8 (user data) and 1.12 (hash of node classes)")] = "1.6.0"
     """Karpenter release. From 1.7 on, Karpenter's CRDs are a Helm release of their own, so that an upgrade brings them."""
     load_balancer_controller_version: Annotated[str, U, known_load_balancer_controller] = "2.11.0"
