@@ -102,7 +102,12 @@ CASES: dict[str, list[Case]] = {
         _refused("vpc_cidr", "10.0.0.300/16", "must be an IPv4 network"),
         _refused("vpc_cidr", "fd00::/16", "must be an IPv4 network"),
         _refused("vpc_cidr", "", "must be an IPv4 network"),
-        _refused("vpc_cidr", "127.16.0.0/16", 'must not be in 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/4 (got "127.16.0.0/16")'),
+        _refused(
+            "vpc_cidr",
+            "127.16.0.0/16",
+            'must not be in 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/4 (got "127.16.0.0/16")',
+        ),
+        _refused("vpc_cidr", "0.16.0.0/16", "EC2 refuses these networks for a VPC."),
         _refused("vpc_cidr", "169.254.0.0/16", "EC2 refuses these networks for a VPC."),
         _refused("vpc_cidr", "239.1.0.0/16", "EC2 refuses these networks for a VPC."),
         _warned("a public network is warned of", {"vpc_cidr": "11.0.0.0/16"}, "vpc_cidr_is_private", '(got "11.0.0.0/16")'),
@@ -334,7 +339,16 @@ CASES: dict[str, list[Case]] = {
         _refused("karpenter_node_release_version", "latest", '(got "latest")'),
     ],
     "addon_versions": [
-        *_accepted("addon_versions", {}, {"coredns": "v1.12.1-eksbuild.2", "vpc-cni": None}),
+        *_accepted(
+            "addon_versions",
+            {},
+            {"coredns": "v1.12.1-eksbuild.2", "vpc-cni": None},
+            {"kube-proxy": "v1.16.13-minimal-eksbuild.1"},
+        ),
+        *(
+            _required_of("addon_versions", {"coredns": version}, f'such as v1.12.1-eksbuild.2 (got {{"coredns":"{version}"}}).')
+            for version in ("1.12.1-eksbuild.2", "v1.12.1", "v1.12-eksbuild.2", "latest", "")
+        ),
         _required_of(
             "addon_versions",
             {"core-dns": "v1.12.1-eksbuild.2"},
