@@ -328,10 +328,11 @@ SAMPLES = (
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)
 def test_a_string_that_nobody_would_expand_is_refused(sample: Any) -> None:
     """Terraform takes what is written in a backend as it is, and a template elsewhere; Python and AWS expand neither."""
+    kind: Any = type(sample)
     assert list(mistakes("x", sample)) == []
     accepted = [
         f"{field.name}: {given!r}"
-        for field in documented(type(sample))
+        for field in documented(kind)
         for text in ("${HOME}/a", "%{ if true }a", "~/a")
         for given in (text, [text], {"a": text})
         if not field.variable  # Terraform judges a variable: `Variables not allowed`

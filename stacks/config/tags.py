@@ -52,4 +52,4 @@ def _wrong(tags: Mapping[str, str], beside: Iterable[str], most: int) -> Iterato
         if (other := seen.setdefault(key.lower(), key)) != key:
             yield f"must not contain {key!r} beside {other!r}: IAM ignores the case of keys, and refuses such tags"
     if len(tags) > most:
-        yield f"must have at most {most} tags (got {len(tags)}): AWS allows {MOST_TAGS}, and the others are set already"
+        yield f"must have at most {most} tags (got {len(tags)}): AWS allows {MOST_TAGS}, of which {MOST_TAGS - most} are set already"
