@@ -51,5 +51,5 @@ def _wrong(tags: Mapping[str, str], beside: Iterable[str], most: int) -> Iterato
     for key in tags:
         if (other := seen.setdefault(key.lower(), key)) != key:
             yield f"must not contain {key!r} beside {other!r}: IAM ignores the case of keys, and refuses such tags"
-    if len(tags) > most:
-        yield f"must have at most {most} tags (got {len(tags)}): AWS allows {MOST_TAGS}, of which {MOST_TAGS - most} are set already"
+    if (number := len(tags)) > most:
+        yield f"must have at most {most} tags (got {number}): AWS allows {MOST_TAGS}, of which {MOST_TAGS - most} are set already"
