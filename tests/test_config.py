@@ -335,7 +335,7 @@ def test_a_string_that_nobody_would_expand_is_refused(sample: Any) -> None:
         for field in documented(kind)
         for text in ("${HOME}/a", "%{ if true }a", "~/a")
         for given in (text, [text], {"a": text})
-        if not field.variable  # Terraform judges a variable: `Variables not allowed`
+        if not field.variable  # Terraform judges the value of a variable
         and field.name != "categories"
         and fits(given, field.hint)
         and not list(mistakes("x", replace(sample, **{field.name: given})))
