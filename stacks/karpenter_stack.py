@@ -9,6 +9,7 @@ from constructs import Construct
 from stacks.aws.cluster import Administrators, Cluster, ControlPlane, NodeGroup
 from stacks.aws.gpu_types import GpuTypes
 from stacks.aws.network import Network
+from stacks.aws.version_check import VersionCheck
 from stacks.config import ClusterConfig, rules
 from stacks.config.rules import Rule
 from stacks.kubernetes.karpenter import Karpenter
@@ -148,6 +149,8 @@ class KarpenterStack(Addressed, TerraformStack):
             *self.node_pools.requirements,
         )
         self._add_outputs(login)
+        if config.version_check:
+            self._check_version()
 
     def _policy_length(self) -> Rule:
         prefix, region = self.variables.cluster_name_prefix, self.variables.region
@@ -168,6 +171,11 @@ class KarpenterStack(Addressed, TerraformStack):
         ):
             # Not with `add`: straight below the stack, an id is the address as it is.
             TerraformOutput(self, name, description=description, value=value)
+
+    def _check_version(self) -> None:
+        prefix, version = self.variables.cluster_name_prefix, self.config.kubernetes_version
+        check = VersionCheck(self, "version_check", name=self.name, name_prefix=prefix, kubernetes_version=version)
+        self.add_override("output.cluster_version.precondition", [rule.block() for rule in check.requirements])
 
 
 def _preconditions(*required: Rule) -> TerraformResourceLifecycle:

@@ -34,6 +34,7 @@ class Case:
     zones: dict[str, str] = field(default_factory=lambda: ZONES["us-west-2"])
     not_offered: dict[str, list[str]] = field(default_factory=dict)  # by data source, the zones without its types
     spot_roles: list[str] = field(default_factory=lambda: ["AWSServiceRoleForEC2Spot"])
+    clusters: dict[str, str] = field(default_factory=dict)  # the EKS clusters that exist, with their versions
 
     @property
     def refused(self) -> bool:
@@ -57,6 +58,11 @@ def _required_of(variable: str, value: Any, says: str) -> Case:
 
 def _required(name: str, variables: dict[str, Any], says: str, **answers: Any) -> Case:
     return Case(name, variables, "random_string.suffix", says, **answers)
+
+
+def _runs(name: str, clusters: dict[str, str], says: str = "") -> Case:
+    """The default version, 1.33, where clusters exist. The cluster of the stack is eks-spot-gpu-zz9x."""
+    return Case(name, {}, "output.cluster_version" if says else None, says, clusters=clusters)
 
 
 def _warned(name: str, variables: dict[str, Any], check: str, says: str, **answers: Any) -> Case:
@@ -96,7 +102,12 @@ CASES: dict[str, list[Case]] = {
         _refused("vpc_cidr", "10.0.0.300/16", "must be an IPv4 network"),
         _refused("vpc_cidr", "fd00::/16", "must be an IPv4 network"),
         _refused("vpc_cidr", "", "must be an IPv4 network"),
-        _refused("vpc_cidr", "127.16.0.0/16", 'must not be in 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/4 (got "127.16.0.0/16")'),
+        _refused(
+            "vpc_cidr",
+            "127.16.0.0/16",
+            'must not be in 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/4 (got "127.16.0.0/16")',
+        ),
+        _refused("vpc_cidr", "0.16.0.0/16", "EC2 refuses these networks for a VPC."),
         _refused("vpc_cidr", "169.254.0.0/16", "EC2 refuses these networks for a VPC."),
         _refused("vpc_cidr", "239.1.0.0/16", "EC2 refuses these networks for a VPC."),
         _warned("a public network is warned of", {"vpc_cidr": "11.0.0.0/16"}, "vpc_cidr_is_private", '(got "11.0.0.0/16")'),
@@ -328,12 +339,37 @@ CASES: dict[str, list[Case]] = {
         _refused("karpenter_node_release_version", "latest", '(got "latest")'),
     ],
     "addon_versions": [
-        *_accepted("addon_versions", {}, {"coredns": "v1.12.1-eksbuild.2", "vpc-cni": None}),
+        *_accepted(
+            "addon_versions",
+            {},
+            {"coredns": "v1.12.1-eksbuild.2", "vpc-cni": None},
+            {"kube-proxy": "v1.16.13-minimal-eksbuild.1"},
+        ),
+        *(
+            _required_of("addon_versions", {"coredns": version}, f'such as v1.12.1-eksbuild.2 (got {{"coredns":"{version}"}}).')
+            for version in ("1.12.1-eksbuild.2", "v1.12.1", "v1.12-eksbuild.2", "latest", "")
+        ),
         _required_of(
             "addon_versions",
             {"core-dns": "v1.12.1-eksbuild.2"},
             'must name add-ons of the cluster: coredns, kube-proxy, eks-pod-identity-agent, vpc-cni (got ["core-dns"]).',
         ),
+    ],
+    "kubernetes_version": [
+        _runs("a cluster of the version stays", {"eks-spot-gpu-zz9x": "1.33"}),
+        _runs("a cluster of the version before is upgraded", {"eks-spot-gpu-zz9x": "1.32"}),
+        _runs(
+            "a cluster two versions before is refused",
+            {"eks-spot-gpu-zz9x": "1.31", "eks-spot-gpu-abcd": "1.31"},
+            'one minor version above that of the cluster (got "1.33"): cluster eks-spot-gpu-zz9x runs 1.31, and EKS does not skip '
+            'versions. The next step is kubernetes_version = "1.32"',
+        ),
+        _runs(
+            "a newer cluster is refused",
+            {"eks-spot-gpu-zz9x": "1.34"},
+            'not be below that of the cluster (got "1.33"): cluster eks-spot-gpu-zz9x runs 1.34. Set kubernetes_version = "1.34",',
+        ),
+        _runs("other clusters may have any version", {"eks-spot-gpu-abcd": "1.30", "eks-spot-gpu-zz9x-2": "1.30", "web": "1.36"}),
     ],
     "spot_service_linked_role": [
         Case("an account that has the role passes", {}),
@@ -378,6 +414,10 @@ override_module {
     cluster_certificate_authority_data = "Z3B1"
   }
 }
+override_resource {
+  target = random_string.suffix
+  values = { result = "zz9x" }
+}
 override_module {
   target  = module.karpenter
   outputs = { queue_name = "gpu" }
@@ -396,7 +436,9 @@ def tftest(cases: list[Case], *, expect: bool = True) -> str:
 def _run(number: int, case: Case, *, expect: bool) -> str:
     variables = {**DEFAULTS, **case.variables}
     slug = "_".join(re.findall(r"[a-z0-9]+", case.name.lower()))
-    lines = [f"# {case.name}", f'run "case_{number}_{slug}" {{', "  command = plan", ""]
+    # A cluster has its name from the first apply on. After that, a plan refuses; before, the apply.
+    command = "apply" if case.clusters and not (expect and case.objects) else "plan"
+    lines = [f"# {case.name}", f'run "case_{number}_{slug}" {{', f"  command = {command}", ""]
     lines += ["  variables {", *(f"    {name} = {json.dumps(value)}" for name, value in variables.items()), "  }"]
     # Where a variable is refused, nobody asks AWS.
     usual = _answers(DEFAULT)
@@ -409,12 +451,15 @@ def _run(number: int, case: Case, *, expect: bool) -> str:
     return "\n".join([*lines, "}", ""])
 
 
-def _answers(case: Case) -> dict[str, dict[str, list[str]]]:
+def _answers(case: Case) -> dict[str, dict[str, Any]]:
     """What AWS answers in a case, by data source."""
     variables = {**DEFAULTS, **case.variables}
-    answers = {
+    answers: dict[str, dict[str, Any]] = {
         NETWORK: {"names": list(case.zones), "zone_ids": list(case.zones.values())},
         "data.aws_iam_roles.spot": {"names": case.spot_roles},
+        "data.aws_eks_clusters.existing": {"names": list(case.clusters)},
+        # One answer for all: `terraform test` has no answer of its own for an instance.
+        "data.aws_eks_cluster.existing": {"version": next(iter(case.clusters.values()), "1.33")},
     }
     for name, types in (("gpu", "gpu_instance_types"), ("node_group", "karpenter_node_instance_types")):
         without = case.not_offered.get(name, [])
@@ -426,7 +471,7 @@ def _answers(case: Case) -> dict[str, dict[str, list[str]]]:
     return answers
 
 
-def _override(target: str, values: dict[str, list[str]]) -> list[str]:
+def _override(target: str, values: dict[str, Any]) -> list[str]:
     return ["override_data {", f"  target = {target}", f"  values = {json.dumps(values)}", "}"]
 
 

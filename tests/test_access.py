@@ -89,6 +89,12 @@ def test_access_entries_are_the_modules() -> None:
     }
 
 
+@pytest.mark.parametrize("namespace", ["jobs", "dev-*", "*", "a" * 63])
+def test_a_namespace_may_have_wildcards(namespace: str) -> None:
+    entry = AccessEntry("a", principal_arn=CI, policy="View", namespaces=[namespace], kubernetes_groups=["oidc:team/ml@x"])
+    assert list(mistakes("prod", ClusterConfig("prod", access_entries=[entry]))) == []
+
+
 def test_the_control_plane_is_as_decided() -> None:
     eks = stack(
         endpoint_public_access_cidrs=["198.51.100.0/24"],
@@ -130,7 +136,36 @@ def test_tags_are_the_providers_and_node_tags_those_of_instances() -> None:
         ({"assume_role_arn": "arn:aws:iam::123456789012:user/me"}, "assume_role_arn must be the ARN of an IAM role"),
         ({"kms_key_administrators": [CI]}, "kms_key_administrators must not be set without cluster_admin_arn"),
         ({"aws_profile": ""}, "aws_profile must not be empty"),
-        ({"endpoint_public_access_cidrs": ["10.0.0.1/8"]}, "must be an IPv4 network"),
+        (
+            {"endpoint_public_access_cidrs": ["10.0.0.1/8"]},
+            "must be an IPv4 network such as 10.0.0.0/16: 10.0.0.1/8 has host bits set",
+        ),
+        (
+            {"endpoint_public_access_cidrs": ["203.0.113.7"]},
+            "must be written with a prefix length, as 203.0.113.7/32 instead of 203.0.113.7 (got",
+        ),
+        ({"endpoint_public_access_cidrs": ["10.0.0.0/255.0.0.0"]}, "as 10.0.0.0/8 instead of 10.0.0.0/255.0.0.0"),
+        ({"endpoint_public_access_cidrs": ["10.0.0.0/8", "10.0.0.0/08"]}, "as 10.0.0.0/8 instead of 10.0.0.0/08"),
+        ({"endpoint_public_access_cidrs": ["10.0.0.0/8", "10.0.0.0/8"]}, "must not contain duplicates"),
+        ({"cluster_admin_arn": "arn:aws:iam::123456789012:role/${var.role}"}, "must be the ARN of an IAM role or user"),
+        (
+            {"cluster_admin_arn": CI, "kms_key_administrators": [""]},
+            "kms_key_administrators must be the ARN of an IAM role or user",
+        ),
+        *(
+            (
+                {"access_entries": [AccessEntry("a", principal_arn=CI, policy="View", namespaces=[namespace])]},
+                'access_entries["a"].namespaces must be Kubernetes namespaces such as jobs, or with a wildcard as dev-* (got',
+            )
+            for namespace in ("", "Jobs", "a" * 64, "-a", "a.b", "${var.namespace}")
+        ),
+        *(
+            (
+                {"access_entries": [AccessEntry("a", principal_arn=CI, kubernetes_groups=[group])]},
+                'access_entries["a"].kubernetes_groups must be names of Kubernetes groups, such as viewers (got',
+            )
+            for group in ("", " ", "${var.group}")
+        ),
         ({"endpoint_public_access_cidrs": [f"10.{n}.0.0/16" for n in range(41)]}, "must have at most 40 networks"),
         (
             {"endpoint_public_access": False, "endpoint_public_access_cidrs": ["10.0.0.0/8"]},

@@ -35,7 +35,8 @@ VALIDATIONS: dict[str, list[str]] = {
         "can(cidrnetmask(var.vpc_cidr))",
         "try(cidrsubnet(var.vpc_cidr, 0, 0) == var.vpc_cidr, true)",
         'try(tonumber(split("/", var.vpc_cidr)[1]) >= 16 && tonumber(split("/", var.vpc_cidr)[1]) <= 20, true)',
-        '!try(anytrue([cidrsubnet("${split("/", var.vpc_cidr)[0]}/8", 0, 0) == "127.0.0.0/8", '
+        '!try(anytrue([cidrsubnet("${split("/", var.vpc_cidr)[0]}/8", 0, 0) == "0.0.0.0/8", '
+        'cidrsubnet("${split("/", var.vpc_cidr)[0]}/8", 0, 0) == "127.0.0.0/8", '
         'cidrsubnet("${split("/", var.vpc_cidr)[0]}/16", 0, 0) == "169.254.0.0/16", '
         'cidrsubnet("${split("/", var.vpc_cidr)[0]}/4", 0, 0) == "224.0.0.0/4"]), false)',
     ],
@@ -83,6 +84,7 @@ REQUIREMENTS = [
     "var.karpenter_node_desired_size <= var.karpenter_node_max_size",
     "length(local.karpenter_node_azs_of_other_networks) == 0",
     "length(local.addon_versions_of_other_addons) == 0",
+    "length(local.addon_versions_malformed) == 0",
     "length(local.karpenter_node_azs_without_the_types) == 0",
     "length(distinct(var.gpu_capacity_type)) == length(var.gpu_capacity_type)",
     "length(local.gpu_capacity_types_unknown) == 0",
@@ -116,6 +118,10 @@ CHECKS = {
 
 # What the conditions name.
 LOCALS = {
+    "addon_versions_malformed": (
+        "{for addon, version in var.addon_versions : addon => version if version != null && "
+        '!can(regex("^v[0-9]+[.][0-9]+[.][0-9]+(-[a-z0-9.]+)*-eksbuild[.][0-9]+$", version))}'
+    ),
     "addon_versions_of_other_addons": (
         'setsubtract(keys(var.addon_versions), ["coredns", "kube-proxy", "eks-pod-identity-agent", "vpc-cni"])'
     ),

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass
+from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +16,7 @@ import pytest
 import stacks.config
 from stacks.app import PROJECT
 from stacks.config import (
+    AccessEntry,
     Budget,
     ClusterConfig,
     DataVolume,
@@ -27,14 +28,17 @@ from stacks.config import (
     Taint,
     recommended,
 )
+from stacks.config.backends import bucket_name, object_key
 from stacks.config.checks import (
     ConfigurationError,
     at_least,
     between,
     distinct,
+    each,
     fits,
     ipv4_network,
     ipv4_networks,
+    literal,
     matches,
     mistakes,
     not_empty,
@@ -186,7 +190,8 @@ TEN_MISTAKES = ClusterConfig(
 )
 TEN_LINES = """\
 prod.vpc_cidr must be a string (got 16).
-prod.backend.bucket must not be empty (got '').
+prod.backend.bucket must be 3 to 63 lower-case letters, digits, hyphens and dots, and start and end with a letter or a digit \
+(got '').
 prod.gpu_pools["inference"].budgets[1].nodes must be a number of nodes such as 1, or a percentage such as 10% (got 'many').
 prod.gpu_pools["inference"].limit must be at least 1 (got 0).
 prod.gpu_pools["research"].data_volume.size_gib must be between 20 and 16384 (got 1).
@@ -252,12 +257,28 @@ def test_mistakes_of_several_clusters_are_reported_together(tmp_path: Path) -> N
         ),
         ({"backend": LocalBackend("x/../cdktf.out/y")}, "backend.path must be outside cdktf.out, because `make clean` and the"),
         (
-            {"backend": S3Backend(bucket="b", region="oregon")},
+            {"backend": S3Backend(bucket="states", region="oregon")},
             "backend.region must be an AWS region such as us-west-2 (got 'oregon')",
         ),
-        ({"backend": S3Backend(bucket="b", region="us-west-2", key="")}, "backend.key must not be empty (got '')."),
-        ({"backend": S3Backend(bucket="b", region="us-west-2", kms_key_id="")}, "backend.kms_key_id must not be empty (got '')."),
-        ({"backend": S3Backend(bucket="b", region="us-west-2", profile="")}, "backend.profile must not be empty (got '')."),
+        ({"backend": S3Backend(bucket="states", region="us-west-2", key="")}, "backend.key must not be empty (got '')."),
+        (
+            {"backend": S3Backend(bucket="states", region="us-west-2", kms_key_id="")},
+            "backend.kms_key_id must not be empty (got '').",
+        ),
+        ({"backend": S3Backend(bucket="states", region="us-west-2", profile="")}, "backend.profile must not be empty (got '')."),
+        (
+            {"backend": S3Backend(bucket="states", region="us-west-2", kms_key_id="arn:aws:kms:eu-west-1:123456789012:key/a")},
+            "backend.kms_key_id must be a key in the bucket's region us-west-2 (got 'arn:aws:kms:eu-west-1:123456789012:key/a')",
+        ),
+        (
+            {"backend": S3Backend(bucket="states", region="us-west-2", key="${terraform.workspace}/x")},
+            "backend.key must not contain ${...}, which nothing expands here; S3 keeps workspaces apart by itself, below env:/",
+        ),
+        (
+            {"backend": LocalBackend("~/states/x.tfstate")},
+            "backend.path must not contain $NAME, ${...}, %{...} or ~, which nothing expands here: write the value, or compute it",
+        ),
+        ({"aws_profile": "$AWS_PROFILE"}, "aws_profile must not contain $NAME, ${...}, %{...} or ~, which nothing expands here"),
     ],
 )
 def test_a_wrong_value_is_one_line(given: dict[str, Any], said: str) -> None:
@@ -288,6 +309,42 @@ def test_a_list_with_one_wrong_element_does_not_hide_the_mistakes_of_the_others(
 
 def test_lists_and_tuples_are_both_lists() -> None:
     assert wrong(gpu_instance_types=["p5.48xlarge"], availability_zones=("us-west-2a",), gpu_pools=[], general_pools=()) == []
+
+
+SAMPLES = (
+    ClusterConfig("c"),
+    LocalBackend(),
+    S3Backend(bucket="states", region="us-west-2"),
+    AccessEntry("a", principal_arn="arn:aws:iam::123456789012:role/ci", policy="View"),
+    GpuPool("a", instance_types=["p5.48xlarge"], limit=8),
+    GeneralPool("a", cpu_limit=8),
+    Budget(nodes="1"),
+    DataVolume(size_gib=100),
+    Taint(key="a"),
+    SociParallelPull(downloads=1, chunk_size="16mb", unpacks=1),
+)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)
+def test_a_string_that_nobody_would_expand_is_refused(sample: Any) -> None:
+    """Terraform takes what is written in a backend as it is, and a template elsewhere; Python and AWS expand neither."""
+    kind: Any = type(sample)
+    assert list(mistakes("x", sample)) == []
+    accepted = [
+        f"{field.name}: {given!r}"
+        for field in documented(kind)
+        for text in ("${HOME}/a", "%{ if true }a", "~/a")
+        for given in (text, [text], {"a": text})
+        if not field.variable  # Terraform judges the value of a variable
+        and field.name != "categories"
+        and fits(given, field.hint)
+        and not list(mistakes("x", replace(sample, **{field.name: given})))
+    ]
+    assert accepted == []
+
+
+def test_every_class_with_strings_is_tried() -> None:
+    assert {type(sample) for sample in SAMPLES} == MODEL
 
 
 @pytest.mark.parametrize(
@@ -356,6 +413,30 @@ def test_a_type_hint_in_words(hint: Any, expected: str) -> None:
         (ipv4_network(16, 20), "10.0.0.0/20", "10.0.0.0/21", "must be a /16 to /20 network"),
         (ipv4_networks, ["10.0.0.0/32", "0.0.0.0/0"], ["10.0.0.0/8", "x"], "must be an IPv4 network such as 10.0.0.0/16: "),
         (ipv4_networks, ["10.0.0.0/32"] * 40, ["10.0.0.0/32"] * 41, "must have at most 40 networks"),
+        (
+            ipv4_network(0, 32),
+            "203.0.113.7/32",
+            "203.0.113.7",
+            "must be written with a prefix length, as 203.0.113.7/32 instead of 203",
+        ),
+        (each(at_least(2)), [2, 3], [2, 1], "must be at least 2"),
+        *((literal, "a~b $ %", text, "which nothing expands here") for text in ("~/x", "$HOME/x", "a/${x}", "%{if x}", "$(pwd)")),
+        *(
+            (bucket_name, name, wrong, said)
+            for name, wrong, said in (
+                ("abc", "ab", "must be 3 to 63"),
+                ("a" * 63, "a" * 64, "must be 3 to 63"),
+                ("acme.states-1", "Acme", "must be 3 to 63"),
+                ("0acme", "-acme", "must be 3 to 63"),
+                ("acme0", "acme.", "must be 3 to 63"),
+                ("a.b.c", "a..b", "must not be an IP address or have two dots in a row"),
+                ("192.168.5", "192.168.5.4", "must not be an IP address or have two dots in a row"),
+                ("xn-states", "xn--states", "must not start with xn--, sthree-, amzn-s3-demo-"),
+                ("states-s3", "states-s3alias", "must not start with"),
+            )
+        ),
+        *((object_key, "a/b.tfstate", wrong, "no slash at its start or end") for wrong in ("/a", "a/", "a" * 1025)),
+        *((object_key, "a" * 1024, wrong, "characters that S3 does not advise against") for wrong in ("~/a", "a\\b", "ü", "a#b")),
         (user_tags, {"a" * 128: "b" * 256}, {"a" * 129: ""}, "must have keys of 1 to 128 and values of at most 256 letters"),
         (user_tags, {"name": ""}, {"Name": ""}, "must not contain the tag 'Name'"),
         (user_tags, {"a": "b" * 256}, {"a": "b" * 257}, "(tag 'a')"),

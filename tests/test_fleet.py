@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from stacks import app
-from stacks.app import write
+from stacks.app import PROJECT, write
 from stacks.config import ClusterConfig, GpuPool, LocalBackend, S3Backend, recommended
+from stacks.config.backends import IGNORED
 from stacks.config.checks import ConfigurationError
 from stacks.config.fields import documented
 from stacks.config.fleet import refuse_mistakes, warnings
@@ -73,7 +74,7 @@ def test_two_clusters_cannot_have_one_state(tmp_path: Path, one: Any, other: Any
         (LocalBackend("x/s.tfstate"), LocalBackend("y/s.tfstate")),
         (s3(), s3()),
         (s3(key="x"), s3(key="x", bucket="others")),
-        (s3(key="x"), LocalBackend("x")),
+        (s3(key="x"), LocalBackend("x.tfstate")),
     ],
 )
 def test_different_states_are_accepted(tmp_path: Path, one: Any, other: Any) -> None:
@@ -99,6 +100,27 @@ def test_what_is_not_a_list_of_clusters_is_refused(tmp_path: Path, clusters: Any
 def test_recommended_without_a_call_is_not_a_cluster(tmp_path: Path) -> None:
     (mistake,) = refused(tmp_path, [recommended])
     assert "at least one ClusterConfig (got [<function" in mistake
+
+
+# --- States that Git must leave alone -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["prod", "states/prod.json", "tfstate", "./x/../prod.tfstates", "{project}/prod.state"])
+def test_a_state_in_the_project_that_gitignore_does_not_list_is_refused(tmp_path: Path, path: str) -> None:
+    backend = LocalBackend(path.format(project=tmp_path))
+    assert refused(tmp_path, [ClusterConfig("a", backend=backend)]) == [
+        f"a.backend.path must end with .tfstate (got {backend.path!r}): a state holds secrets, and .gitignore does not list the "
+        "file."
+    ]
+
+
+@pytest.mark.parametrize("path", [None, "prod.tfstate", "states/prod.tfstate", "prod.tfstate.json", "../prod", "/srv/states/prod"])
+def test_gitignore_lists_a_state_or_git_does_not_see_the_file(tmp_path: Path, path: str | None) -> None:
+    assert refused(tmp_path, [ClusterConfig("a", backend=LocalBackend(path))]) == []
+
+
+def test_the_patterns_are_those_of_gitignore() -> None:
+    assert set(IGNORED) <= set((PROJECT / ".gitignore").read_text().splitlines())
 
 
 # --- Variable files that the cdktf CLI would load for every stack ---------------------------------------------------------------

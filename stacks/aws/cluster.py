@@ -156,7 +156,7 @@ class Cluster(Addressed):
             *rules.karpenter_node_instance_types(types),
             *rules.karpenter_node_sizes(low, desired, high),
             _zones_of_other_networks(chosen, network.azs),
-            rules.addon_versions(versions, list(ADDONS)),
+            *rules.addon_versions(versions, list(ADDONS)),
         )
         self.eks = self.add(
             Eks,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Literal
 
-from stacks.config.checks import Check, distinct, matches
+from stacks.config.checks import Check, distinct, each, matches
 from stacks.config.fields import Change, U
 
 PARTITION = "aws"
@@ -12,19 +12,17 @@ PARTITION = "aws"
 
 _ARN = rf"arn:{PARTITION}:iam::\d{{12}}:"
 
+# A path and a name. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_NAME = r"[\w+=,.@/-]+"
+
 
 def principal(value: str) -> str | None:
     """The ARN of an IAM role or user."""
     if value.startswith(f"arn:{PARTITION}:sts:"):
         return "must be the ARN of an IAM role, not of a session of the role: arn:aws:iam::<account>:role/<name>"
-    return matches(rf"{_ARN}(role|user)/.+", f"the ARN of an IAM role or user, such as arn:{PARTITION}:iam::123456789012:role/ci")(
-        value
-    )
-
-
-def principals(values: Sequence[str]) -> str | None:
-    """ARNs of IAM roles or users."""
-    return next((text for value in values if (text := principal(value))), None)
+    return matches(
+        rf"{_ARN}(role|user)/{_NAME}", f"the ARN of an IAM role or user, such as arn:{PARTITION}:iam::123456789012:role/ci"
+    )(value)
 
 
 def groups(values: Sequence[str]) -> str | None:
@@ -34,11 +32,14 @@ def groups(values: Sequence[str]) -> str | None:
             "must not start with system:, eks:, aws:, amazon: or iam:, which EKS refuses; instead of system:masters, set "
             "policy='ClusterAdmin'"
         )
-    return None
+    return each(matches(r"[\w.:/@+=,-]+", "names of Kubernetes groups, such as viewers"))(values)
 
 
-ROLE = matches(rf"{_ARN}role/.+", f"the ARN of an IAM role, such as arn:{PARTITION}:iam::123456789012:role/ci")
-POLICY: Check = matches(rf"arn:{PARTITION}:iam::(\d{{12}}|{PARTITION}):policy/.+", "the ARN of an IAM policy")
+ROLE = matches(rf"{_ARN}role/{_NAME}", f"the ARN of an IAM role, such as arn:{PARTITION}:iam::123456789012:role/ci")
+POLICY: Check = matches(rf"arn:{PARTITION}:iam::(\d{{12}}|{PARTITION}):policy/{_NAME}", "the ARN of an IAM policy")
+
+# EKS takes wildcards: https://docs.aws.amazon.com/eks/latest/userguide/access-policies.html
+NAMESPACE = matches(r"(?!.{64})[a-z0-9*]([-a-z0-9*]*[a-z0-9*])?", "Kubernetes namespaces such as jobs, or with a wildcard as dev-*")
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class AccessEntry:
     """ARN of the IAM role or user."""
     policy: Annotated[Literal["ClusterAdmin", "Admin", "AdminView", "Edit", "View"] | None, U] = None
     """EKS access policy, without `AmazonEKS` and `Policy`; None if only Kubernetes groups count."""
-    namespaces: Annotated[Sequence[str], U, distinct] = ()
-    """Namespaces to which the policy applies; () for the whole cluster."""
+    namespaces: Annotated[Sequence[str], U, each(NAMESPACE), distinct] = ()
+    """Namespaces to which the policy applies, such as jobs or dev-*; () for the whole cluster."""
     kubernetes_groups: Annotated[Sequence[str], U, groups, distinct] = ()
     """Kubernetes groups of the role or user, for RBAC."""
 

@@ -175,11 +175,21 @@ def distinct(value: Sequence[object]) -> str | None:
     return None if all(part not in value[:number] for number, part in enumerate(value)) else "must not contain duplicates"
 
 
+def each(check: Check) -> Check:
+    """A list whose elements pass a check."""
+    return lambda values: next((text for value in values if (text := check(value))), None)
+
+
+def literal(value: str) -> str | None:
+    """A string that means what it says: nobody expands variables in it."""
+    if re.search(r"\$[\w{(]|%\{", value) or value.startswith("~"):
+        return "must not contain $NAME, ${...}, %{...} or ~, which nothing expands here: write the value, or compute it in Python"
+    return None
+
+
 def ipv4_networks(values: Sequence[str]) -> str | None:
     """IPv4 networks that EKS accepts for its public endpoint."""
-    if len(values) > 40:
-        return "must have at most 40 networks"
-    return next((text for value in values if (text := ipv4_network(0, 32)(value))), None)
+    return "must have at most 40 networks" if len(values) > 40 else each(ipv4_network(0, 32))(values)
 
 
 # What every AWS service accepts in a tag.
@@ -189,7 +199,7 @@ TAG = r"[\w .:/=+\-@]"
 def user_tags(values: Mapping[str, str]) -> str | None:
     """AWS tags that a user may set. https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html"""
     for key, value in values.items():
-        if key.lower().startswith(("aws:", "eks:")) or key == "Name" or key.startswith(("karpenter.", "kubernetes.io/cluster/")):
+        if key == "Name" or key.lower().startswith(("aws:", "eks:", "karpenter.", "kubernetes.io/cluster/")):
             return f"must not contain the tag {key!r}, which AWS, Karpenter or Terraform sets"
         if not re.fullmatch(rf"{TAG}{{1,128}}", key) or not re.fullmatch(rf"{TAG}{{0,256}}", value):
             return f"must have keys of 1 to 128 and values of at most 256 letters, digits, spaces and _.:/=+-@ (tag {key!r})"
@@ -204,6 +214,8 @@ def ipv4_network(largest: int, smallest: int) -> Check:
             network = ipaddress.IPv4Network(value)
         except ValueError as error:
             return f"must be an IPv4 network such as 10.0.0.0/16: {error}"
+        if str(network) != value:
+            return f"must be written with a prefix length, as {network} instead of {value}"
         return None if largest <= network.prefixlen <= smallest else f"must be a /{largest} to /{smallest} network"
 
     return check

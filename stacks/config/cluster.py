@@ -10,11 +10,12 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
 from stacks.config import rules
-from stacks.config.access import POLICY, ROLE, AccessEntry, principal, principals
+from stacks.config.access import POLICY, ROLE, AccessEntry, principal
 from stacks.config.backends import LocalBackend, S3Backend
-from stacks.config.checks import distinct, ipv4_networks, matches, not_empty, user_tags
+from stacks.config.checks import distinct, each, ipv4_networks, literal, matches, not_empty, user_tags
 from stacks.config.fields import Change, D, R, U, Variable, Z
 from stacks.config.pools import BOTTLEROCKET, TYPES, GeneralPool, GpuPool, overlaps
+from stacks.config.tags import wrong_node_tags, wrong_tags
 from stacks.config.versions import (
     bottlerocket_mistake,
     karpenter_mistake,
@@ -118,6 +119,8 @@ class ClusterConfig:
     before that day), or charge for extended support (EXTENDED, AWS's default)."""
     support_check: Annotated[bool, Z] = False
     """Warn at plan when the Kubernetes version is in extended support. Needs eks:DescribeClusterVersions."""
+    version_check: Annotated[bool, Z] = True
+    """Refuse at plan a Kubernetes version to which EKS cannot move the cluster. Needs eks:ListClusters and eks:DescribeCluster."""
     karpenter_version: Annotated[str, Change("U; D at 1.8 (user data) and 1.12 (hash of node classes)")] = "1.6.0"
     """Karpenter release. From 1.7 on, Karpenter's CRDs are a Helm release of their own, so that an upgrade brings them."""
     load_balancer_controller_version: Annotated[str, U, known_load_balancer_controller] = "2.11.0"
@@ -127,7 +130,7 @@ class ClusterConfig:
 
     # Identity and access.
 
-    aws_profile: Annotated[str | None, Z, not_empty] = "default"
+    aws_profile: Annotated[str | None, Z, not_empty, literal] = "default"
     """AWS profile of Terraform and of `aws eks get-token`; None for credentials of the environment, OIDC or the instance."""
     assume_role_arn: Annotated[str | None, ASSUME, ROLE] = None
     """ARN of an IAM role that Terraform and `aws eks get-token` assume."""
@@ -136,7 +139,7 @@ class ClusterConfig:
     access_entries: Annotated[Sequence[AccessEntry], U] = ()
     """Further IAM roles and users that may use the Kubernetes API. Whoever runs Terraform has an entry already, unless
     `cluster_admin_arn` is set."""
-    kms_key_administrators: Annotated[Sequence[str], U, principals, distinct] = ()
+    kms_key_administrators: Annotated[Sequence[str], U, each(principal), distinct] = ()
     """ARNs of further administrators of the KMS key of Kubernetes secrets. Needs `cluster_admin_arn`."""
     endpoint_public_access: Annotated[bool, U] = True
     """Whether the Kubernetes API has a public endpoint. Without a public endpoint, Terraform must run inside the VPC's reach."""
@@ -160,8 +163,7 @@ class ClusterConfig:
             yield "kms_key_administrators must not be set without cluster_admin_arn: Terraform's own identity would lose the key."
         if self.endpoint_public_access_cidrs and not self.endpoint_public_access:
             yield "endpoint_public_access_cidrs must be () if endpoint_public_access is False."
-        for key in sorted(self.tags.keys() & {"Example", "GithubRepo", "GithubOrg"}):
-            yield f"tags must not contain {key!r}, which every resource has already, as in the HCL."
+        yield from self._wrong_tags()
         yield from self._wrong_entries()
         yield from self._wrong_versions()
         pools = [*self.gpu_pools, *self.general_pools]
@@ -174,6 +176,16 @@ class ClusterConfig:
                     f'{kind}["{pool.name}"] must differ from {other} in weight, or in a label or taint, because both could take '
                     "the same pod. Set a weight, for example."
                 )
+
+    def _wrong_tags(self) -> Iterator[str]:
+        """Tags that AWS refuses together."""
+        yield from (f"tags {text}." for text in wrong_tags(self.tags))
+        of_all = list(wrong_node_tags(self.node_tags))
+        yield from (f"node_tags {text}." for text in of_all)
+        for kind, pools in (("gpu_pools", self.gpu_pools), ("general_pools", self.general_pools)):
+            for pool in pools:
+                together = wrong_node_tags({**self.node_tags, **pool.tags}) if pool.tags else ()
+                yield from (f'{kind}["{pool.name}"].tags with node_tags {text}.' for text in together if text not in of_all)
 
     def _wrong_entries(self) -> Iterator[str]:
         """Access entries with the same name or the same principal."""

@@ -9,6 +9,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from stacks.config.backends import LocalBackend
 from stacks.config.catalogue import gpus_by_type
 from stacks.config.checks import ConfigurationError, brief, fits, misfits, mistakes, not_empty
 from stacks.config.cluster import ClusterConfig
@@ -64,7 +65,7 @@ def refuse_mistakes(clusters: Sequence[ClusterConfig], project: Path) -> None:
         raise ConfigurationError(f"The clusters must be a list with at least one ClusterConfig (got {brief(clusters)}).")
     found = [mistake for cluster in clusters for mistake in mistakes(str(cluster.name), cluster)]
     typed = [cluster for cluster in clusters if not any(misfits(cluster))]
-    if found := [*found, *_duplicates(typed, project), *_variable_files(typed, project)]:
+    if found := [*found, *_duplicates(typed, project), *_states_for_git(typed, project), *_variable_files(typed, project)]:
         raise ConfigurationError("\n".join(found))
 
 
@@ -112,6 +113,15 @@ def _duplicates(clusters: Sequence[ClusterConfig], project: Path) -> Iterator[st
             yield f"The name of each cluster must be unique (got {one.name!r} twice). Rename one of the two."
         elif (location := one.backend.location(one.name, project)) == other.backend.location(other.name, project):
             yield f"{one.name}.backend and {other.name}.backend must have different states (got {location} twice)."
+
+
+def _states_for_git(clusters: Sequence[ClusterConfig], project: Path) -> Iterator[str]:
+    for cluster in clusters:
+        if isinstance(cluster.backend, LocalBackend) and not cluster.backend.is_ignored(cluster.name, project):
+            yield (
+                f"{cluster.name}.backend.path must end with .tfstate (got {cluster.backend.path!r}): a state holds secrets, and "
+                ".gitignore does not list the file."
+            )
 
 
 def _variable_files(clusters: Sequence[ClusterConfig], project: Path) -> Iterator[str]:

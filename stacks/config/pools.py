@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
 from stacks.config import catalogue
-from stacks.config.checks import at_least, between, distinct, matches, not_empty, user_tags
+from stacks.config.checks import at_least, between, distinct, each, matches, not_empty, user_tags
 from stacks.config.fields import Change, D, U
 
 CapacityType: TypeAlias = Literal["spot", "on-demand", "reserved"]
@@ -20,6 +20,7 @@ NAME = matches(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", "at most 40 lower-case let
 DURATION = r"(\d+(s|m|h))+"
 CONSOLIDATE_AFTER = matches(f"{DURATION}|Never", "a duration such as 30s or 1h30m, or Never")
 BOTTLEROCKET = matches(r"latest|v\d+\.\d+\.\d+", "latest, or a version such as v1.53.0")
+ZONE = matches(r"[a-z]{2,4}(-[a-z]+)+-\d[a-z0-9-]*", "availability zones such as us-west-2a")
 NODES = matches(r"(100|\d{1,2})%|\d+", "a number of nodes such as 1, or a percentage such as 10%")
 SCHEDULE = matches(
     r"@(annually|yearly|monthly|weekly|daily|midnight|hourly)|\S+( \S+){4}", "a cron schedule such as 0 9 * * mon-fri"
@@ -135,7 +136,7 @@ class Pool:
     """Instance families, such as g6e."""
     capacity_types: Annotated[Sequence[CapacityType], TYPES, not_empty, distinct] = ("spot",)
     """How nodes are bought: spot, on-demand. Karpenter prefers spot."""
-    zones: Annotated[Sequence[str], Change("U; D for nodes whose zone is removed"), distinct] = ()
+    zones: Annotated[Sequence[str], Change("U; D for nodes whose zone is removed"), each(ZONE), distinct] = ()
     """Availability zones, such as us-west-2a; () for every zone of the network."""
     taints: Annotated[Sequence[Taint], D, distinct] = ()
     """Taints of the nodes. GPU pools also have the taint `nvidia.com/gpu`."""

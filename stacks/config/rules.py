@@ -54,13 +54,16 @@ CLUSTER_NAME_PREFIX_LENGTH = 38 - len("-cluster-") - len("-xxxx")
 VPC_PREFIXES = (16, 20)
 MOST_ZONES = 8
 
-# Networks that the EC2 API refuses for a VPC: loopback, link-local, multicast.
+# Networks that the EC2 API refuses for a VPC: "this" network, loopback, link-local, multicast.
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpc.html
-RESERVED_NETWORKS = ("127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4")
+RESERVED_NETWORKS = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4")
 
 # The program hard-codes ARNs of the partition `aws` and the public registry in us-east-1. These prefixes of region names are the
 # partitions aws-cn, aws-us-gov, aws-iso, aws-iso-b, aws-iso-f, aws-iso-e and aws-eusc.
 OTHER_PARTITIONS = ("cn", "us-gov", "us-iso", "us-isob", "us-isof", "eu-isoe", "eusc")
+
+# Some builds have another word: v1.16.0-minimal-eksbuild.1.
+ADDON_VERSION = r"^v[0-9]+[.][0-9]+[.][0-9]+(-[a-z0-9.]+)*-eksbuild[.][0-9]+$"
 
 # Four pods fit on a node of these sizes. Three are taken by the VPC CNI, kube-proxy and the Pod Identity agent; CoreDNS, Karpenter
 # and the load balancer controller have two each. (`pods` in Karpenter's instance-type reference.)
@@ -286,12 +289,20 @@ def longest_cluster_name_prefix(region: Expression) -> Expression:
     return Expression(f"floor(({room}) / {NAMES_IN_POLICY}) - {len('-xxxx')}")
 
 
-def addon_versions(versions: Expression, addons: Sequence[str]) -> Finding:
-    """Versions of add-ons that the cluster has."""
-    return Finding(
-        "addon_versions_of_other_addons",
-        f"setsubtract(keys({versions.hcl}), {json.dumps(addons)})",
-        f"addon_versions must name add-ons of the cluster: {', '.join(addons)} (got {{found}}).",
+def addon_versions(versions: Expression, addons: Sequence[str]) -> tuple[Finding, Finding]:
+    """Versions of add-ons that the cluster has. `aws eks describe-addon-versions` lists them."""
+    malformed = f"version != null && !{_matches('version', ADDON_VERSION)}"
+    return (
+        Finding(
+            "addon_versions_of_other_addons",
+            f"setsubtract(keys({versions.hcl}), {json.dumps(addons)})",
+            f"addon_versions must name add-ons of the cluster: {', '.join(addons)} (got {{found}}).",
+        ),
+        Finding(
+            "addon_versions_malformed",
+            f"{{for addon, version in {versions.hcl} : addon => version if {malformed}}}",
+            "addon_versions must have versions such as v1.12.1-eksbuild.2 (got {found}). Leave an add-on out for the latest.",
+        ),
     )
 
 

@@ -26,6 +26,10 @@ override_module {
     cluster_certificate_authority_data = "Z3B1"
   }
 }
+override_resource {
+  target = random_string.suffix
+  values = { result = "zz9x" }
+}
 override_module {
   target  = module.karpenter
   outputs = { queue_name = "gpu" }
@@ -40,6 +44,14 @@ override_data {
 override_data {
   target = data.aws_iam_roles.spot
   values = {"names": ["AWSServiceRoleForEC2Spot"]}
+}
+override_data {
+  target = data.aws_eks_clusters.existing
+  values = {"names": []}
+}
+override_data {
+  target = data.aws_eks_cluster.existing
+  values = {"version": "1.33"}
 }
 override_data {
   target = data.aws_ec2_instance_type_offerings.gpu
@@ -72,8 +84,79 @@ run "case_2_coredns_v1_12_1_eksbuild_2_vpc_cni_null_is_accepted" {
   }
 }
 
+# {"kube-proxy": "v1.16.13-minimal-eksbuild.1"} is accepted
+run "case_3_kube_proxy_v1_16_13_minimal_eksbuild_1_is_accepted" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    addon_versions = {"kube-proxy": "v1.16.13-minimal-eksbuild.1"}
+  }
+}
+
+# {"coredns": "1.12.1-eksbuild.2"} is refused
+run "case_4_coredns_1_12_1_eksbuild_2_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    addon_versions = {"coredns": "1.12.1-eksbuild.2"}
+  }
+  expect_failures = [random_string.suffix]
+}
+
+# {"coredns": "v1.12.1"} is refused
+run "case_5_coredns_v1_12_1_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    addon_versions = {"coredns": "v1.12.1"}
+  }
+  expect_failures = [random_string.suffix]
+}
+
+# {"coredns": "v1.12-eksbuild.2"} is refused
+run "case_6_coredns_v1_12_eksbuild_2_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    addon_versions = {"coredns": "v1.12-eksbuild.2"}
+  }
+  expect_failures = [random_string.suffix]
+}
+
+# {"coredns": "latest"} is refused
+run "case_7_coredns_latest_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    addon_versions = {"coredns": "latest"}
+  }
+  expect_failures = [random_string.suffix]
+}
+
+# {"coredns": ""} is refused
+run "case_8_coredns_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    addon_versions = {"coredns": ""}
+  }
+  expect_failures = [random_string.suffix]
+}
+
 # {"core-dns": "v1.12.1-eksbuild.2"} is refused
-run "case_3_core_dns_v1_12_1_eksbuild_2_is_refused" {
+run "case_9_core_dns_v1_12_1_eksbuild_2_is_refused" {
   command = plan
 
   variables {

@@ -26,6 +26,10 @@ override_module {
     cluster_certificate_authority_data = "Z3B1"
   }
 }
+override_resource {
+  target = random_string.suffix
+  values = { result = "zz9x" }
+}
 override_module {
   target  = module.karpenter
   outputs = { queue_name = "gpu" }
@@ -40,6 +44,14 @@ override_data {
 override_data {
   target = data.aws_iam_roles.spot
   values = {"names": ["AWSServiceRoleForEC2Spot"]}
+}
+override_data {
+  target = data.aws_eks_clusters.existing
+  values = {"names": []}
+}
+override_data {
+  target = data.aws_eks_cluster.existing
+  values = {"version": "1.33"}
 }
 override_data {
   target = data.aws_ec2_instance_type_offerings.gpu

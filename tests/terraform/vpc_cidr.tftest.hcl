@@ -26,6 +26,10 @@ override_module {
     cluster_certificate_authority_data = "Z3B1"
   }
 }
+override_resource {
+  target = random_string.suffix
+  values = { result = "zz9x" }
+}
 override_module {
   target  = module.karpenter
   outputs = { queue_name = "gpu" }
@@ -40,6 +44,14 @@ override_data {
 override_data {
   target = data.aws_iam_roles.spot
   values = {"names": ["AWSServiceRoleForEC2Spot"]}
+}
+override_data {
+  target = data.aws_eks_clusters.existing
+  values = {"names": []}
+}
+override_data {
+  target = data.aws_eks_cluster.existing
+  values = {"version": "1.33"}
 }
 override_data {
   target = data.aws_ec2_instance_type_offerings.gpu
@@ -213,8 +225,20 @@ run "case_14_127_16_0_0_16_is_refused" {
   expect_failures = [var.vpc_cidr]
 }
 
+# "0.16.0.0/16" is refused
+run "case_15_0_16_0_0_16_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    vpc_cidr = "0.16.0.0/16"
+  }
+  expect_failures = [var.vpc_cidr]
+}
+
 # "169.254.0.0/16" is refused
-run "case_15_169_254_0_0_16_is_refused" {
+run "case_16_169_254_0_0_16_is_refused" {
   command = plan
 
   variables {
@@ -226,7 +250,7 @@ run "case_15_169_254_0_0_16_is_refused" {
 }
 
 # "239.1.0.0/16" is refused
-run "case_16_239_1_0_0_16_is_refused" {
+run "case_17_239_1_0_0_16_is_refused" {
   command = plan
 
   variables {
@@ -238,7 +262,7 @@ run "case_16_239_1_0_0_16_is_refused" {
 }
 
 # a public network is warned of
-run "case_17_a_public_network_is_warned_of" {
+run "case_18_a_public_network_is_warned_of" {
   command = plan
 
   variables {
@@ -250,7 +274,7 @@ run "case_17_a_public_network_is_warned_of" {
 }
 
 # 126 is warned of
-run "case_18_126_is_warned_of" {
+run "case_19_126_is_warned_of" {
   command = plan
 
   variables {
@@ -262,7 +286,7 @@ run "case_18_126_is_warned_of" {
 }
 
 # 169.253 is warned of
-run "case_19_169_253_is_warned_of" {
+run "case_20_169_253_is_warned_of" {
   command = plan
 
   variables {
@@ -274,7 +298,7 @@ run "case_19_169_253_is_warned_of" {
 }
 
 # 172.32 is warned of
-run "case_20_172_32_is_warned_of" {
+run "case_21_172_32_is_warned_of" {
   command = plan
 
   variables {
@@ -286,7 +310,7 @@ run "case_20_172_32_is_warned_of" {
 }
 
 # 100.128 is warned of
-run "case_21_100_128_is_warned_of" {
+run "case_22_100_128_is_warned_of" {
   command = plan
 
   variables {
@@ -298,7 +322,7 @@ run "case_21_100_128_is_warned_of" {
 }
 
 # a network without room for load balancers is warned of
-run "case_22_a_network_without_room_for_load_balancers_is_warned_of" {
+run "case_23_a_network_without_room_for_load_balancers_is_warned_of" {
   command = plan
 
   variables {

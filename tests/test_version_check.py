@@ -1,0 +1,89 @@
+"""Which version of Kubernetes a cluster that exists may get. tests/cases.py shows what the conditions refuse."""
+
+import os
+from pathlib import Path
+
+import pytest
+from cdktf import TerraformStack
+
+from stacks.aws.version_check import VersionCheck
+from stacks.config import ClusterConfig
+from stacks.config.checks import ConfigurationError
+from tests.synthesis import Json, addresses, synth, synth_stack, write_stack
+from tests.terraform import NO_CHANGES, Workspace, needs_modules, needs_terraform
+
+# The clusters that the stub provider has: .ci/run runs this file without any, and with the adopted cluster in two versions.
+CLUSTERS = dict(pair.split("=") for pair in os.environ.get("RIG_CLUSTERS", "").split())
+ADOPTED = "eks-spot-gpu-zz9x"
+
+
+def test_eks_is_asked_for_the_clusters_that_can_have_the_name(stack: Json) -> None:
+    assert stack["data"]["aws_eks_clusters"]["existing"].keys() == {"//"}
+    described = stack["data"]["aws_eks_cluster"]["existing"]
+    assert (described["for_each"], described["name"]) == ("${toset(local.clusters_with_the_prefix)}", "${each.value}")
+    assert stack["locals"]["clusters_with_the_prefix"] == (
+        "${[for name in data.aws_eks_clusters.existing.names : name if "
+        'can(regex("^${var.cluster_name_prefix}-[a-z0-9]{4}$", name))]}'
+    )
+
+
+def test_the_version_that_runs_is_compared_with_the_one_that_is_wanted(stack: Json) -> None:
+    """A cluster that does not exist runs what is wanted."""
+    assert stack["locals"]["running_kubernetes_version"] == '${try(data.aws_eks_cluster.existing[local.name].version, "1.33")}'
+    assert stack["locals"]["kubernetes_version_steps"] == (
+        '${tonumber(split(".", "1.33")[1]) - tonumber(split(".", local.running_kubernetes_version)[1])}'
+    )
+    rules = stack["output"]["cluster_version"]["precondition"]
+    assert [rule["condition"] for rule in rules] == [
+        "${local.kubernetes_version_steps <= 1}",
+        "${local.kubernetes_version_steps >= 0}",
+    ]
+    assert all(rule["error_message"].startswith("kubernetes_version must ") for rule in rules)
+
+
+def test_the_refusals_name_the_way_forward_and_the_way_back(stack: Json) -> None:
+    forward, back = (rule["error_message"] for rule in stack["output"]["cluster_version"]["precondition"])
+    assert 'The next step is kubernetes_version = "1.${tonumber(split(".", local.running_kubernetes_version)[1]) + 1}"' in forward
+    assert "docs/upgrading.md" in forward
+    assert "https://docs.aws.amazon.com/eks/latest/userguide/rollback-cluster.html" in back
+
+
+def test_the_check_can_be_switched_off(stack: Json) -> None:
+    without = synth_stack(ClusterConfig("karpenter", version_check=False))
+    assert addresses(stack) - addresses(without) == {"data.aws_eks_clusters.existing", "data.aws_eks_cluster.existing"}
+    assert "precondition" not in without["output"]["cluster_version"]
+
+
+def test_it_can_be_used_alone() -> None:
+    def alone(stack: TerraformStack) -> None:
+        check = VersionCheck(stack, "check", name="gpu-abcd", name_prefix="gpu", kubernetes_version="1.35")
+        assert check.requirements[0].condition == "local.kubernetes_version_steps <= 1"
+
+    made = synth(alone)["locals"]
+    assert (made["cluster_name"], made["cluster_name_prefix"]) == ("gpu-abcd", "gpu")
+    assert made["running_kubernetes_version"] == '${try(data.aws_eks_cluster.existing[local.cluster_name].version, "1.35")}'
+
+
+def test_a_version_without_a_minor_part_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"VersionCheck\.kubernetes_version must be a version such as 1\.33 \(got '1'\)"):
+        synth(lambda stack: VersionCheck(stack, "check", name="a", name_prefix="a", kubernetes_version="1"))
+
+
+@pytest.mark.terraform
+@needs_terraform
+@needs_modules
+@pytest.mark.parametrize(("version", "karpenter"), [("1.33", "1.6.0"), ("1.34", "1.9.2"), ("1.35", "1.9.2")])
+def test_an_adopted_cluster_moves_one_version_at_a_time(tmp_path: Path, reference: Path, version: str, karpenter: str) -> None:
+    config = ClusterConfig("karpenter", kubernetes_version=version, karpenter_version=karpenter)
+    workspace = Workspace(tmp_path / "project", write_stack(tmp_path, config))
+    workspace.adopt(reference)
+    running = CLUSTERS.get(ADOPTED, version)
+    steps = int(version.partition(".")[2]) - int(running.partition(".")[2])
+    plan = workspace.run("plan", "-input=false", expect=NO_CHANGES if steps in (0, 1) else 1).output
+    said = " ".join(plan.replace("│", " ").split())
+    assert ("must be at most one minor version above" in said) == (steps > 1)
+    assert ("must not be below that of the cluster" in said) == (steps < 0)
+    # Whatever runs, a destroy passes.
+    destroy = workspace.run("plan", "-destroy", "-input=false").output
+    assert "to destroy." in destroy
+    assert "Error" not in destroy
