@@ -41,8 +41,8 @@ LABEL_VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
 # domain stays one. IsRestrictedLabel in pkg/apis/v1/labels.go of kubernetes-sigs/karpenter and aws/karpenter-provider-aws.
 RESTRICTED_DOMAINS = ("kubernetes.io", "k8s.io", "karpenter.sh", "k8s.aws")
 FREE_DOMAINS = ("node.kubernetes.io", "node-restriction.kubernetes.io")
-# Labels in other domains that Karpenter takes for requirements of an instance type (WellKnownLabels), or with which EKS runs no network
-# add-on on a node (compute-type: the affinity in stable/aws-vpc-cni of aws/eks-charts).
+# Labels in other domains: Karpenter takes the first two for requirements of an instance type (WellKnownLabels), and the VPC CNI
+# does not run on nodes with some values of the last (the affinity in stable/aws-vpc-cni of aws/eks-charts).
 OTHER_LABELS = ("node.kubernetes.io/instance-type", "node.kubernetes.io/windows-build", "eks.amazonaws.com/compute-type")
 MOST_LABELS = 98  # the CRD admits 100; the program sets two
 
@@ -73,7 +73,7 @@ def node_labels(labels: Mapping[str, str]) -> str | None:
         if not re.fullmatch(LABEL_KEY, key) or not re.fullmatch(LABEL_VALUE, value):
             return f"must be Kubernetes labels such as example.com/team: research (label {key!r})"
         if key in OTHER_LABELS:
-            return f"must not contain {key!r}, a label that Kubernetes, Karpenter and EKS set for purposes of their own"
+            return f"must not contain {key!r}, because Kubernetes, Karpenter or EKS sets this label"
         domain = key.rpartition("/")[0]
         if domain.endswith(RESTRICTED_DOMAINS) and not f".{domain}".endswith(tuple(f".{free}" for free in FREE_DOMAINS)):
             return f"must not contain {key!r}, because Kubernetes and Karpenter set the labels of this domain"
