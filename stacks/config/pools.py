@@ -142,7 +142,7 @@ class Budget:
     reasons: Annotated[Sequence[Reason], U, distinct] = ()
     """The reasons to which the budget applies; () for every reason."""
     schedule: Annotated[str | None, U, times.schedule] = None
-    """When the budget begins to apply: a cron schedule, in UTC."""
+    """When the budget begins to apply: a cron schedule, in UTC. At other times, only budgets without a schedule limit Karpenter."""
     duration: Annotated[str | None, U, BUDGET_DURATION] = None
     """How long the budget applies each time that it begins."""
 
