@@ -50,6 +50,7 @@ def refusals(pool: Json) -> list[str]:
     labels = spec["template"].get("metadata", {}).get("labels", {})
     return [
         *_life(node, disruption),
+        *(["budgets: more than 50"] if len(disruption.get("budgets", [])) > 50 else []),  # the CRD: maxItems
         *(text for budget in disruption.get("budgets", []) for text in _budget(budget)),
         *_taints(node.get("taints", [])),
         *_labels(labels, {requirement["key"] for requirement in node["requirements"]}),

@@ -841,6 +841,7 @@ TRICKY = [
     *(gpu(budgets=[Budget(nodes="1", schedule="@daily", duration=text)]) for text in DURATIONS),
     *(gpu(budgets=[Budget(nodes="1", schedule=text, duration="8h")]) for text in SCHEDULES),
     *(gpu(budgets=[Budget(nodes=text)]) for text in NUMBERS),
+    gpu(budgets=[Budget(nodes="1")] * 51),
     *(general(labels={text: "x"}) for text in KEYS),
     *(general(taints=[Taint(key=text)]) for text in KEYS),
     *(gpu(taints=[Taint(key=text, value="true")]) for text in KEYS),
