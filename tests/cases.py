@@ -220,10 +220,18 @@ CASES: dict[str, list[Case]] = {
         _refused("gpu_limit", 0, "gpu_limit must be a whole number of at least 1, or null for no limit (got 0)."),
         _refused("gpu_limit", -8, "(got -8)"),
         _refused("gpu_limit", 1.5, "(got 1.5)"),
+        _refused(
+            "gpu_limit",
+            2**63,
+            "gpu_limit must be at most 9223372036854775807, the largest number in Kubernetes (got 9223372036854775808).",
+        ),
         _required_of("gpu_limit", 7, "gpu_limit must be at least 8, the GPUs of the smallest of gpu_instance_types (got 7)"),
     ],
     "gpu_drift_budget": [
-        *_accepted("gpu_drift_budget", None, "0", "1", "10%", "100%"),
+        *_accepted("gpu_drift_budget", None, "0", "1", "10%", "100%", "999999999"),
+        _required_of(
+            "gpu_drift_budget", "4294967296", 'gpu_drift_budget must have at most nine digits (got "4294967296"): Karpenter'
+        ),
         _refused("gpu_drift_budget", "101%", 'such as "10%", or null (got "101%").'),
         _refused("gpu_drift_budget", "none", '(got "none")'),
         _refused("gpu_drift_budget", "-1", '(got "-1")'),

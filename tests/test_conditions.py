@@ -29,7 +29,10 @@ VALIDATIONS: dict[str, list[str]] = {
         "length(var.gpu_capacity_type) > 0",
         "alltrue([for v in var.gpu_capacity_type : v != null])",
     ],
-    "gpu_limit": ["var.gpu_limit == null ? true : var.gpu_limit >= 1 && floor(var.gpu_limit) == var.gpu_limit"],
+    "gpu_limit": [
+        "var.gpu_limit == null ? true : var.gpu_limit >= 1 && floor(var.gpu_limit) == var.gpu_limit",
+        "var.gpu_limit == null ? true : var.gpu_limit <= 9223372036854775807",
+    ],
     "gpu_drift_budget": ['var.gpu_drift_budget == null ? true : can(regex("^((100|[0-9]{1,2})%|[0-9]+)$", var.gpu_drift_budget))'],
     "vpc_cidr": [
         "can(cidrnetmask(var.vpc_cidr))",
@@ -96,6 +99,7 @@ REQUIREMENTS = [
     "length(local.gpu_types_with_a_fraction_of_a_gpu) == 0",
     "length(local.gpu_types_with_arm64_cpus) == 0",
     "length(local.gpu_types_of_unknown_size) == 0",
+    "var.gpu_drift_budget == null ? true : length(var.gpu_drift_budget) <= 9",
 ]
 
 CHECKS = {

@@ -11,7 +11,7 @@ import pytest
 
 from stacks import app
 from stacks.app import PROJECT, write
-from stacks.config import ClusterConfig, GpuPool, LocalBackend, S3Backend, recommended
+from stacks.config import Budget, ClusterConfig, GeneralPool, GpuPool, LocalBackend, S3Backend, recommended
 from stacks.config.backends import IGNORED
 from stacks.config.checks import ConfigurationError
 from stacks.config.fields import documented
@@ -234,6 +234,38 @@ def test_types_of_a_pool_that_the_program_does_not_know_are_a_warning() -> None:
     assert warning.startswith(
         'a.gpu_pools["x"].instance_types contains types that this program does not know: p9.48xlarge. Karpenter'
     )
+
+
+ALWAYS, NIGHTLY = Budget(nodes="10%"), Budget(nodes="0", schedule="0 6 * * *", duration="20h")
+DRIFT = Budget(nodes="0", reasons=["Drifted"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "reasons"),
+    [
+        ({}, ""),  # Karpenter's own 10%
+        ({"budgets": [ALWAYS]}, ""),
+        ({"budgets": [NIGHTLY, ALWAYS]}, ""),
+        ({"budgets": [NIGHTLY]}, "Drifted, Empty"),
+        ({"budgets": [DRIFT]}, "Empty"),
+        ({"budgets": [DRIFT, NIGHTLY]}, "Empty"),
+        ({"budgets": [DRIFT, ALWAYS]}, ""),
+        ({"budgets": [DRIFT, Budget(nodes="1", reasons=["Empty"])]}, ""),
+        ({"budgets": [DRIFT], "consolidate_after": "Never"}, ""),
+        ({"budgets": [NIGHTLY], "consolidate_after": "Never"}, "Drifted"),
+        ({"budgets": [DRIFT], "consolidation_policy": "WhenEmptyOrUnderutilized"}, "Empty, Underutilized"),
+        ({"budgets": [Budget(nodes="1", reasons=["Empty"])]}, "Drifted"),
+    ],
+)
+def test_a_reason_without_a_budget_that_always_applies_is_a_warning(fields: dict[str, Any], reasons: str) -> None:
+    gpu = GpuPool("x", instance_types=["p5.48xlarge"], limit=8, weight=1, **fields)
+    general = GeneralPool("y", cpu_limit=64, weight=1, **fields)
+    said = (
+        f"has no budget without a schedule for {reasons}: whenever no budget applies, Karpenter may disrupt all nodes of the pool "
+        'at a time. Add Budget(nodes="10%"), for example.'
+    )
+    found = warned(ClusterConfig("a", gpu_pools=[gpu], general_pools=[general]))
+    assert found == ([f'a.gpu_pools["x"].budgets {said}', f'a.general_pools["y"].budgets {said}'] if reasons else [])
 
 
 # --- A cluster that was taken off the list --------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """GPU and general pools of a configuration: what they become, and what is refused."""
 
 import json
+import os
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from stacks.config.checks import mistakes
 from stacks.config.pools import Pool, chosen_by
 from stacks.karpenter_stack import KarpenterStack
 from stacks.kubernetes.node_pools import NodePools
+from tests import karpenter_rules
 from tests.conftest import SHARED
 from tests.constructs import karpenter
 from tests.crd import Crd
@@ -235,19 +237,74 @@ def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, n
         (gpu(weight=101), "weight must be between 1 and 100 (got 101)."),
         (gpu(labels={"nodepool": "x"}), "labels must not contain 'nodepool', because the program sets it."),
         (gpu(labels={"gpu-type": "x"}), "labels must not contain 'gpu-type', because the program sets it."),
+        (gpu(labels={f"{'a' * 254}/b": "x"}), "labels must be Kubernetes labels such as example.com/team: research (label 'aaa"),
+        (gpu(labels={f"l{number}": "x" for number in range(99)}), "labels must have at most 98 labels (got {'l0': 'x',"),
+        (
+            gpu(labels={"node.kubernetes.io/instance-type": "p5.48xlarge"}),
+            "labels must not contain 'node.kubernetes.io/instance-type', because Kubernetes, Karpenter or EKS sets this label (got",
+        ),
+        (
+            gpu(labels={"node.kubernetes.io/windows-build": "x"}),
+            "must not contain 'node.kubernetes.io/windows-build', because",
+        ),
+        (gpu(labels={"eks.amazonaws.com/compute-type": "auto"}), "must not contain 'eks.amazonaws.com/compute-type', because"),
+        (
+            gpu(labels={"topology.k8s.aws/zone-id": "usw2-az1"}),
+            "must not contain 'topology.k8s.aws/zone-id', because Kubernetes and",
+        ),
+        (gpu(labels={"topology.kubernetes.io/zone": "us-west-2a"}), "must not contain 'topology.kubernetes.io/zone', because"),
+        (gpu(labels={"karpenter.k8s.aws/instance-cpu": "4"}), "must not contain 'karpenter.k8s.aws/instance-cpu', because"),
+        (gpu(labels={"mynode.kubernetes.io/x": "y"}), "must not contain 'mynode.kubernetes.io/x', because"),
         (gpu(labels={"a b": "x"}), "labels must be Kubernetes labels such as example.com/team: research (label 'a b')"),
         (gpu(labels={"team": "my team"}), "labels must be Kubernetes labels such as example.com/team: research (label 'team')"),
         (gpu(labels={"karpenter.sh/x": "y"}), "labels must not contain 'karpenter.sh/x', because Kubernetes and Karpenter set"),
         (gpu(labels={"kubernetes.io/x": "y"}), "labels must not contain 'kubernetes.io/x', because Kubernetes and Karpenter set"),
         (gpu(taints=[Taint(key="")]), "gpu_pools[\"a\"].taints[0].key must be a Kubernetes key such as example.com/team (got '')."),
         (gpu(taints=[Taint(key="a", value="b c")]), "taints[0].value must be at most 63 letters, digits,"),
-        (gpu(taints=[Taint(key="a")] * 2), "taints must not contain duplicates (got [Taint(...), Taint(...)])."),
+        (gpu(taints=[Taint(key="a")] * 2), "taints must not contain two taints with key 'a' and effect 'NoSchedule' (got [Taint"),
+        (
+            general(taints=[Taint(key="a", value="1"), Taint(key="b"), Taint(key="a", value="2")]),
+            "two taints with key 'a' and effect",
+        ),
+        (
+            gpu(taints=[Taint(key="karpenter.sh/disrupted")]),
+            "taints[0].key must be in another domain, because Kubernetes and Karpenter set and remove the taints of this domain "
+            "(got 'karpenter.sh/disrupted').",
+        ),
+        (gpu(taints=[Taint(key="karpenter.sh/unregistered", effect="NoExecute")]), "taints[0].key must be in another domain"),
+        (gpu(taints=[Taint(key="karpenter.k8s.aws/x")]), "taints[0].key must be in another domain"),
+        (gpu(taints=[Taint(key="node.kubernetes.io/not-ready")]), "taints[0].key must be in another domain"),
+        (gpu(taints=[Taint(key="node.cloudprovider.kubernetes.io/uninitialized")]), "taints[0].key must be in another domain"),
+        (gpu(taints=[Taint(key="readiness.k8s.io/network")]), "taints[0].key must be in another domain"),
+        (gpu(taints=[Taint(key=f"{'a' * 254}/b")]), "taints[0].key must be a Kubernetes key such as example.com/team (got 'aaa"),
         (gpu(taints=[Taint(key="nvidia.com/gpu")]), "taints must not contain 'nvidia.com/gpu', because every GPU pool has this"),
         (gpu(tags={"Name": "x"}), "tags must not contain the tag 'Name', which AWS, Karpenter or Terraform sets"),
         (gpu(tags={"karpenter.sh/nodepool": "x"}), "tags must not contain the tag 'karpenter.sh/nodepool'"),
         (gpu(consolidate_after="soon"), "consolidate_after must be a duration such as 30s or 1h30m, or Never (got 'soon')."),
+        (
+            gpu(expire_after="0s"),
+            "expire_after must be at least 15m, the time in which a machine becomes a node, or Never to turn expiry off "
+            "(got '0s').",
+        ),
+        (gpu(expire_after="14m59s"), "expire_after must be at least 15m, the time in which a machine becomes a node"),
+        (
+            general(expire_after="9999999h"),
+            "expire_after must be at most 2562047h47m16s, because Karpenter cannot read any pool while one pool has a longer "
+            "duration (got '9999999h').",
+        ),
+        (gpu(expire_after="9223372037s"), "expire_after must be at most 2562047h47m16s"),
+        (gpu(expire_after="9" * 5000 + "h"), "expire_after must be at most 2562047h47m16s"),  # more digits than Python reads
+        (gpu(expire_after="\N{ARABIC-INDIC DIGIT NINE}0h"), "expire_after must be a duration such as 30s or 1h30m, or Never"),
+        (gpu(consolidate_after="2562047h47m17s"), "consolidate_after must be at most 2562047h47m16s"),
         (gpu(expire_after="1 h"), "expire_after must be a duration such as 30s or 1h30m, or Never (got '1 h')."),
         (gpu(budgets=[Budget(nodes="101%")]), "budgets[0].nodes must be a number of nodes such as 1, or a percentage such as 10%"),
+        (
+            gpu(budgets=[Budget(nodes="4294967296")]),
+            "budgets[0].nodes must have at most nine digits, because Karpenter keeps the lowest 32 bits of a number "
+            "(got '4294967296').",
+        ),
+        (gpu(budgets=[Budget(nodes="many and more")]), "budgets[0].nodes must be a number of nodes such as 1, or a percentage"),
+        (gpu(budgets=[Budget(nodes="1")] * 51), "budgets must have at most 50 elements (got [Budget(...),"),
         (gpu(budgets=[Budget(nodes="1"), Budget(nodes="-1")]), 'gpu_pools["a"].budgets[1].nodes must be a number of nodes'),
         (gpu(budgets=[Budget(nodes="1", reasons=["Empty", "Empty"])]), "budgets[0].reasons must not contain duplicates"),
         (gpu(budgets=[Budget(nodes="1", duration="8h")]), "schedule and duration must be set together (got None and '8h')."),
@@ -264,6 +321,11 @@ def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, n
             gpu(budgets=[Budget(nodes="1", schedule="@daily", duration="30m1h")]),
             "duration must be hours and minutes, such as 8h or",
         ),
+        (
+            gpu(budgets=[Budget(nodes="0", schedule="@daily", duration="0h0m")]),
+            "budgets[0].duration must be at least 1m, or the budget never applies (got '0h0m').",
+        ),
+        (gpu(budgets=[Budget(nodes="0", schedule="@daily", duration="9999999h")]), "duration must be at most 2562047h47m16s"),
         (general(data_volume=DataVolume(size_gib=19)), "data_volume.size_gib must be between 20 and 16384 (got 19)."),
         (general(data_volume=DataVolume(size_gib=16385)), "data_volume.size_gib must be between 20 and 16384 (got 16385)."),
         (general(data_volume=DataVolume(size_gib=20, iops=2999)), "data_volume.iops must be between 3000 and 16000 (got 2999)."),
@@ -280,11 +342,26 @@ def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, n
         (gpu(bottlerocket_version="v1.49.9"), 'bottlerocket_version must be at least "v1.50.0" for user data that mounts'),
         (general(bottlerocket_version="v1.43.9"), 'must be at least "v1.44.0" for SOCI parallel pull'),
         (gpu(soci=SociParallelPull(downloads=0, chunk_size="8mb", unpacks=1)), "soci.downloads must be at least 1 (got 0)."),
+        (
+            gpu(soci=SociParallelPull(downloads=2**31, chunk_size="8mb", unpacks=1)),
+            "downloads must be at most 2147483647 (got 214748",
+        ),
+        (
+            gpu(soci=SociParallelPull(downloads=1, chunk_size="8mb", unpacks=2**31)),
+            "unpacks must be at most 2147483647 (got 214748",
+        ),
+        (
+            gpu(soci=SociParallelPull(downloads=1, chunk_size="0mb", unpacks=1)),
+            "chunk_size must be a size such as 16mb (got '0mb').",
+        ),
+        (gpu(soci=SociParallelPull(downloads=1, chunk_size="9999999999gb", unpacks=1)), "chunk_size must be a size such as 16mb"),
         (gpu(soci=SociParallelPull(downloads=1, chunk_size="8mb", unpacks=0)), "soci.unpacks must be at least 1 (got 0)."),
         (
             gpu(soci=SociParallelPull(downloads=1, chunk_size="8", unpacks=1)),
             "soci.chunk_size must be a size such as 16mb (got '8').",
         ),
+        (general(cpu_limit=2**31), 'general_pools["a"].cpu_limit must be at most 2147483647 (got 2147483648).'),
+        (gpu(limit=2**31), 'gpu_pools["a"].limit must be at most 2147483647 (got 2147483648).'),
         (general(cpu_limit=0), 'general_pools["a"].cpu_limit must be at least 1 (got 0).'),
         (general(categories=[]), "categories must have at least one element (got [])."),
         (general(cpus=[]), "cpus must have at least one element (got [])."),
@@ -303,6 +380,15 @@ def test_a_mistake_in_a_pool_is_said_once_with_its_place(pool: Pool, said: str) 
 def test_limits_on_both_sides_of_what_is_refused() -> None:
     allowed = [
         gpu(limit=8),
+        gpu(limit=2**31 - 1),
+        general(cpu_limit=2**31 - 1),
+        gpu(expire_after="15m"),
+        gpu(expire_after="2562047h47m16s", consolidate_after="9223372036s"),
+        gpu(consolidate_after="0s"),  # Karpenter's own
+        gpu(budgets=[Budget(nodes="999999999"), Budget(nodes="0", schedule="@daily", duration="1m")] * 25),
+        gpu(labels={f"l{number}": "x" for number in range(98)}),
+        gpu(labels={f"{'a' * 253}/b": "x", "x.node.kubernetes.io/a": "y", "node-restriction.kubernetes.io/b": "z"}),
+        gpu(taints=[Taint(key="a"), Taint(key="a", effect="NoExecute"), Taint(key="node-role.kubernetes.io/batch")]),
         gpu("a" * 40),
         gpu(weight=100),
         gpu(instance_types=["p5.24xlarge"], limit=1),  # an unknown type counts as 1 GPU
@@ -597,34 +683,99 @@ def test_pools_with_every_field_set_pass_the_crds_of_every_version(document: Jso
     assert refusals(crds, objects) == {}
 
 
-# Text of every kind: a pool with it is either refused here, or Kubernetes accepts it.
+# Text of every kind: a pool with it is either refused here, or Kubernetes and Karpenter accept it.
 word = st.from_regex(r"[a-z]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 anything = st.one_of(word, st.text(max_size=5), st.from_regex(r"[a-zA-Z0-9._/-]{0,70}", fullmatch=True))
-key = st.one_of(anything, st.sampled_from(["a.b/c", "karpenter.sh/x", "x.kubernetes.io/y", "node.kubernetes.io/z", "Name"]))
-duration = st.from_regex(r"([0-9]{1,3}[smh]){1,2}|Never|[0-9]{1,2}", fullmatch=True)
+KEYS = [
+    *("a.b/c", "Name", "nvidia.com/gpu", "a/b/c", "/a", "a/", f"{'a' * 253}/b", f"{'a' * 254}/b", f"a/{'b' * 64}"),
+    *("karpenter.sh/x", "karpenter.sh/disrupted", "karpenter.sh/unregistered", "karpenter.sh/capacity-type", "karpenter.k8s.aws/x"),
+    *("kubernetes.io/arch", "kubernetes.io/hostname", "x.kubernetes.io/y", "mykubernetes.io/y", "k8s.io/y", "kops.k8s.io/y"),
+    *("node.kubernetes.io/z", "x.node.kubernetes.io/z", "mynode.kubernetes.io/z", "node-restriction.kubernetes.io/z"),
+    *("node.kubernetes.io/instance-type", "node.kubernetes.io/windows-build", "topology.kubernetes.io/zone"),
+    *("topology.k8s.aws/zone-id", "karpenter.k8s.aws/instance-family", "karpenter.k8s.aws/instance-cpu"),
+    *("node.kubernetes.io/not-ready", "node.cloudprovider.kubernetes.io/uninitialized", "readiness.k8s.io/x"),
+]
+DURATIONS = [
+    *(
+        "Never",
+        "never",
+        "0s",
+        "0h",
+        "0h0m",
+        "1m",
+        "14m59s",
+        "15m",
+        "899s",
+        "900s",
+        "8h",
+        "20h30m",
+        "20h30m0s",
+        "30m1h",
+        "1.5h",
+        "-1h",
+    ),
+    *("2562047h47m", "2562047h47m16s", "2562047h47m17s", "2562048h", "9999999h", "9223372036s", "9223372037s", "153722868m"),
+    *("99999999999999999999h", "\N{ARABIC-INDIC DIGIT NINE}9h", "1h\n", "5"),
+]
+SCHEDULES = [
+    *(
+        "@daily",
+        "@soon",
+        "@every 1h",
+        "@Daily",
+        "@dailyx",
+        "* *",
+        "0 9 * * mon-fri",
+        "0 9 * * 1 2",
+        "TZ=UTC 0 9 * * *",
+        "0  9 * * 1",
+    ),
+    *("0 0 * * sat-sun", "0 25 * * *", "60 0 * * *", "0 0 * * 7", "0 0 0 * *", "0 0 32 * *", "0 0 * 13 *", "0 0 * 0 *"),
+    *("*/0 * * * *", "*/5 * * * ?", "5/70 * * * *", "1-2-3 * * * *", "9-8 * * * *", "0 0 * january *", "0 0 L * *", ", * * * *"),
+    *("0 0 31 2 *", "0 0 30 feb ?", "0 0 31 4,6 */1", "0 0 31 2 mon", "0 0 29 2 *", "0 0 31 2 */2", "0 0 31 11 1,*", "0 0 ? 2 *"),
+]
+NUMBERS = ["0", "1", "007", "10%", "100%", "101%", "999999999", "2147483647", "2147483648", "4294967296", "9" * 20]
+number = st.from_regex(r"[0-9]{1,2}|[a-z]{3}", fullmatch=True)
+field = st.builds(
+    lambda parts: ",".join(parts),
+    st.lists(
+        st.builds(
+            "".join,
+            st.tuples(
+                st.one_of(st.sampled_from("*?"), number, st.builds("{}-{}".format, number, number)),
+                st.sampled_from(["", "", "/2", "/0"]),
+            ),
+        ),
+        min_size=1,
+        max_size=2,
+    ),
+)
+schedule = st.one_of(
+    st.sampled_from(SCHEDULES),
+    st.lists(st.one_of(st.just("*"), field), min_size=5, max_size=5).map(" ".join),
+    st.builds("0 0 {} {} {}".format, st.integers(28, 32), st.integers(1, 12), st.sampled_from(["*", "?", "mon", "0-6", "*/2"])),
+)
+key = st.one_of(anything, st.sampled_from(KEYS))
+duration = st.one_of(st.sampled_from(DURATIONS), st.from_regex(r"([0-9]{1,8}[smh]){1,2}", fullmatch=True))
+taint = st.builds(Taint, key=key, value=anything, effect=st.sampled_from(["NoSchedule", "PreferNoSchedule", "NoExecute"]))
+budget = st.builds(
+    Budget,
+    nodes=st.one_of(st.sampled_from(NUMBERS), st.from_regex(r"[0-9]{1,12}%?", fullmatch=True)),
+    reasons=st.lists(st.sampled_from(["Empty", "Drifted", "Underutilized"]), max_size=2),
+    schedule=st.one_of(st.none(), schedule),
+    duration=st.one_of(st.none(), duration),
+)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "name": anything,
     "capacity_types": st.lists(st.sampled_from(["spot", "on-demand", "reserved"]), max_size=3),
     "zones": st.lists(st.sampled_from(["us-west-2a", "us-west-2b"]), max_size=2),
-    "taints": st.lists(
-        st.builds(Taint, key=key, value=anything, effect=st.sampled_from(["NoSchedule", "PreferNoSchedule", "NoExecute"])),
-        max_size=2,
-    ),
+    "taints": st.lists(taint, max_size=3),
     "labels": st.dictionaries(key, anything, max_size=2),
     "weight": st.one_of(st.none(), st.integers(-1, 102)),
     "consolidation_policy": st.sampled_from(["WhenEmpty", "WhenEmptyOrUnderutilized"]),
     "consolidate_after": duration,
     "expire_after": duration,
-    "budgets": st.lists(
-        st.builds(
-            Budget,
-            nodes=st.from_regex(r"[0-9]{1,3}%?", fullmatch=True),
-            reasons=st.lists(st.sampled_from(["Empty", "Drifted", "Underutilized"]), max_size=2),
-            schedule=st.sampled_from(["@daily", "@soon", "0 9 * * mon-fri", "* *"]),
-            duration=duration,
-        ),
-        max_size=2,
-    ),
+    "budgets": st.lists(budget, max_size=2),
     "data_volume": st.builds(
         DataVolume, size_gib=st.integers(1, 20000), iops=st.integers(2000, 17000), throughput_mib=st.integers(100, 1100)
     ),
@@ -638,11 +789,11 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     ),
 }
 GPU_FIELDS = FIELDS | {
-    "limit": st.integers(0, 100),
+    "limit": st.one_of(st.integers(0, 100), st.sampled_from([2**31, 2**63, 2**64])),
     "instance_types": st.lists(st.sampled_from(list(gpus_by_type())), max_size=60, unique=True),
 }
 GENERAL_FIELDS = FIELDS | {
-    "cpu_limit": st.integers(0, 1000),
+    "cpu_limit": st.one_of(st.integers(0, 1000), st.sampled_from([2**31, 2**63, 2**64])),
     "categories": st.lists(st.sampled_from(["c", "m", "r"]), max_size=3),
     "cpus": st.lists(st.sampled_from([4, 8]), max_size=2),
     "families": st.lists(st.sampled_from(["m7i", "c7a"]), max_size=2),
@@ -679,6 +830,62 @@ def test_a_pool_that_is_not_refused_passes_the_crds_of_every_version(
     objects = json.dumps([made.node_class.manifest(), made.manifest()]).replace("${local.name}", "x")
     assert refusals(crds, json.loads(objects)) == {}
     tomllib.loads(made.node_class.user_data)
+
+
+# --- Karpenter's source ---------------------------------------------------------------------------------------------------------
+
+# Each of the texts above in its field, and others like them.
+TRICKY = [
+    *(gpu(expire_after=text) for text in DURATIONS),
+    *(gpu(consolidate_after=text) for text in DURATIONS),
+    *(gpu(budgets=[Budget(nodes="1", schedule="@daily", duration=text)]) for text in DURATIONS),
+    *(gpu(budgets=[Budget(nodes="1", schedule=text, duration="8h")]) for text in SCHEDULES),
+    *(gpu(budgets=[Budget(nodes=text)]) for text in NUMBERS),
+    gpu(budgets=[Budget(nodes="1")] * 51),
+    *(general(labels={text: "x"}) for text in KEYS),
+    *(general(taints=[Taint(key=text)]) for text in KEYS),
+    *(gpu(taints=[Taint(key=text, value="true")]) for text in KEYS),
+    general(taints=[Taint(key="a"), Taint(key="a", value="x")]),
+    general(taints=[Taint(key="a", value="x" * 64)]),
+    general(labels={"a": "x" * 64}),
+    general(labels={f"l{number}": "x" for number in range(100)}),
+    gpu(limit=2**63),
+    general(cpu_limit=2**63),
+]
+EXAMPLES = int(os.environ.get("KARPENTER_EXAMPLES", "30"))  # a run of many thousands takes minutes
+
+
+def manifest_of(node_pools: NodePools, pool: Pool) -> Json:
+    """The NodePool of a pool as Karpenter gets it."""
+    made: Json = json.loads(json.dumps(node_pools._further(pool).manifest()))
+    return made
+
+
+def test_a_tricky_value_is_refused_or_stands_before_karpenter(node_pools: NodePools) -> None:
+    accepted = [pool for pool in TRICKY if not wrong(pool)]
+    assert 40 < len(accepted) < len(TRICKY) - 40
+    misread = [found for pool in accepted if (found := karpenter_rules.refusals(manifest_of(node_pools, pool)))]
+    assert misread == []
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(pool=POOLS)
+def test_a_pool_that_is_not_refused_stands_before_karpenter(node_pools: NodePools, pool: Pool) -> None:
+    """`tests/karpenter_rules.py` has the rules, each with the file in Karpenter's source."""
+    assume(not wrong(pool))
+    manifest = manifest_of(node_pools, pool)
+    assert karpenter_rules.refusals(manifest) == []
+    assert karpenter_rules.unlimited(manifest) == set(pool.unlimited_reasons())
+
+
+def test_a_pool_cannot_have_a_label_that_one_of_its_requirements_uses(document: Json) -> None:
+    keys = {
+        requirement["key"]
+        for name in ("research", "small", "build", "web", "db")
+        for requirement in spec(document, f"nodepool_{name}")["template"]["spec"]["requirements"]
+    }
+    assert len(keys) > 6
+    assert [key for key in sorted(keys) if not wrong(general(labels={key: "x"}))] == []
 
 
 # --- In Terraform ---------------------------------------------------------------------------------------------------------------

@@ -150,6 +150,16 @@ def at_least(least: int) -> Check:
     return lambda value: None if value >= least else f"must be at least {least}"
 
 
+def at_most(most: int) -> Check:
+    """A number of at most `most`."""
+    return lambda value: None if value <= most else f"must be at most {most}"
+
+
+def has_at_most(most: int) -> Check:
+    """A list with at most `most` elements."""
+    return lambda value: None if len(value) <= most else f"must have at most {most} elements"
+
+
 def between(least: int, most: int) -> Check:
     """A number between two others."""
     return lambda value: None if least <= value <= most else f"must be between {least} and {most}"
@@ -161,8 +171,8 @@ def whole(value: float) -> str | None:
 
 
 def matches(pattern: str, like: str) -> Check:
-    """A string that matches a pattern as a whole; `like` describes what does."""
-    return lambda value: None if re.fullmatch(pattern, value) else f"must be {like}"
+    """A string that matches a pattern as a whole; `like` describes what does. Digits and letters are those of ASCII, as in Go."""
+    return lambda value: None if re.fullmatch(pattern, value, re.ASCII) else f"must be {like}"
 
 
 def not_empty(value: Collection[object]) -> str | None:

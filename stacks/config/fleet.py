@@ -98,6 +98,14 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
         )
     if not cluster.endpoint_public_access:
         yield f"{cluster.name}.endpoint_public_access is False: Terraform must run where it reaches the VPC, for Helm and kubectl."
+    for kind, pools in (("gpu_pools", cluster.gpu_pools), ("general_pools", cluster.general_pools)):
+        for pool in pools:
+            if reasons := pool.unlimited_reasons():
+                yield (
+                    f'{cluster.name}.{kind}["{pool.name}"].budgets has no budget without a schedule for {", ".join(reasons)}: '
+                    "whenever no budget applies, Karpenter may disrupt all nodes of the pool at a time. Add "
+                    'Budget(nodes="10%"), for example.'
+                )
     for pool in cluster.gpu_pools:
         if unknown := [name for name in pool.types() if name not in gpus_by_type()]:
             yield (

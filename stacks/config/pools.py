@@ -8,30 +8,47 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
-from stacks.config import catalogue
-from stacks.config.checks import at_least, between, distinct, each, matches, not_empty, user_tags
+from stacks.config import catalogue, times
+from stacks.config.checks import at_least, at_most, between, distinct, each, has_at_most, matches, not_empty, user_tags
 from stacks.config.fields import Change, D, U
 
 CapacityType: TypeAlias = Literal["spot", "on-demand", "reserved"]
+Reason: TypeAlias = Literal["Underutilized", "Empty", "Drifted"]
 
 TYPES = Change("U; D for nodes whose type is removed")
 
 NAME = matches(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", "at most 40 lower-case letters, digits and hyphens, such as inference")
-DURATION = r"(\d+(s|m|h))+"
-CONSOLIDATE_AFTER = matches(f"{DURATION}|Never", "a duration such as 30s or 1h30m, or Never")
+AFTER = rf"{times.DURATION}|{times.NEVER}", "a duration such as 30s or 1h30m, or Never"
+CONSOLIDATE_AFTER = times.duration(*AFTER)
+# A machine that expires before it is a node makes Karpenter buy the next for the same pod. Karpenter allows 15 minutes:
+# registrationTTL (later registrationTimeout) in pkg/controllers/nodeclaim/lifecycle/liveness.go of kubernetes-sigs/karpenter.
+EXPIRE_AFTER = times.duration(*AFTER, least="15m", reason="the time in which a machine becomes a node, or Never to turn expiry off")
+BUDGET_DURATION = times.duration(
+    r"(\d+h|\d+m|\d+h\d+m)(0s)?", "hours and minutes, such as 8h or 1h30m", least="1m", reason="or the budget never applies"
+)
 BOTTLEROCKET = matches(r"latest|v\d+\.\d+\.\d+", "latest, or a version such as v1.53.0")
 ZONE = matches(r"[a-z]{2,4}(-[a-z]+)+-\d[a-z0-9-]*", "availability zones such as us-west-2a")
 NODES = matches(r"(100|\d{1,2})%|\d+", "a number of nodes such as 1, or a percentage such as 10%")
-SCHEDULE = matches(
-    r"@(annually|yearly|monthly|weekly|daily|midnight|hourly)|\S+( \S+){4}", "a cron schedule such as 0 9 * * mon-fri"
-)
+
+# More than any account has, and exact in Kubernetes, in Bottlerocket and in JavaScript, through which CDKTF writes the JSON.
+MOST = 2**31 - 1
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 _WORD = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-LABEL_KEY = rf"({_WORD}(\.{_WORD})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
+LABEL_KEY = rf"((?=[^/]{{1,253}}/){_WORD}(\.{_WORD})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
 LABEL_VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
-RESTRICTED_DOMAINS = ("kubernetes.io", "k8s.io", "karpenter.sh", "karpenter.k8s.aws")
+
+# Karpenter up to 1.8 refuses labels in the first three; AWS, Kubernetes and Karpenter set those in the last. A node label in a free
+# domain stays one. IsRestrictedLabel in pkg/apis/v1/labels.go of kubernetes-sigs/karpenter and aws/karpenter-provider-aws.
+RESTRICTED_DOMAINS = ("kubernetes.io", "k8s.io", "karpenter.sh", "k8s.aws")
 FREE_DOMAINS = ("node.kubernetes.io", "node-restriction.kubernetes.io")
+# Labels in other domains: Karpenter takes the first two for requirements of an instance type (WellKnownLabels), and the VPC CNI
+# does not run on nodes with some values of the last (the affinity in stable/aws-vpc-cni of aws/eks-charts).
+OTHER_LABELS = ("node.kubernetes.io/instance-type", "node.kubernetes.io/windows-build", "eks.amazonaws.com/compute-type")
+MOST_LABELS = 98  # the CRD admits 100; the program sets two
+
+# Set and removed by Karpenter and Kubernetes: pkg/apis/v1/taints.go and KnownEphemeralTaints in pkg/scheduling/taints.go.
+TAINT_DOMAINS = ("karpenter.sh", "karpenter.k8s.aws", "node.kubernetes.io", "node.cloudprovider.kubernetes.io", "readiness.k8s.io")
 
 # The names of what the reference has: kubectl_manifest.nodepool_gpu is pool gpu-spot with node class gpu.
 GENERAL_POOL, GPU_POOL = "default", "gpu-spot"
@@ -43,26 +60,58 @@ GPU_TAINT = "nvidia.com/gpu"
 CATEGORIES, CPUS = ("c", "m", "r"), (4, 8, 16, 32)
 
 
+def countable(nodes: str) -> str | None:
+    """A number of nodes that Karpenter can count: of 4294967296 it keeps 0 (GetIntStrFromValue in pkg/apis/v1/nodepool.go)."""
+    too_long = nodes.isdecimal() and len(nodes) > 9
+    return "must have at most nine digits, because Karpenter keeps the lowest 32 bits of a number" if too_long else None
+
+
 def node_labels(labels: Mapping[str, str]) -> str | None:
     """Labels that Kubernetes and Karpenter allow on the nodes of a pool."""
+    if len(labels) > MOST_LABELS:
+        return f"must have at most {MOST_LABELS} labels"
     for key, value in labels.items():
         if not re.fullmatch(LABEL_KEY, key) or not re.fullmatch(LABEL_VALUE, value):
             return f"must be Kubernetes labels such as example.com/team: research (label {key!r})"
+        if key in OTHER_LABELS:
+            return f"must not contain {key!r}, because Kubernetes, Karpenter or EKS sets this label"
         domain = key.rpartition("/")[0]
-        if domain.endswith(RESTRICTED_DOMAINS) and not domain.endswith(FREE_DOMAINS):
+        if domain.endswith(RESTRICTED_DOMAINS) and not f".{domain}".endswith(tuple(f".{free}" for free in FREE_DOMAINS)):
             return f"must not contain {key!r}, because Kubernetes and Karpenter set the labels of this domain"
     return None
+
+
+def taint_key(key: str) -> str | None:
+    """The key of a taint that neither Kubernetes nor Karpenter sets."""
+    if not re.fullmatch(LABEL_KEY, key):
+        return "must be a Kubernetes key such as example.com/team"
+    if key.rpartition("/")[0] in TAINT_DOMAINS:
+        return "must be in another domain, because Kubernetes and Karpenter set and remove the taints of this domain"
+    return None
+
+
+def one_per_key_and_effect(taints: Sequence["Taint"]) -> str | None:
+    """Taints of which Kubernetes and Karpenter accept each beside the others."""
+    marks = [(taint.key, taint.effect) for taint in taints]
+    return next(
+        (
+            f"must not contain two taints with key {key!r} and effect {effect!r}"
+            for number, (key, effect) in enumerate(marks)
+            if (key, effect) in marks[:number]
+        ),
+        None,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SociParallelPull:
     """The SOCI snapshotter's parallel pull: layers are fetched in chunks and unpacked at the same time."""
 
-    downloads: Annotated[int, D, at_least(1)]
+    downloads: Annotated[int, D, at_least(1), at_most(MOST)]
     """Chunks of one image that are downloaded at a time."""
-    chunk_size: Annotated[str, D, matches(r"\d+(kb|mb|gb)", "a size such as 16mb")]
+    chunk_size: Annotated[str, D, matches(r"[1-9]\d{0,8}(kb|mb|gb)", "a size such as 16mb")]
     """Size of a chunk, in kb, mb or gb."""
-    unpacks: Annotated[int, D, at_least(1)]
+    unpacks: Annotated[int, D, at_least(1), at_most(MOST)]
     """Layers of one image that are unpacked at a time."""
 
 
@@ -77,7 +126,7 @@ GPU_SOCI = SociParallelPull(downloads=30, chunk_size="32mb", unpacks=30)
 class Taint:
     """A taint keeps pods that do not tolerate it off the nodes."""
 
-    key: Annotated[str, D, matches(LABEL_KEY, "a Kubernetes key such as example.com/team")]
+    key: Annotated[str, D, taint_key]
     """Key of the taint, such as `example.com/team`."""
     value: Annotated[str, D, matches(LABEL_VALUE, "at most 63 letters, digits, hyphens, underscores and dots")] = ""
     """Value of the taint."""
@@ -89,13 +138,13 @@ class Taint:
 class Budget:
     """How many nodes of a pool Karpenter may disrupt at a time. Budgets do not stop expiry, interruptions or manual deletes."""
 
-    nodes: Annotated[str, U, NODES]
+    nodes: Annotated[str, U, NODES, countable]
     """A number of nodes, or a percentage of the pool's nodes."""
-    reasons: Annotated[Sequence[Literal["Underutilized", "Empty", "Drifted"]], U, distinct] = ()
+    reasons: Annotated[Sequence[Reason], U, distinct] = ()
     """The reasons to which the budget applies; () for every reason."""
-    schedule: Annotated[str | None, U, SCHEDULE] = None
-    """When the budget begins to apply: a cron schedule, in UTC."""
-    duration: Annotated[str | None, U, matches(r"(\d+h|\d+m|\d+h\d+m)(0s)?", "hours and minutes, such as 8h or 1h30m")] = None
+    schedule: Annotated[str | None, U, times.schedule] = None
+    """When the budget begins to apply: a cron schedule, in UTC. At other times, only budgets without a schedule limit Karpenter."""
+    duration: Annotated[str | None, U, BUDGET_DURATION] = None
     """How long the budget applies each time that it begins."""
 
     def mistakes(self) -> Iterator[str]:
@@ -138,7 +187,7 @@ class Pool:
     """How nodes are bought: spot, on-demand. Karpenter prefers spot."""
     zones: Annotated[Sequence[str], Change("U; D for nodes whose zone is removed"), each(ZONE), distinct] = ()
     """Availability zones, such as us-west-2a; () for every zone of the network."""
-    taints: Annotated[Sequence[Taint], D, distinct] = ()
+    taints: Annotated[Sequence[Taint], D, one_per_key_and_effect] = ()
     """Taints of the nodes. GPU pools also have the taint `nvidia.com/gpu`."""
     labels: Annotated[Mapping[str, str], D, node_labels] = field(default_factory=dict)
     """Labels of the nodes, by which pods choose the pool. Every pool also has the label `nodepool` with its name."""
@@ -148,10 +197,10 @@ class Pool:
     """Which nodes Karpenter may remove: empty ones, or also those whose pods fit elsewhere."""
     consolidate_after: Annotated[str, U, CONSOLIDATE_AFTER] = "1h"
     """How long a node must be empty or underutilized before Karpenter removes it, such as 30s or 1h; or Never."""
-    budgets: Annotated[Sequence[Budget], U] = ()
+    budgets: Annotated[Sequence[Budget], U, has_at_most(50)] = ()
     """How many nodes Karpenter may disrupt at a time; () for Karpenter's own 10%."""
-    expire_after: Annotated[str, D, CONSOLIDATE_AFTER] = "720h"
-    """How old a node may get before Karpenter replaces it, such as 720h; or Never. Budgets do not delay this."""
+    expire_after: Annotated[str, D, EXPIRE_AFTER] = "720h"
+    """How old a node may get before Karpenter replaces it, such as 720h, and at least 15m; or Never. Budgets do not delay this."""
     data_volume: Annotated[DataVolume | None, D] = None
     """The EBS volume for images and pods; None for Karpenter's 20 GiB."""
     tags: Annotated[Mapping[str, str], D, user_tags] = field(default_factory=dict)
@@ -172,6 +221,19 @@ class Pool:
     def limits(self) -> dict[str, int]:
         """The most that all nodes of the pool have together."""
         raise NotImplementedError
+
+    def unlimited_reasons(self) -> list[Reason]:
+        """The reasons for which Karpenter may disrupt all nodes at a time when no schedule applies.
+
+        GetAllowedDisruptionsByReason in pkg/apis/v1/nodepool.go of kubernetes-sigs/karpenter starts at MaxInt32.
+        """
+        if not self.budgets:
+            return []  # Karpenter's own: 10% at all times
+        allowed: list[Reason] = ["Drifted"]
+        if self.consolidate_after != times.NEVER:
+            allowed += ["Empty"] if self.consolidation_policy == "WhenEmpty" else ["Empty", "Underutilized"]
+        always = [budget.reasons for budget in self.budgets if budget.schedule is None]
+        return [reason for reason in allowed if not any(not reasons or reason in reasons for reasons in always)]
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields."""
@@ -196,7 +258,7 @@ class GpuPool(Pool):
     """
 
     _: KW_ONLY
-    limit: Annotated[int, U, at_least(1)]
+    limit: Annotated[int, U, at_least(1), at_most(MOST)]
     """Maximum number of GPUs of all nodes of the pool together. Required: the limit caps the bill."""
     gpu_names: Annotated[Sequence[str], TYPES, distinct] = ()
     """GPU names as in the catalogue, such as h100 or l40s."""
@@ -259,7 +321,7 @@ class GeneralPool(Pool):
     """A pool of nodes without GPUs beside the reference's pool default (amd64)."""
 
     _: KW_ONLY
-    cpu_limit: Annotated[int, U, at_least(1)]
+    cpu_limit: Annotated[int, U, at_least(1), at_most(MOST)]
     """Maximum number of vCPUs of all nodes of the pool together. Required: the limit caps the bill."""
     categories: Annotated[Sequence[str], TYPES, not_empty, distinct] = CATEGORIES
     """Instance categories, if neither `instance_types` nor `families` is set."""

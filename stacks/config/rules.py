@@ -69,6 +69,8 @@ ADDON_VERSION = r"^v[0-9]+[.][0-9]+[.][0-9]+(-[a-z0-9.]+)*-eksbuild[.][0-9]+$"
 # and the load balancer controller have two each. (`pods` in Karpenter's instance-type reference.)
 SIZES_TOO_SMALL_FOR_KARPENTER = ("nano", "micro")
 
+MOST_LIMIT = 2**63 - 1  # the API server refuses a larger integer
+
 # The length of the Karpenter controller's policy as modules/karpenter of terraform-aws-eks 21.11.0 renders it: a constant part, and
 # the cluster's name and the region as often as they occur in it. `make test-terraform` compares with real renderings.
 POLICY_LENGTH, NAMES_IN_POLICY, REGIONS_IN_POLICY = 5267, 17, 30
@@ -157,6 +159,10 @@ def gpu_limit() -> tuple[Rule, ...]:
             "var.gpu_limit == null ? true : var.gpu_limit >= 1 && floor(var.gpu_limit) == var.gpu_limit",
             f"gpu_limit must be a whole number of at least 1, or null for no limit (got {given('gpu_limit')}).",
         ),
+        Rule(
+            f"var.gpu_limit == null ? true : var.gpu_limit <= {MOST_LIMIT}",
+            f"gpu_limit must be at most {MOST_LIMIT}, the largest number in Kubernetes (got {given('gpu_limit')}).",
+        ),
     )
 
 
@@ -168,6 +174,14 @@ def gpu_drift_budget() -> tuple[Rule, ...]:
             'gpu_drift_budget must be a number of nodes such as "1", a percentage such as "10%", or null '
             f"(got {given('gpu_drift_budget')}).",
         ),
+    )
+
+
+def gpu_drift_budget_size(budget: Expression) -> Rule:
+    """A number that Karpenter can count. A requirement, because Kubernetes accepts any: what is deployed can be destroyed."""
+    return Rule(
+        f"{budget.hcl} == null ? true : length({budget.hcl}) <= 9",
+        f"gpu_drift_budget must have at most nine digits (got {shown(budget)}): Karpenter keeps the lowest 32 bits of a number.",
     )
 
 

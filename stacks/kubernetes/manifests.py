@@ -12,7 +12,7 @@ from imports.expressions import Expression
 
 from stacks.config import Budget, DataVolume, Taint
 from stacks.config.checks import matches, refuse
-from stacks.config.pools import CONSOLIDATE_AFTER
+from stacks.config.pools import CONSOLIDATE_AFTER, EXPIRE_AFTER, one_per_key_and_effect
 
 Manifest: TypeAlias = dict[str, Any]
 
@@ -100,12 +100,12 @@ class NodePool:
     requirements: Sequence[Requirement]
     consolidation_policy: Literal["WhenEmpty", "WhenEmptyOrUnderutilized"] = "WhenEmpty"
     consolidate_after: Annotated[str, CONSOLIDATE_AFTER]
-    expire_after: Annotated[str | None, CONSOLIDATE_AFTER] = None
+    expire_after: Annotated[str | None, EXPIRE_AFTER] = None
     limits: Mapping[str, Any] | Expression = field(default_factory=dict)
     budgets: Sequence[Budget] | Expression = ()
     weight: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
-    taints: Sequence[Taint] = ()
+    taints: Annotated[Sequence[Taint], one_per_key_and_effect] = ()
 
     def manifest(self) -> Manifest:
         """The Kubernetes object.

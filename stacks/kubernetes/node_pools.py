@@ -12,7 +12,7 @@ from stacks.aws.offerings import Offerings
 from stacks.config import GeneralPool, GpuPool, SociParallelPull, Taint
 from stacks.config.checks import whole
 from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI, GPU_SOCI, GPU_TAINT, Pool
-from stacks.config.rules import Finding, Rule
+from stacks.config.rules import Finding, Rule, gpu_drift_budget_size
 from stacks.config.versions import mounts_all_disks
 from stacks.kubernetes import bottlerocket
 from stacks.kubernetes.karpenter import Karpenter
@@ -69,12 +69,13 @@ class NodePools(Addressed):
         self._bottlerocket = bottlerocket_version
         self._tags = dict(node_tags or {})
         self._wait = True if wait_for_nodes else None
-        self.requirements: list[Rule] = []
+        drift = self.bind("gpu_drift_budget", gpu_drift_budget)
+        self.requirements: list[Rule] = [gpu_drift_budget_size(drift)]
         reference_gpu = self._reference_gpu(
             self.bind("gpu_instance_types", gpu_instance_types),
             self.bind("gpu_capacity_type", gpu_capacity_type),
             self.bind("gpu_limit", gpu_limit),
-            self.bind("gpu_drift_budget", gpu_drift_budget),
+            drift,
         )
         self._add_objects("default", self._reference_general())
         self._add_objects("gpu", reference_gpu, nullable=True)

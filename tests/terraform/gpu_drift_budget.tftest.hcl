@@ -117,8 +117,31 @@ run "case_5_100_is_accepted" {
   }
 }
 
+# "999999999" is accepted
+run "case_6_999999999_is_accepted" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    gpu_drift_budget = "999999999"
+  }
+}
+
+# "4294967296" is refused
+run "case_7_4294967296_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    gpu_drift_budget = "4294967296"
+  }
+  expect_failures = [random_string.suffix]
+}
+
 # "101%" is refused
-run "case_6_101_is_refused" {
+run "case_8_101_is_refused" {
   command = plan
 
   variables {
@@ -130,7 +153,7 @@ run "case_6_101_is_refused" {
 }
 
 # "none" is refused
-run "case_7_none_is_refused" {
+run "case_9_none_is_refused" {
   command = plan
 
   variables {
@@ -142,7 +165,7 @@ run "case_7_none_is_refused" {
 }
 
 # "-1" is refused
-run "case_8_1_is_refused" {
+run "case_10_1_is_refused" {
   command = plan
 
   variables {
@@ -154,7 +177,7 @@ run "case_8_1_is_refused" {
 }
 
 # "" is refused
-run "case_9_is_refused" {
+run "case_11_is_refused" {
   command = plan
 
   variables {

@@ -162,8 +162,20 @@ run "case_8_1_5_is_refused" {
   expect_failures = [var.gpu_limit]
 }
 
+# 9223372036854775808 is refused
+run "case_9_9223372036854775808_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    gpu_limit = 9223372036854775808
+  }
+  expect_failures = [var.gpu_limit]
+}
+
 # 7 is refused
-run "case_9_7_is_refused" {
+run "case_10_7_is_refused" {
   command = plan
 
   variables {
