@@ -53,7 +53,7 @@ CLUSTERS = [
             budgets=[Budget(nodes="10%"), Budget(nodes="0", reasons=["Drifted"])],  # jobs of weeks
         ),
     ),
-    cluster("prod-euw1", "eu-west-1", "10.1.0.0/16", INFERENCE),
+    cluster("prod-eun1", "eu-north-1", "10.1.0.0/16", INFERENCE),
 ]
 
 if __name__ == "__main__":
