@@ -148,8 +148,8 @@ CASES: dict[str, list[Case]] = {
             "gpu_instance_types",
             ["g6.xlarge", "g7.2xlarge"],
             'must have GPUs that the driver of Bottlerocket supports (got ["g7.2xlarge"]): the GPU rtx-pro-4500 needs NVIDIA '
-            "driver R595, and the latest Bottlerocket has R580 for Kubernetes 1.33. Without a driver a node never joins the cluster, and "
-            "Karpenter buys the next one. Use other instance types.",
+            "driver R595, and the latest Bottlerocket has R580 for Kubernetes 1.33. Without a driver a node never joins the "
+            "cluster, and Karpenter buys the next one. Use other instance types.",
         ),
         _required(
             "a size that EC2 does not have is refused",
