@@ -587,12 +587,11 @@ def test_zones_of_a_pool_must_be_zones_of_the_network(document: Json) -> None:
     assert "nodepool_small_zones_of_other_networks" not in document["locals"]
 
 
-def asked(document: Json, name: str) -> Json:
+def asked(document: Json, name: str) -> Any:
     """The types of a pool that EC2 is asked about."""
     (filter_,) = document["data"]["aws_ec2_instance_type_offerings"][f"nodepool_{name}"]["filter"]
     assert filter_ == {"name": "instance-type", "values": f"${{local.nodepool_{name}_types}}"}
-    types: Json = document["locals"][f"nodepool_{name}_types"]
-    return types
+    return document["locals"][f"nodepool_{name}_types"]
 
 
 def test_ec2_is_asked_where_it_offers_the_types_of_each_pool(document: Json) -> None:
