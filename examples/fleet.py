@@ -49,11 +49,10 @@ CLUSTERS = [
             limit=32,
             labels={"team": "research"},
             taints=[Taint(key="team", value="research")],
-            expire_after="Never",
-            budgets=[Budget(nodes="10%"), Budget(nodes="0", reasons=["Drifted"])],  # jobs of weeks
+            expire_after="Never",  # jobs of weeks; `recommended` also stops drift, by gpu_drift_budget
         ),
     ),
-    cluster("prod-euw1", "eu-west-1", "10.1.0.0/16", INFERENCE),
+    cluster("prod-eun1", "eu-north-1", "10.1.0.0/16", INFERENCE),
 ]
 
 if __name__ == "__main__":

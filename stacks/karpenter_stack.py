@@ -139,6 +139,8 @@ class KarpenterStack(Addressed, TerraformStack):
             limit=variables.gpu_limit,
             network=self.network,
             offering_checks=config.offering_checks,
+            kubernetes_version=config.kubernetes_version,
+            bottlerocket_version=config.bottlerocket_version,
         )
         # The suffix is the first resource to be created: what must hold before is a precondition of it.
         suffix.lifecycle = _preconditions(

@@ -140,7 +140,7 @@ CASES: dict[str, list[Case]] = {
         ),
     ],
     "gpu_instance_types": [
-        *_accepted("gpu_instance_types", ["p5.48xlarge"], ["g6e.12xlarge", "p4d.24xlarge"], ["p6-b200.48xlarge"]),
+        *_accepted("gpu_instance_types", ["p5.48xlarge"], ["g6e.12xlarge", "p4d.24xlarge"], ["p6-b200.48xlarge", "g7e.48xlarge"]),
         _refused("gpu_instance_types", [], "gpu_instance_types must have at least one element (got [])."),
         _refused("gpu_instance_types", [None], "gpu_instance_types must not contain null (got [null])."),
         _required_of("gpu_instance_types", ["p5.48xlarge", "p5.48xlarge"], "must not contain duplicates"),
@@ -155,6 +155,13 @@ CASES: dict[str, list[Case]] = {
         _required_of("gpu_instance_types", ["g5g.xlarge"], 'must have x86_64 CPUs (got ["g5g.xlarge"], which have arm64 CPUs)'),
         _required_of("gpu_instance_types", ["p6e-gb200.36xlarge"], 'must have x86_64 CPUs (got ["p6e-gb200.36xlarge"]'),
         _required_of("gpu_instance_types", ["p7-gb300.36xlarge"], 'must have x86_64 CPUs (got ["p7-gb300.36xlarge"]'),
+        _required_of(
+            "gpu_instance_types",
+            ["g6.xlarge", "g7.2xlarge"],
+            'must have GPUs that the driver of Bottlerocket supports (got ["g7.2xlarge"]): the GPU rtx-pro-4500 needs NVIDIA '
+            "driver R595, and the latest Bottlerocket has R580 for Kubernetes 1.33. Without a driver a node never joins the "
+            "cluster, and Karpenter buys the next one. Use other instance types.",
+        ),
         _required(
             "a size that EC2 does not have is refused",
             {"gpu_instance_types": ["p5.47xlarge"]},

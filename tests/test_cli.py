@@ -103,7 +103,7 @@ FLEET = ("--app", ".venv/bin/python -m examples.fleet")
 def test_another_app_goes_to_another_folder_and_its_states_stay_in_the_project(cdktf: Cdktf, project: Path) -> None:
     (project / "terraform.tfvars").unlink()  # the fleet gives the variables
     cdktf("synth", *FLEET, "--output", "out/json")
-    for name in ("prod-usw2", "prod-euw1"):
+    for name in ("prod-usw2", "prod-eun1"):
         folder = project / "out" / "json" / "stacks" / name
         backend = json.loads((folder / "cdk.tf.json").read_text())["terraform"]["backend"]["local"]
         assert (folder / backend["path"]).resolve() == (project / f"terraform.{name}.tfstate").resolve()
@@ -113,8 +113,8 @@ def test_another_app_goes_to_another_folder_and_its_states_stay_in_the_project(c
 def test_a_pattern_deploys_and_destroys_several_clusters(cdktf: Cdktf, project: Path) -> None:
     (project / "terraform.tfvars").unlink()
     cdktf("deploy", "prod-*", *FLEET, "--auto-approve", NO_LOCK)
-    made = {name: in_state(project, name) for name in ("prod-usw2", "prod-euw1")}
-    assert made["prod-usw2"] > made["prod-euw1"] > 100  # four zones and three
+    made = {name: in_state(project, name) for name in ("prod-usw2", "prod-eun1")}
+    assert made["prod-usw2"] > made["prod-eun1"] > 100  # four zones and three
     cdktf("destroy", "prod-*", *FLEET, "--auto-approve", NO_LOCK)
     assert [in_state(project, name) for name in made] == [0, 0]
 

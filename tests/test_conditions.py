@@ -98,6 +98,7 @@ REQUIREMENTS = [
     "length(local.gpu_types_without_nvidia_gpus) == 0",
     "length(local.gpu_types_with_a_fraction_of_a_gpu) == 0",
     "length(local.gpu_types_with_arm64_cpus) == 0",
+    "length(local.gpu_types_without_a_driver_for_rtx_pro_4500) == 0",
     "length(local.gpu_types_of_unknown_size) == 0",
     "var.gpu_drift_budget == null ? true : length(var.gpu_drift_budget) <= 9",
 ]
@@ -151,7 +152,8 @@ LOCALS = {
     ),
     "gpu_types": (
         "setsubtract(keys(local.gpu_type_families), concat(local.gpu_types_without_nvidia_gpus, "
-        "local.gpu_types_with_a_fraction_of_a_gpu, local.gpu_types_with_arm64_cpus, local.gpu_types_of_unknown_size))"
+        "local.gpu_types_with_a_fraction_of_a_gpu, local.gpu_types_with_arm64_cpus, "
+        "local.gpu_types_without_a_driver_for_rtx_pro_4500, local.gpu_types_of_unknown_size))"
     ),
     "gpu_types_of_unknown_size": (
         "[for type, family in local.gpu_type_families : type if contains(local.gpu_families, family) && "
@@ -163,6 +165,9 @@ LOCALS = {
     ),
     "gpu_types_with_arm64_cpus": (
         '[for type, family in local.gpu_type_families : type if can(regex("^g[0-9]+g[a-z]*$|-gb[0-9]+$", family))]'
+    ),
+    "gpu_types_without_a_driver_for_rtx_pro_4500": (
+        '[for type, family in local.gpu_type_families : type if contains(["g7"], family)]'
     ),
     "gpu_types_without_nvidia_gpus": (
         "[for type, family in local.gpu_type_families : type if contains(local.families_without_nvidia_gpus, family)]"

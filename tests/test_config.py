@@ -194,7 +194,7 @@ prod.backend.bucket must be 3 to 63 lower-case letters, digits, hyphens and dots
 (got '').
 prod.gpu_pools["inference"].budgets[1].nodes must be a number of nodes such as 1, or a percentage such as 10% (got 'many').
 prod.gpu_pools["inference"].limit must be at least 1 (got 0).
-prod.gpu_pools["research"].data_volume.size_gib must be between 20 and 16384 (got 1).
+prod.gpu_pools["research"].data_volume.size_gib must be between 20 and 59000 (got 1).
 prod.gpu_pools["research"].gpu_names must be in the catalogue (got ['h1000']). Its GPUs: t4, a10g, l4, l40s, rtx-pro-4500, \
 rtx-pro-server-6000, v100, a100, h100, h200, b200, b300.
 prod.gpu_pools["batch"].instance_types must be a list of strings (got 'p5.48xlarge').

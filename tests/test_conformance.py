@@ -17,7 +17,7 @@ from stacks.config.catalogue import gpus_by_type
 from stacks.config.pools import GENERAL_SOCI, GPU_SOCI
 from stacks.config.rules import MOST_ZONES
 from stacks.config.versions import load_balancer_controller_actions
-from stacks.kubernetes.bottlerocket import soci, soci_on_instance_store
+from stacks.kubernetes.bottlerocket import user_data
 from stacks.kubernetes.load_balancer_controller import policy_document
 from stacks.kubernetes.manifests import NodeClass, NodePool, Requirement
 from tests.conftest import SHARED
@@ -166,7 +166,7 @@ def test_what_terraform_applies_passes_too(
 
 # --- User data -----------------------------------------------------------------------------------------------------------------
 
-GENERAL, GPU = soci(GENERAL_SOCI), soci_on_instance_store(GPU_SOCI)
+GENERAL, GPU = (user_data(pull, mounts_disks=disks) for pull, disks in ((GENERAL_SOCI, False), (GPU_SOCI, True)))
 
 # https://bottlerocket.dev/en/os/1.53.x/api/settings/container-runtime, container-runtime-plugins and bootstrap-commands
 SETTINGS_MODEL: dict[str, Any] = {
@@ -192,9 +192,9 @@ def leaves(table: dict[str, Any], path: str = "") -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("user_data", [GENERAL, GPU], ids=["general", "gpu"])
-def test_user_data_is_toml_that_bottlerockets_settings_model_has(user_data: str) -> None:
-    parsed = tomllib.loads(user_data)
+@pytest.mark.parametrize("profile", [GENERAL, GPU], ids=["general", "gpu"])
+def test_user_data_is_toml_that_bottlerockets_settings_model_has(profile: str) -> None:
+    parsed = tomllib.loads(profile)
     assert parsed.keys() == {"settings"}
     for path, value in leaves(parsed["settings"]).items():
         allowed = SETTINGS_MODEL[path]
@@ -263,7 +263,9 @@ node_classes = st.builds(
     role=values,
     discovery=values,
     user_data=st.builds(
-        lambda downloads, chunk, unpacks: soci(SociParallelPull(downloads=downloads, chunk_size=f"{chunk}mb", unpacks=unpacks)),
+        lambda downloads, chunk, unpacks: user_data(
+            SociParallelPull(downloads=downloads, chunk_size=f"{chunk}mb", unpacks=unpacks), mounts_disks=False
+        ),
         st.integers(1, 100),
         st.integers(1, 512),
         st.integers(1, 100),

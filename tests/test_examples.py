@@ -14,7 +14,7 @@ from stacks.config.recommended import RECOMMENDED
 from tests.synthesis import Json, addresses, copy_program
 from tests.terraform import NO_CHANGES, Workspace, needs_modules, needs_terraform
 
-STACKS = {"recommended": ["training"], "fleet": ["prod-euw1", "prod-usw2"], "own_stack": ["services", "training"]}
+STACKS = {"recommended": ["training"], "fleet": ["prod-eun1", "prod-usw2"], "own_stack": ["services", "training"]}
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_the_fleet_has_three_pools_on_two_clusters(examples: dict[str, Path]) ->
     }
     assert pools == {
         "prod-usw2": {"nodepool_default", "nodepool_gpu", "nodepool_inference", "nodepool_research"},
-        "prod-euw1": {"nodepool_default", "nodepool_gpu", "nodepool_inference"},
+        "prod-eun1": {"nodepool_default", "nodepool_gpu", "nodepool_inference"},
     }
 
 
@@ -131,7 +131,7 @@ def test_both_clusters_of_the_fleet_are_made_stay_as_they_are_and_are_destroyed(
         workspace.run("apply", "-auto-approve", "-input=false")
         workspace.run("plan", "-input=false", "-detailed-exitcode", expect=NO_CHANGES)
         made[stack] = workspace
-    for stack, region in (("prod-usw2", "us-west-2"), ("prod-euw1", "eu-west-1")):
+    for stack, region in (("prod-usw2", "us-west-2"), ("prod-eun1", "eu-north-1")):
         outputs = json.loads(made[stack].run("output", "-json").output)
         assert outputs["region"]["value"] == region
         objects = [line for line in made[stack].run("state", "list").output.splitlines() if "kubectl_manifest.nodepool_" in line]

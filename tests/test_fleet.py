@@ -268,6 +268,33 @@ def test_a_reason_without_a_budget_that_always_applies_is_a_warning(fields: dict
     assert found == ([f'a.gpu_pools["x"].budgets {said}', f'a.general_pools["y"].budgets {said}'] if reasons else [])
 
 
+def test_general_types_and_families_that_the_program_does_not_know_are_a_warning() -> None:
+    pools = [
+        GeneralPool("x", instance_types=["m7i.large", "m7i.47xlarge"], cpu_limit=8, weight=1),
+        GeneralPool("y", families=["m7i", "m99"], cpu_limit=8, weight=2),
+        GeneralPool("z", cpu_limit=8, weight=3),
+    ]
+    assert warned(ClusterConfig("a", general_pools=pools)) == [
+        f'a.general_pools["{pool}"].{field} contains {what} that this program does not know: {name}. Karpenter will use them; make '
+        "sure that they have x86_64 CPUs and no GPUs."
+        for pool, field, what, name in (("x", "instance_types", "types", "m7i.47xlarge"), ("y", "families", "families", "m99"))
+    ]
+
+
+def test_a_gpu_whose_driver_is_not_known_is_a_warning() -> None:
+    def pool(bottlerocket: str | None) -> GpuPool:
+        return GpuPool("x", families=["g7e", "p5"], limit=8, weight=1, bottlerocket_version=bottlerocket)
+
+    (warning,) = warned(ClusterConfig("a", gpu_pools=[pool("v1.52.0")]))
+    assert warning.startswith(
+        'a.gpu_pools["x"].families contains types of which this program does not know whether Bottlerocket v1.52.0 has a driver '
+        "for their GPU: g7e.2xlarge, "
+    )
+    assert "p5" not in warning
+    assert warned(ClusterConfig("a", gpu_pools=[pool("v1.53.0")])) == warned(ClusterConfig("a", gpu_pools=[pool(None)])) == []
+    assert len(warned(ClusterConfig("a", gpu_pools=[pool(None)], bottlerocket_version="v1.52.0"))) == 1
+
+
 # --- A cluster that was taken off the list --------------------------------------------------------------------------------------
 
 LIVING = json.dumps({"version": 4, "resources": [{"type": "aws_vpc"}]})

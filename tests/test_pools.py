@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cdktf import App, TerraformStack
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -24,6 +25,9 @@ from tests.constructs import karpenter
 from tests.crd import Crd
 from tests.synthesis import Json, synth, synth_stack, write_stack
 from tests.terraform import Workspace, needs_terraform
+
+# Where gpu-spot has the budgets that gpu_drift_budget gives.
+DRIFT_BUDGETS = "${local.nodepool_gpu.spec.disruption.budgets}"
 
 VERSIONS = ("1.6.0", "1.9.2", "1.12.2", "1.14.1")
 
@@ -223,7 +227,58 @@ def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, n
             "instance_types must have x86_64 CPUs, because the nodes are amd64",
         ),
         (general(instance_types=["p5.48xlarge"]), "instance_types must not have GPUs: use a GpuPool, which keeps other pods off"),
-        (general(families=["g6e"]), "families must not have GPUs"),
+        (general(families=["g6e"]), "families must not have GPUs: use a GpuPool, which keeps other pods off (got ['g6e'])."),
+        (general(families=["p3"]), "families must not have GPUs (got ['p3'])."),
+        (general(families=["g4ad"]), "families must not have GPUs (got ['g4ad'])."),
+        (general(instance_types=["g6f.large"]), "instance_types must not have GPUs (got ['g6f.large'])."),
+        (general(instance_types=["p9.48xlarge"]), "instance_types must not have GPUs (got ['p9.48xlarge'])."),
+        (
+            general(families=["inf2", "trn1", "dl1", "f2", "vt1"]),
+            "families must not have accelerators such as Inferentia, Trainium, Gaudi or FPGAs (got ['inf2', 'trn1', 'dl1', 'f2', ",
+        ),
+        (
+            general(categories=["g", "p"]),
+            "categories must contain only c, d, hpc, i, m, r, t, u, x; use a GpuPool for GPUs (got ['g', 'p']).",
+        ),
+        (general(categories=["C"]), "categories must contain only c, d, hpc, i, m, r, t, u, x (got ['C'])."),
+        (general(categories=["inf"]), "categories must contain only c, d, hpc, i, m, r, t, u, x (got ['inf'])."),
+        # Generation 1, and a shape begins with generation 3.
+        (general(categories=["z"]), "categories must contain only c, d, hpc, i, m, r, t, u, x (got ['z'])."),
+        (general(cpus=[3]), "cpus must contain only numbers that instance types have, 1, 2, 4, 8, 12, 16, "),
+        (general(cpus=[-4]), "cpus must contain only numbers that instance types have, "),
+        (
+            general(categories=["t"], cpus=[16, 32]),
+            "categories and cpus must leave at least one instance type (got ['t'] and [16, 32]): no type of these",
+        ),
+        (general(cpu_limit=2), "cpu_limit must be at least 4, the vCPUs of the smallest instance type (got 2): with a lower"),
+        (general(cpu_limit=3, instance_types=["m7i.2xlarge", "m7i.xlarge"]), "cpu_limit must be at least 4, the vCPUs of the"),
+        (general(cpu_limit=1, families=["m7i"]), "cpu_limit must be at least 2, the vCPUs of the smallest instance type (got 1)"),
+        (general(families=["m7i"], cpus=[8]), "cpus must not be set together with instance_types or families, which are used as"),
+        (
+            general(instance_types=["m7i.large"], categories=["c"]),
+            "categories must not be set together with instance_types or families, which are used as they are.",
+        ),
+        (
+            gpu(instance_types=["g6.xlarge", "g7.2xlarge"], limit=1),
+            "gpu_pools[\"a\"].instance_types must have GPUs that the driver of Bottlerocket supports (got ['g7.2xlarge']): the GPU "
+            "rtx-pro-4500 needs NVIDIA driver R595, and the latest Bottlerocket has R580 for Kubernetes 1.33. Without a driver a "
+            "node never joins the cluster, and Karpenter buys the next one. Use other instance types.",
+        ),
+        (
+            gpu(instance_types=["g7.96xlarge"]),
+            "instance_types must have GPUs that the driver of Bottlerocket supports (got ['g7.96",
+        ),
+        (
+            gpu(instance_types=(), families=["g7"]),
+            'gpu_pools["a"].families must have GPUs that the driver of Bottlerocket supports',
+        ),
+        (gpu(instance_types=(), gpu_names=["rtx-pro-4500"]), 'gpu_pools["a"].gpu_names must have GPUs that the driver of'),
+        (
+            gpu(instance_types=(), families=["p6-b300"], bottlerocket_version="v1.52.0"),
+            "(got ['p6-b300.48xlarge']): the GPU b300 needs NVIDIA driver R580, and Bottlerocket v1.52.0 has R570 for Kubernetes "
+            "1.33. Without a driver a node never joins the cluster, and Karpenter buys the next one. Set bottlerocket_version to ",
+        ),
+        (gpu(bottlerocket_version="v1.38.0", soci=None), 'must be at least "v1.39.0" for Kubernetes 1.33 (got "v1.38.0").'),
         (general(instance_types=["m7i"]), "instance_types must be instance types such as m7i.large (got ['m7i'])."),
         (general(families=["m7i.large"]), "families must be families such as m7i (got ['m7i.large'])."),
         (gpu(capacity_types=["ondemand"]), "must be a list of 'spot' or 'on-demand' or 'reserved' (got ['ondemand'])."),
@@ -326,12 +381,22 @@ def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, n
             "budgets[0].duration must be at least 1m, or the budget never applies (got '0h0m').",
         ),
         (gpu(budgets=[Budget(nodes="0", schedule="@daily", duration="9999999h")]), "duration must be at most 2562047h47m16s"),
-        (general(data_volume=DataVolume(size_gib=19)), "data_volume.size_gib must be between 20 and 16384 (got 19)."),
-        (general(data_volume=DataVolume(size_gib=16385)), "data_volume.size_gib must be between 20 and 16384 (got 16385)."),
-        (general(data_volume=DataVolume(size_gib=20, iops=2999)), "data_volume.iops must be between 3000 and 16000 (got 2999)."),
+        (general(data_volume=DataVolume(size_gib=19)), "data_volume.size_gib must be between 20 and 59000 (got 19)."),
+        (general(data_volume=DataVolume(size_gib=59001)), "data_volume.size_gib must be between 20 and 59000 (got 59001)."),
+        (general(data_volume=DataVolume(size_gib=20, iops=2999)), "data_volume.iops must be between 3000 and 80000 (got 2999)."),
+        (general(data_volume=DataVolume(size_gib=200, iops=80001)), "data_volume.iops must be between 3000 and 80000 (got 80001)."),
         (
             general(data_volume=DataVolume(size_gib=20, throughput_mib=124)),
-            "throughput_mib must be between 125 and 1000 (got 124).",
+            "throughput_mib must be between 125 and 2000 (got 124).",
+        ),
+        (
+            general(data_volume=DataVolume(size_gib=200, iops=9000, throughput_mib=2001)),
+            "throughput_mib must be between 125 and 2000",
+        ),
+        (general(data_volume=DataVolume(size_gib=159, iops=80000)), "iops must be at most 500 per GiB of size_gib, which is 79500"),
+        (
+            general(data_volume=DataVolume(size_gib=200, iops=7999, throughput_mib=2000)),
+            "iops must be at least 4 per MiB of throughput_mib, which is 8000 (got 7999).",
         ),
         (general(data_volume=DataVolume(size_gib=20, iops=10001)), "iops must be at most 500 per GiB of size_gib, which is 10000"),
         (
@@ -394,10 +459,25 @@ def test_limits_on_both_sides_of_what_is_refused() -> None:
         gpu(instance_types=["p5.24xlarge"], limit=1),  # an unknown type counts as 1 GPU
         gpu(labels={"node.kubernetes.io/exclude-from-external-load-balancers": "true", "example.com/team": "a.b_c-d", "empty": ""}),
         general(data_volume=DataVolume(size_gib=20, iops=10000, throughput_mib=1000)),
-        general(data_volume=DataVolume(size_gib=16384, throughput_mib=750)),
+        general(data_volume=DataVolume(size_gib=160, iops=80000, throughput_mib=2000)),
+        general(data_volume=DataVolume(size_gib=59000, throughput_mib=750)),
+        general(data_volume=DataVolume(size_gib=20, iops=8000, throughput_mib=2000)),
         gpu(instance_types=["p9.48xlarge"], data_volume=DataVolume(size_gib=200)),
         gpu(bottlerocket_version="v1.50.0"),
         general(bottlerocket_version="v1.44.0"),
+        # Without SOCI, Karpenter alone mounts the disks.
+        gpu(bottlerocket_version="v1.39.0", soci=None),
+        general(bottlerocket_version="v1.39.0", soci=None),
+        gpu(instance_types=(), families=["p6-b300", "g7e"], bottlerocket_version="v1.53.0"),
+        gpu(instance_types=(), families=["p6-b200", "p3dn", "g4dn"], bottlerocket_version="v1.50.0"),
+        general(cpu_limit=4),
+        general(cpu_limit=2, families=["m7i"]),
+        general(cpu_limit=1, instance_types=["m9x.large"]),
+        general(cpu_limit=1, families=["m7i", "m9x"]),
+        general(categories=["c", "d", "hpc", "i", "m", "r", "t", "u", "x"]),
+        general(categories=["u"], cpus=[448], cpu_limit=448),
+        general(instance_types=["m7i.metal-24xl"], cpu_limit=96),
+        general(families=["t2", "m4", "z1d"]),
     ]
     assert [text for pool in allowed for text in wrong(pool)] == []
 
@@ -476,7 +556,8 @@ def test_each_pool_has_an_object_and_a_node_class_of_its_own_at_an_address_with_
         }
         assert objects[f"nodepool_{name}"]["depends_on"] == [f"kubectl_manifest.ec2nodeclass_{name}"]
         assert objects[f"ec2nodeclass_{name}"]["depends_on"] == ["helm_release.karpenter"]
-        assert objects[f"nodepool_{name}"]["yaml_body"] == f"${{yamlencode(local.nodepool_{name})}}"
+        if name != "small":  # whose budgets may be null
+            assert objects[f"nodepool_{name}"]["yaml_body"] == f"${{yamlencode(local.nodepool_{name})}}"
 
 
 def test_the_objects_of_the_reference_stay_as_they_are(document: Json, stack: Json) -> None:
@@ -535,6 +616,25 @@ def test_a_general_pool_has_neither_gpu_taint_nor_gpu_label_nor_raid(document: J
     assert "bootstrap-commands" not in tomllib.loads(node_class["userData"])["settings"]
 
 
+def test_a_gpu_pool_without_budgets_drifts_as_gpu_drift_budget_says(document: Json) -> None:
+    assert spec(document, "nodepool_small")["disruption"]["budgets"] == DRIFT_BUDGETS
+    body = document["resource"]["kubectl_manifest"]["nodepool_small"]["yaml_body"]
+    assert body == document["resource"]["kubectl_manifest"]["nodepool_gpu"]["yaml_body"].replace("nodepool_gpu", "nodepool_small")
+    assert DRIFT_BUDGETS not in json.dumps([spec(document, f"nodepool_{name}") for name in ("research", "build", "web", "db")])
+
+
+@pytest.mark.parametrize("karpenter_version", ["1.6.0", "1.9.2"])
+@pytest.mark.parametrize("pool", [gpu(soci=None), general(soci=None)], ids=["gpu", "general"])
+def test_a_pool_without_soci_has_no_user_data(pool: Pool, karpenter_version: str) -> None:
+    """Karpenter itself mounts /var/lib/containerd on the NVMe disks, in every release."""
+    kind = "gpu_pools" if isinstance(pool, GpuPool) else "general_pools"
+    made = synth_stack(ClusterConfig("karpenter", karpenter_version=karpenter_version, **{kind: [pool]}))  # type: ignore[arg-type]
+    node_class = spec(made, "ec2nodeclass_a")
+    assert "userData" not in node_class
+    assert node_class.get("instanceStorePolicy") == ("RAID0" if isinstance(pool, GpuPool) else None)
+    assert "userData" in spec(made, "ec2nodeclass_gpu")
+
+
 def test_a_data_volume_replaces_both_volumes_of_bottlerocket(document: Json) -> None:
     """Any entry of blockDeviceMappings replaces all of Karpenter's defaults."""
     assert spec(document, "ec2nodeclass_db")["blockDeviceMappings"] == [
@@ -573,32 +673,82 @@ def test_zones_of_a_pool_must_be_zones_of_the_network(document: Json) -> None:
     assert "nodepool_small_zones_of_other_networks" not in document["locals"]
 
 
-def test_ec2_is_asked_where_it_offers_the_types_of_each_gpu_pool(document: Json) -> None:
-    for name in ("research", "small"):
+def asked(document: Json, name: str) -> Any:
+    """The types of a pool that EC2 is asked about."""
+    (filter_,) = document["data"]["aws_ec2_instance_type_offerings"][f"nodepool_{name}"]["filter"]
+    assert filter_ == {"name": "instance-type", "values": f"${{local.nodepool_{name}_types}}"}
+    return document["locals"][f"nodepool_{name}_types"]
+
+
+def test_ec2_is_asked_where_it_offers_the_types_of_each_pool(document: Json) -> None:
+    for name in ("research", "small", "db"):
         requirements = f"local.nodepool_{name}.spec.template.spec.requirements"
-        assert document["locals"][f"nodepool_{name}_types"] == (
+        assert asked(document, name) == (
             f'${{flatten([for one in {requirements} : one.values if one.key == "node.kubernetes.io/instance-type"])}}'
         )
-    assert document["locals"]["gpu_pool_types"] == "${distinct(concat(local.nodepool_research_types, local.nodepool_small_types))}"
-    (filter_,) = document["data"]["aws_ec2_instance_type_offerings"]["gpu_pools"]["filter"]
-    assert filter_ == {"name": "instance-type", "values": "${local.gpu_pool_types}"}
+    assert {name.partition(".")[0] for name in asked(document, "web")} == {"m7i", "m7a"}
+    assert "c7i.2xlarge" in asked(document, "build")
     checks = {name: check["assert"][0] for name, check in document["check"].items() if "pool" in name}
     assert {name: check["condition"] for name, check in checks.items()} == {
         f"nodepool_{name}_types_are_offered": (
-            f"${{length(setintersection(flatten([for type in local.nodepool_{name}_types : local.gpu_pools_type_zones[type]]), "
-            f"{zones})) > 0}}"
+            f"${{length(setintersection(data.aws_ec2_instance_type_offerings.nodepool_{name}.locations, {zones})) > 0}}"
         )
-        for name, zones in (("research", '["us-west-2b", "us-west-2c"]'), ("small", "local.azs"))
+        for name, zones in (
+            ("research", '["us-west-2b", "us-west-2c"]'),
+            *((name, "local.azs") for name in ("small", "build", "web", "db")),
+        )
     }
-    assert checks["nodepool_small_types_are_offered"]["error_message"] == (
-        "EC2 does not offer any instance type of pool small in the zones that the pool uses. Choose other instance types or zones."
+    assert checks["nodepool_web_types_are_offered"]["error_message"] == (
+        "EC2 does not offer any instance type of pool web in the zones that the pool uses. Choose other instance types or zones."
+    )
+
+
+def test_ec2_is_asked_about_every_size_of_a_family_that_the_program_does_not_know() -> None:
+    made = synth_stack(ClusterConfig("karpenter", general_pools=[general(families=["z1d", "m99"])]))
+    assert asked(made, "a")[-2:] == ["z1d.metal", "m99.*"]
+
+
+def test_ec2_is_not_asked_about_a_pool_with_more_types_than_a_filter_takes() -> None:
+    made = synth_stack(ClusterConfig("karpenter", general_pools=[general()]))
+    assert len(general().known_types()) > 200
+    assert "nodepool_a" not in made["data"]["aws_ec2_instance_type_offerings"]
+    assert "nodepool_a_types_are_offered" not in made["check"]
+
+
+@pytest.mark.parametrize(
+    ("pool", "unknown", "sizes"),
+    [
+        (gpu(instance_types=["p5.47xlarge", "p9.48xlarge", "p5.48xlarge"]), "p5.47xlarge", "p5.4xlarge, p5.48xlarge"),
+        (
+            general(instance_types=["z1d.8xlarge", "m99.large"]),
+            "z1d.8xlarge",
+            "z1d.large, z1d.xlarge, z1d.2xlarge, z1d.3xlarge, z1d.6xlarge, z1d.12xlarge, z1d.metal",
+        ),
+    ],
+)
+def test_an_unknown_size_of_a_known_family_must_be_offered(pool: Pool, unknown: str, sizes: str) -> None:
+    """As in gpu_instance_types: EC2 is asked at plan, because it adds sizes. A family that is not known may be new."""
+    kind = "gpu_pools" if isinstance(pool, GpuPool) else "general_pools"
+    made = synth_stack(ClusterConfig("karpenter", **{kind: [pool]}))  # type: ignore[arg-type]
+    assert made["locals"]["nodepool_a_types_of_unknown_size"] == (
+        f'${{setsubtract(["{unknown}"], data.aws_ec2_instance_type_offerings.nodepool_a.instance_types)}}'
+    )
+    (rule,) = (
+        rule
+        for rule in made["resource"]["random_string"]["suffix"]["lifecycle"]["precondition"]
+        if "nodepool_a_types" in rule["condition"]
+    )
+    assert rule["error_message"] == (
+        "The instance types of pool a must be sizes that EC2 offers (got ${jsonencode(local.nodepool_a_types_of_unknown_size)}). "
+        f"The known sizes are {sizes}."
     )
 
 
 def test_offering_checks_of_pools_can_be_disabled() -> None:
-    without = synth_stack(ClusterConfig("karpenter", gpu_pools=[gpu()], offering_checks=False))
+    pools = [general("b", instance_types=["m7i.47xlarge"])]
+    without = synth_stack(ClusterConfig("karpenter", gpu_pools=[gpu()], general_pools=pools, offering_checks=False))
     assert "aws_ec2_instance_type_offerings" not in without["data"]
-    assert "gpu_pool_types" not in without["locals"]
+    assert not any("_types" in name and "nodepool_" in name for name in without["locals"])
     assert not any("pool" in name for name in without["check"])
 
 
@@ -670,8 +820,15 @@ def refusals(crds: dict[str, list[Crd]], objects: list[Json]) -> dict[str, list[
 
 def manifests(document: Json, *names: str) -> list[Json]:
     """The objects as Karpenter gets them."""
-    text = json.dumps([document["locals"][f"{kind}_{name}"] for name in names for kind in ("ec2nodeclass", "nodepool")])
-    made: list[Json] = json.loads(text.replace("${local.name}", "eks-spot-gpu-zz9x"))
+    return rendered([document["locals"][f"{kind}_{name}"] for name in names for kind in ("ec2nodeclass", "nodepool")])
+
+
+def rendered(objects: list[Json]) -> list[Json]:
+    """The objects without Terraform expressions: of the variables that they name, gpu_drift_budget is null."""
+    made: list[Json] = json.loads(json.dumps(objects).replace("${local.name}", "eks-spot-gpu-zz9x"))
+    for disruption in (one["spec"]["disruption"] for one in made if one["kind"] == "NodePool"):
+        if disruption.get("budgets") == DRIFT_BUDGETS:
+            del disruption["budgets"]
     return made
 
 
@@ -777,15 +934,18 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "expire_after": duration,
     "budgets": st.lists(budget, max_size=2),
     "data_volume": st.builds(
-        DataVolume, size_gib=st.integers(1, 20000), iops=st.integers(2000, 17000), throughput_mib=st.integers(100, 1100)
+        DataVolume, size_gib=st.integers(1, 60000), iops=st.integers(2000, 81000), throughput_mib=st.integers(100, 2100)
     ),
     "tags": st.dictionaries(key, anything, max_size=2),
     "bottlerocket_version": st.sampled_from(["latest", "v1.53.0", "1.53.0", "v1.2"]),
-    "soci": st.builds(
-        SociParallelPull,
-        downloads=st.integers(0, 100),
-        chunk_size=st.from_regex(r"[0-9]{1,2}(mb|kb|)", fullmatch=True),
-        unpacks=st.integers(0, 100),
+    "soci": st.one_of(
+        st.none(),
+        st.builds(
+            SociParallelPull,
+            downloads=st.integers(0, 100),
+            chunk_size=st.from_regex(r"[0-9]{1,2}(mb|kb|)", fullmatch=True),
+            unpacks=st.integers(0, 100),
+        ),
     ),
 }
 GPU_FIELDS = FIELDS | {
@@ -827,8 +987,7 @@ def test_a_pool_that_is_not_refused_passes_the_crds_of_every_version(
 ) -> None:
     assume(not wrong(pool))
     made = node_pools._further(pool)
-    objects = json.dumps([made.node_class.manifest(), made.manifest()]).replace("${local.name}", "x")
-    assert refusals(crds, json.loads(objects)) == {}
+    assert refusals(crds, rendered([made.node_class.manifest(), made.manifest()])) == {}
     tomllib.loads(made.node_class.user_data)
 
 
@@ -857,7 +1016,7 @@ EXAMPLES = int(os.environ.get("KARPENTER_EXAMPLES", "30"))  # a run of many thou
 
 def manifest_of(node_pools: NodePools, pool: Pool) -> Json:
     """The NodePool of a pool as Karpenter gets it."""
-    made: Json = json.loads(json.dumps(node_pools._further(pool).manifest()))
+    (made,) = rendered([node_pools._further(pool).manifest()])
     return made
 
 
@@ -891,20 +1050,75 @@ def test_a_pool_cannot_have_a_label_that_one_of_its_requirements_uses(document: 
 # --- In Terraform ---------------------------------------------------------------------------------------------------------------
 
 
+def planned(folder: Path, *pools: Pool, expect: int = 0, **fields: Any) -> str:
+    """What a plan of a cluster with these pools says, on one line. The stubs offer no p5 in us-west-2a and us-west-2b."""
+    config = ClusterConfig(
+        "karpenter",
+        region="us-west-2",
+        gpu_instance_types=["g6e.xlarge"],
+        gpu_pools=[pool for pool in pools if isinstance(pool, GpuPool)],
+        general_pools=[pool for pool in pools if isinstance(pool, GeneralPool)],
+        **fields,
+    )
+    folder.mkdir()
+    workspace = Workspace(folder / "project", write_stack(folder, config))
+    return " ".join(workspace.run("plan", "-input=false", expect=expect).output.split())
+
+
 @pytest.mark.terraform
 @needs_terraform
 def test_a_pool_is_judged_by_the_zones_of_the_network_and_by_what_ec2_offers(tmp_path: Path) -> None:
-    """The stubs offer no p5 in us-west-2a and us-west-2b."""
-
-    def planned(name: str, *pools: GpuPool, expect: int = 0) -> str:
-        config = ClusterConfig("karpenter", region="us-west-2", gpu_instance_types=["g6e.xlarge"], gpu_pools=pools)
-        folder = tmp_path / name
-        folder.mkdir()
-        workspace = Workspace(folder / "project", write_stack(folder, config))
-        return " ".join(workspace.run("plan", "-input=false", expect=expect).output.split())
-
-    warned = planned("warned", gpu("here", zones=["us-west-2a"]), gpu("there", zones=["us-west-2a", "us-west-2c"], weight=2))
-    assert "EC2 does not offer any instance type of pool here in the zones that the pool uses." in warned
-    assert "pool there" not in warned
-    refused = planned("refused", gpu("here", zones=["us-west-1a", "us-west-2c"]), expect=1)
+    warned = planned(
+        tmp_path / "warned",
+        gpu("here", zones=["us-west-2a"]),
+        gpu("there", zones=["us-west-2a", "us-west-2c"], weight=2),
+        general("web", families=["m99"]),
+        general("db", families=["r7i"], weight=2),
+        general("build", categories=["c"], cpus=[8], weight=3),
+    )
+    for name in ("here", "web"):
+        assert f"EC2 does not offer any instance type of pool {name} in the zones that the pool uses." in warned
+    assert not any(f"pool {name} " in warned for name in ("there", "db", "build"))
+    refused = planned(tmp_path / "refused", gpu("here", zones=["us-west-1a", "us-west-2c"]), expect=1)
     assert 'The zones of pool here must be zones of the network (got ["us-west-1a"]). Its zones are us-west-2a,' in refused
+
+
+@pytest.mark.terraform
+@needs_terraform
+def test_a_size_that_ec2_does_not_have_is_refused_for_every_pool(tmp_path: Path) -> None:
+    refused = planned(
+        tmp_path / "refused",
+        gpu("train", instance_types=["p5.48xlarge", "p5.47xlarge"]),
+        general("web", instance_types=["m7i.47xlarge"]),
+        expect=1,
+    )
+    assert 'The instance types of pool train must be sizes that EC2 offers (got ["p5.47xlarge"]). The known sizes are' in refused
+    assert 'The instance types of pool web must be sizes that EC2 offers (got ["m7i.47xlarge"]). The known sizes are' in refused
+    new = planned(tmp_path / "new", gpu("train", instance_types=["p5.24xlarge"]), general("web", instance_types=["z1d.8xlarge"]))
+    assert "must be sizes" not in new
+
+
+@pytest.mark.terraform
+@needs_terraform
+@pytest.mark.parametrize(
+    ("budget", "budgets"), [(None, None), ("0", [{"nodes": "10%"}, {"nodes": "0", "reasons": ["Drifted"]}])], ids=["null", "0"]
+)
+def test_terraform_gives_a_gpu_pool_the_budgets_of_gpu_spot(tmp_path: Path, budget: str | None, budgets: Any) -> None:
+    config = ClusterConfig(
+        "karpenter",
+        region="us-west-2",
+        gpu_instance_types=["g6e.xlarge"],
+        gpu_drift_budget=budget,
+        gpu_pools=[gpu("train"), gpu("own", budgets=[Budget(nodes="2")], weight=2)],
+    )
+    workspace = Workspace(tmp_path / "project", write_stack(tmp_path, config))
+    workspace.run("apply", "-auto-approve", "-input=false")
+    state = json.loads(workspace.state.read_text())
+    made = {
+        resource["name"]: yaml.safe_load(resource["instances"][0]["attributes"]["yaml_body"])["spec"]["disruption"]
+        for resource in state["resources"]
+        if resource["type"] == "kubectl_manifest" and resource["name"].startswith("nodepool_")
+    }
+    for name in ("nodepool_gpu", "nodepool_train"):
+        assert made[name].get("budgets") == budgets
+    assert made["nodepool_own"]["budgets"] == [{"nodes": "2"}]

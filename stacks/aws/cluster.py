@@ -11,7 +11,7 @@ from cdktf_cdktf_provider_aws.data_aws_eks_cluster_versions import DataAwsEksClu
 from constructs import Construct
 
 from stacks.aws.network import Network
-from stacks.aws.offerings import Offerings
+from stacks.aws.offerings import zones_by_type
 from stacks.config import AccessEntry, rules
 from stacks.config.checks import at_least, not_empty, whole
 from stacks.config.rules import Finding, Rule, shown
@@ -233,7 +233,7 @@ class Cluster(Addressed):
 
     def _offering_rules(self, types: Expression, azs: Expression) -> list[Rule]:
         """EKS refuses a node group in a zone that does not offer its instance types, but only after half of the rest exists."""
-        zones_of = Offerings(self, "node_group", instance_types=types, azs=self.network.azs).zones
+        zones_of = zones_by_type(self, "node_group", instance_types=types, azs=self.network.azs)
         every = f"alltrue([for zones in values({zones_of.hcl}) : contains(zones, zone)])"
         possible = self.add_local(
             "karpenter_node_azs_that_work", Expression(f"[for zone in {self.network.azs.hcl} : zone if {every}]")

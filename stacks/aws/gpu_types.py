@@ -1,7 +1,7 @@
 """Which instance types the reference's GPU pool may name, judged at plan."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from imports.expressions import Expression
@@ -9,15 +9,17 @@ from imports.expressions import Expression
 from constructs import Construct
 
 from stacks.aws.network import Network
-from stacks.aws.offerings import Offerings
+from stacks.aws.offerings import zones_by_type
 from stacks.config import rules
 from stacks.config.catalogue import (
     ARM64_GPU_FAMILY,
+    UNKNOWN_GPU_TYPES,
     families_with_a_fraction_of_a_gpu,
     families_without_nvidia_gpus,
     gpus_by_type,
 )
 from stacks.config.checks import whole
+from stacks.config.gpu_drivers import NEVER_JOINS, mismatches, named, unproven_families
 from stacks.config.rules import Finding, Rule
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
@@ -58,6 +60,16 @@ NOT_OFFERED = Finding(
 )
 
 
+def _without_drivers(*, kubernetes: str, bottlerocket: str) -> Iterator[Finding]:
+    """A rule for each GPU that the driver of the nodes' Bottlerocket does not support."""
+    for mismatch in mismatches(kubernetes=kubernetes, bottlerocket=bottlerocket):
+        yield Finding(
+            f"gpu_types_without_a_driver_for_{mismatch.gpu.replace('-', '_')}",
+            _types_if(f"contains({json.dumps(mismatch.families)}, family)"),
+            f"gpu_instance_types must have GPUs that the driver of Bottlerocket supports (got {{found}}): {mismatch.why}",
+        )
+
+
 class GpuTypes(Addressed):
     """The rules for the instance types of the reference's GPU pool.
 
@@ -67,6 +79,8 @@ class GpuTypes(Addressed):
         limit: a number of GPUs, or null.
         network: where the nodes are.
         offering_checks: whether a plan asks EC2 where it offers the types.
+        kubernetes_version: of the nodes.
+        bottlerocket_version: of the nodes, latest or a release.
 
     Attributes:
         requirements: what must hold before anything is created, as preconditions.
@@ -82,14 +96,17 @@ class GpuTypes(Addressed):
         limit: Annotated[float | Expression | None, whole],
         network: Network,
         offering_checks: bool = True,
+        kubernetes_version: str = "1.33",
+        bottlerocket_version: str = "latest",
     ) -> None:
         super().__init__(scope, id)
         check_arguments(self, locals())
         types = self.bind("gpu_instance_types", instance_types)
         self._add_catalogue(types)
-        refusals: tuple[Finding, ...] = REFUSALS
+        versions = {"kubernetes": kubernetes_version, "bottlerocket": bottlerocket_version}
+        refusals: tuple[Finding, ...] = (*REFUSALS, *_without_drivers(**versions))
         if offering_checks:
-            zones_of = Offerings(self, "gpu", instance_types=types, azs=network.azs).zones
+            zones_of = zones_by_type(self, "gpu", instance_types=types, azs=network.azs)
             refusals = (*refusals, NOT_OFFERED)
         self.requirements = self.add_rules(
             *rules.gpu_capacity_type(self.bind("gpu_capacity_type", capacity_types)),
@@ -100,6 +117,8 @@ class GpuTypes(Addressed):
         refused = ", ".join(f"local.{refusal.local}" for refusal in refusals)
         judged = self.add_local("gpu_types", Expression(f"setsubtract(keys(local.gpu_type_families), concat({refused}))"))
         self._warn_of_unknown(judged)
+        if unproven := unproven_families(**versions):
+            self._warn_of_unproven(judged, unproven, bottlerocket_version)
         if offering_checks:
             self._warn_of_not_offered(judged, zones_of, network.azs)
 
@@ -131,8 +150,21 @@ class GpuTypes(Addressed):
             "gpu_instance_types_are_known",
             Rule(
                 f"length({unknown.hcl}) == 0",
-                f"gpu_instance_types contains types that this program does not know: {rules.shown(unknown)}. Karpenter will use "
-                "them; make sure that they have NVIDIA GPUs, an x86_64 CPU and NVMe disks.",
+                f"gpu_instance_types contains types that this program does not know: {rules.shown(unknown)}. {UNKNOWN_GPU_TYPES}",
+            ),
+        )
+
+    def _warn_of_unproven(self, types: Expression, families: Sequence[str], bottlerocket: str) -> None:
+        unproven = self.add_local(
+            "gpu_types_without_a_known_driver",
+            Expression(f'[for type in {types.hcl} : type if contains({json.dumps(families)}, split(".", type)[0])]'),
+        )
+        self.add_check(
+            "gpu_types_have_a_driver",
+            Rule(
+                f"length({unproven.hcl}) == 0",
+                f"gpu_instance_types contains types of which this program does not know whether {named(bottlerocket)} has a driver "
+                f"for their GPU: {rules.shown(unproven)}. {NEVER_JOINS}",
             ),
         )
 

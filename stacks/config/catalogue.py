@@ -1,19 +1,22 @@
-"""GPU instance types that are known: `gpu_instance_types.csv`, and families without NVIDIA GPUs. Plain Python.
+"""The instance types that are known, with GPUs and without. Plain Python.
 
 Source: Karpenter's instance-type reference (website/content/en/preview/reference/instance-types.md of
-aws/karpenter-provider-aws at 692ccdd, 2026-07-11): every type there with an `instance-gpu-manufacturer`. Its columns are that
-page's labels and resources: GPU memory of one GPU in MiB, NVMe disks in GB, EFA interfaces. `gpus` is what Karpenter counts.
+aws/karpenter-provider-aws at 692ccdd, 2026-07-11), whose labels and resources are the columns.
 
-`families_without_nvidia_gpus.txt` has the other families of that page and of Karpenter's price list
-(pkg/providers/pricing/zz_generated.pricing_aws.go, the same commit), without those of older NVIDIA GPUs (g2, g3, g3s, p2, p3).
+- `gpu_instance_types.csv`: every type there with an `instance-gpu-manufacturer`. GPU memory of one GPU in MiB, NVMe disks in GB,
+  EFA interfaces. `gpus` is what Karpenter counts.
+- `general_instance_types.csv`: every amd64 type there without a GPU or another accelerator. Metal sizes have no hypervisor.
+- `families_without_nvidia_gpus.txt`: the other families of that page and of Karpenter's price list
+  (pkg/providers/pricing/zz_generated.pricing_aws.go, the same commit), without those of older NVIDIA GPUs (g2, g3, g3s, p2, p3).
 """
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 FAMILY = r"^[a-z][a-z0-9-]*$"
 INSTANCE_TYPE = r"^[a-z][a-z0-9-]*[.][a-z0-9-]+$"
@@ -24,8 +27,22 @@ ARM64_GPU_FAMILY = r"^g[0-9]+g[a-z]*$|-gb[0-9]+$"
 # The families with Graviton CPUs.
 GRAVITON_FAMILY = r"^(a1|[a-z]+[0-9]+g[a-z]*)$"
 
+# Category and generation of a family as Karpenter reads them (`instanceTypeScheme` in pkg/providers/instancetype/types.go, 1.6.0).
+FAMILY_SCHEME = re.compile(r"([a-z]+)(?:-[0-9]+tb)?([0-9]+)")
+
+# Categories of NVIDIA and AMD GPUs; and of Gaudi and Qualcomm, FPGAs, Inferentia, Trainium and media accelerators.
+GPU_CATEGORIES, ACCELERATOR_CATEGORIES = ("g", "gr", "p"), ("dl", "f", "inf", "trn", "vt")
+
+# What is said of GPU types that are not in the catalogue.
+UNKNOWN_GPU_TYPES = (
+    "Karpenter will use them; make sure that they have NVIDIA GPUs with a driver in Bottlerocket, an x86_64 CPU and NVMe disks."
+)
+
 CATALOGUE = Path(__file__).with_name("gpu_instance_types.csv")
+GENERAL_CATALOGUE = Path(__file__).with_name("general_instance_types.csv")
 FAMILIES_WITHOUT_NVIDIA_GPUS = Path(__file__).with_name("families_without_nvidia_gpus.txt")
+
+Row = TypeVar("Row", "GpuInstanceType", "GeneralInstanceType")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +66,58 @@ class GpuInstanceType:
         return self.manufacturer == "nvidia" and self.gpus > 0 and self.arch == "amd64"
 
 
+@dataclass(frozen=True, kw_only=True)
+class GeneralInstanceType:
+    """An amd64 type without a GPU."""
+
+    instance_type: str
+    vcpus: int
+    hypervisor: str
+
+    @property
+    def family(self) -> str:
+        """Such as m7i."""
+        return family(self.instance_type)
+
+    @property
+    def category(self) -> str:
+        """Such as m."""
+        return category(self.instance_type)
+
+    @property
+    def in_shapes(self) -> bool:
+        """Whether categories and vCPUs can describe the type: a general pool then asks for Nitro and a generation above 2."""
+        scheme = FAMILY_SCHEME.match(self.instance_type)
+        return self.hypervisor == "nitro" and scheme is not None and int(scheme[2]) > 2
+
+
 @cache
 def gpu_instance_types() -> tuple[GpuInstanceType, ...]:
     """All rows, in the order of the source."""
-    with CATALOGUE.open(newline="") as file:
-        return tuple(
-            GpuInstanceType(**{f.name: f.type(row[f.name]) for f in fields(GpuInstanceType) if isinstance(f.type, type)})
-            for row in csv.DictReader(file)
-        )
+    return tuple(_rows(CATALOGUE, GpuInstanceType))
+
+
+@cache
+def general_instance_types() -> tuple[GeneralInstanceType, ...]:
+    """All rows, in the order of the source."""
+    return tuple(_rows(GENERAL_CATALOGUE, GeneralInstanceType))
+
+
+def _rows(path: Path, kind: type[Row]) -> Iterator[Row]:
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            yield kind(**{f.name: f.type(row[f.name]) for f in fields(kind) if isinstance(f.type, type)})
+
+
+def family(instance_type: str) -> str:
+    """The family of a type: `p5` of `p5.48xlarge`."""
+    return instance_type.partition(".")[0]
+
+
+def category(name: str) -> str:
+    """The category of a family or type, known or not: `p` of `p5en`; "" if the name has none."""
+    scheme = FAMILY_SCHEME.match(name)
+    return scheme[1] if scheme else ""
 
 
 def gpus_by_type() -> dict[str, int]:
@@ -66,8 +127,8 @@ def gpus_by_type() -> dict[str, int]:
 
 def families_without_nvidia_gpus() -> list[str]:
     """The families that EC2 lists without NVIDIA GPUs, those with AMD GPUs included."""
-    amd = dict.fromkeys(row.family for row in gpu_instance_types() if row.manufacturer != "nvidia")
-    return sorted([*amd, *FAMILIES_WITHOUT_NVIDIA_GPUS.read_text().split()])
+    amd = {row.family for row in gpu_instance_types() if row.manufacturer != "nvidia"}
+    return sorted({*amd, *general_families(), *FAMILIES_WITHOUT_NVIDIA_GPUS.read_text().split()})
 
 
 def families_with_a_fraction_of_a_gpu() -> list[str]:
@@ -90,14 +151,13 @@ def unusable(types: Iterable[str]) -> dict[str, list[str]]:
     without, fraction = families_without_nvidia_gpus(), families_with_a_fraction_of_a_gpu()
     found: dict[str, list[str]] = {}
     for name in types:
-        family = name.partition(".")[0]
         if not re.fullmatch(INSTANCE_TYPE, name):
             found.setdefault("be instance types such as p5.48xlarge", []).append(name)
-        elif family in without:
+        elif family(name) in without:
             found.setdefault("have NVIDIA GPUs", []).append(name)
-        elif family in fraction:
+        elif family(name) in fraction:
             found.setdefault("have whole GPUs, because Karpenter counts a fraction of a GPU as 0", []).append(name)
-        elif re.search(ARM64_GPU_FAMILY, family):
+        elif re.search(ARM64_GPU_FAMILY, family(name)):
             found.setdefault("have x86_64 CPUs", []).append(name)
     return found
 
@@ -107,16 +167,59 @@ def types_with_nvme() -> set[str]:
     return {row.instance_type for row in gpu_instance_types() if row.nvme_gb > 0}
 
 
+@cache
+def vcpus_by_type() -> dict[str, int]:
+    """The types that a general pool can use, with their number of vCPUs."""
+    return {row.instance_type: row.vcpus for row in general_instance_types()}
+
+
+@cache
+def general_families() -> list[str]:
+    """The families with types that a general pool can use."""
+    return list(dict.fromkeys(row.family for row in general_instance_types()))
+
+
+@cache
+def shape_categories() -> list[str]:
+    """The categories that have types for a shape."""
+    return sorted({row.category for row in general_instance_types() if row.in_shapes})
+
+
+@cache
+def shape_cpus() -> list[int]:
+    """The numbers of vCPUs that types for a shape have."""
+    return sorted({row.vcpus for row in general_instance_types() if row.in_shapes})
+
+
+def types_in_shape(categories: Sequence[str], cpus: Sequence[int]) -> list[str]:
+    """The types that categories and vCPUs describe."""
+    return [
+        row.instance_type for row in general_instance_types() if row.in_shapes and row.category in categories and row.vcpus in cpus
+    ]
+
+
+def types_of_families(families: Sequence[str]) -> list[str]:
+    """The types of families without GPUs."""
+    return [row.instance_type for row in general_instance_types() if row.family in families]
+
+
+def sizes(name: str) -> list[str]:
+    """The usable types of the family of a type; [] if the family is not known."""
+    return [other for other in (*gpus_by_type(), *vcpus_by_type()) if family(other) == family(name)]
+
+
 def unusable_for_general(names: Iterable[str], *, shape: str, like: str) -> dict[str, list[str]]:
-    """The instance types or families that a general pool cannot use, by what they must have or be."""
+    """The instance types or families that a general pool cannot use, by what they must have or be. Others may be new."""
     found: dict[str, list[str]] = {}
-    gpu_families = {row.family for row in gpu_instance_types()}
     for name in names:
-        family = name.partition(".")[0]
         if not re.fullmatch(shape, name):
             found.setdefault(f"be {like}", []).append(name)
-        elif re.match(GRAVITON_FAMILY, family):
+        elif re.match(GRAVITON_FAMILY, family(name)):
             found.setdefault("have x86_64 CPUs, because the nodes are amd64", []).append(name)
-        elif family in gpu_families:
+        elif family(name) in usable_families():
             found.setdefault("not have GPUs: use a GpuPool, which keeps other pods off", []).append(name)
+        elif category(name) in GPU_CATEGORIES:
+            found.setdefault("not have GPUs", []).append(name)
+        elif category(name) in ACCELERATOR_CATEGORIES:
+            found.setdefault("not have accelerators such as Inferentia, Trainium, Gaudi or FPGAs", []).append(name)
     return found

@@ -12,8 +12,10 @@ from typing import Annotated, Literal, TypeAlias
 from stacks.config import rules
 from stacks.config.access import POLICY, ROLE, AccessEntry, principal
 from stacks.config.backends import LocalBackend, S3Backend
+from stacks.config.catalogue import family
 from stacks.config.checks import distinct, each, ipv4_networks, literal, matches, not_empty, user_tags
 from stacks.config.fields import Change, D, R, U, Variable, Z
+from stacks.config.gpu_drivers import mismatches
 from stacks.config.pools import BOTTLEROCKET, TYPES, GeneralPool, GpuPool, overlaps
 from stacks.config.tags import wrong_node_tags, wrong_tags
 from stacks.config.versions import (
@@ -60,7 +62,7 @@ class ClusterConfig:
     """Maximum number of GPUs of all nodes of the GPU pool together; null for no limit."""
     gpu_drift_budget: Annotated[str | None, U, Variable(rules.gpu_drift_budget())] = None
     """GPU nodes that Karpenter may replace at a time because they drifted, for example from an older Bottlerocket release: a
-    number, a percentage, or null for Karpenter's own 10%."""
+    number, a percentage, or null for Karpenter's own 10%. Applies to gpu-spot, and to each of gpu_pools without budgets."""
     vpc_cidr: Annotated[str, R, Variable(rules.vpc_cidr())] = "10.0.0.0/16"
     """IPv4 network of the VPC. From a /16 each zone gets a private /20, a public /24 and an intra /24."""
     availability_zones: Annotated[Sequence[str], R, Variable(rules.availability_zones())] = ()
@@ -221,18 +223,32 @@ class ClusterConfig:
                     f"{release!r})."
                 )
         # The reference's GPU pool needs what any GPU pool needs.
-        used = [("", True, self.bottlerocket_version)]
-        used += [(f'gpu_pools["{p.name}"].', True, p.bottlerocket_version or "latest") for p in self.gpu_pools]
-        used += [(f'general_pools["{p.name}"].', False, p.bottlerocket_version or "latest") for p in self.general_pools]
-        for place, gpu, version in used:
+        used = [("", True, True, self.bottlerocket_version)]
+        for kind, gpu, pools in (("gpu_pools", True, self.gpu_pools), ("general_pools", False, self.general_pools)):
+            used += [(f'{kind}["{p.name}"].', gpu, p.soci is not None, p.bottlerocket_version or "latest") for p in pools]
+        for place, gpu, soci, version in used:
             if BOTTLEROCKET(version):
                 continue  # the check of the field reports it
             mistake = bottlerocket_mistake(
                 version,
                 kubernetes=self.kubernetes_version,
-                soci=True,
+                soci=soci,
                 nvme=gpu,
-                mounts_disks_itself=not mounts_all_disks(self.karpenter_version),
+                mounts_disks_itself=soci and not mounts_all_disks(self.karpenter_version),
             )
             if mistake:
                 yield f"{place}{mistake}"
+        yield from self._without_drivers()
+
+    def _without_drivers(self) -> Iterator[str]:
+        """GPU pools whose nodes would not have a driver for their GPUs. A plan judges `gpu_instance_types`, which is a variable."""
+        for pool in self.gpu_pools:
+            bottlerocket = pool.bottlerocket_version or self.bottlerocket_version
+            if BOTTLEROCKET(bottlerocket):
+                continue
+            for mismatch in mismatches(kubernetes=self.kubernetes_version, bottlerocket=bottlerocket):
+                if found := [name for name in pool.types() if family(name) in mismatch.families]:
+                    yield (
+                        f'gpu_pools["{pool.name}"].{pool.types_field()} must have GPUs that the driver of Bottlerocket supports '
+                        f"(got {found!r}): {mismatch.why}"
+                    )

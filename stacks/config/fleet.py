@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from stacks.config.backends import LocalBackend
-from stacks.config.catalogue import gpus_by_type
+from stacks.config.catalogue import UNKNOWN_GPU_TYPES, family
 from stacks.config.checks import ConfigurationError, brief, fits, misfits, mistakes, not_empty
 from stacks.config.cluster import ClusterConfig
 from stacks.config.fields import documented
+from stacks.config.gpu_drivers import NEVER_JOINS, named, unproven_families
 from stacks.config.versions import EXTENDED_SUPPORT_PRICE, STANDARD_SUPPORT_PRICE, kubernetes_version
 
 # What the cdktf CLI loads by itself for every stack.
@@ -107,11 +108,22 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
                     'Budget(nodes="10%"), for example.'
                 )
     for pool in cluster.gpu_pools:
-        if unknown := [name for name in pool.types() if name not in gpus_by_type()]:
+        place = f'{cluster.name}.gpu_pools["{pool.name}"].{pool.types_field()}'
+        for names in pool.unknown().values():
+            yield f"{place} contains types that this program does not know: {', '.join(names)}. {UNKNOWN_GPU_TYPES}"
+        bottlerocket = pool.bottlerocket_version or cluster.bottlerocket_version
+        unproven = unproven_families(kubernetes=cluster.kubernetes_version, bottlerocket=bottlerocket)
+        if doubtful := [name for name in pool.types() if family(name) in unproven]:
             yield (
-                f'{cluster.name}.gpu_pools["{pool.name}"].instance_types contains types that this program does not know: '
-                f"{', '.join(unknown)}. Karpenter will use them; make sure that they have NVIDIA GPUs, an x86_64 CPU and NVMe "
-                "disks."
+                f"{place} contains types of which this program does not know whether {named(bottlerocket)} has a driver for their "
+                f"GPU: {', '.join(doubtful)}. {NEVER_JOINS}"
+            )
+    for general in cluster.general_pools:
+        place = f'{cluster.name}.general_pools["{general.name}"]'
+        for field, names in general.unknown().items():
+            yield (
+                f"{place}.{field} contains {field.rpartition('_')[2]} that this program does not know: {', '.join(names)}. "
+                "Karpenter will use them; make sure that they have x86_64 CPUs and no GPUs."
             )
 
 

@@ -4,7 +4,7 @@ The fields are Karpenter's: https://karpenter.sh/v1.6/concepts/nodepools/ and ht
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
@@ -46,6 +46,7 @@ FREE_DOMAINS = ("node.kubernetes.io", "node-restriction.kubernetes.io")
 # does not run on nodes with some values of the last (the affinity in stable/aws-vpc-cni of aws/eks-charts).
 OTHER_LABELS = ("node.kubernetes.io/instance-type", "node.kubernetes.io/windows-build", "eks.amazonaws.com/compute-type")
 MOST_LABELS = 98  # the CRD admits 100; the program sets two
+MOST_BUDGETS = 50  # the CRD's maxItems
 
 # Set and removed by Karpenter and Kubernetes: pkg/apis/v1/taints.go and KnownEphemeralTaints in pkg/scheduling/taints.go.
 TAINT_DOMAINS = ("karpenter.sh", "karpenter.k8s.aws", "node.kubernetes.io", "node.cloudprovider.kubernetes.io", "readiness.k8s.io")
@@ -64,6 +65,22 @@ def countable(nodes: str) -> str | None:
     """A number of nodes that Karpenter can count: of 4294967296 it keeps 0 (GetIntStrFromValue in pkg/apis/v1/nodepool.go)."""
     too_long = nodes.isdecimal() and len(nodes) > 9
     return "must have at most nine digits, because Karpenter keeps the lowest 32 bits of a number" if too_long else None
+
+
+def shape_categories(values: Sequence[str]) -> str | None:
+    """Categories of instance types without GPUs."""
+    if set(values) <= set(catalogue.shape_categories()):
+        return None
+    instead = "; use a GpuPool for GPUs" if set(values) & set(catalogue.GPU_CATEGORIES) else ""
+    return f"must contain only {', '.join(catalogue.shape_categories())}{instead}"
+
+
+def shape_cpus(values: Sequence[int]) -> str | None:
+    """Numbers of vCPUs that instance types have."""
+    known = catalogue.shape_cpus()
+    return (
+        None if set(values) <= set(known) else f"must contain only numbers that instance types have, {', '.join(map(str, known))}"
+    )
 
 
 def node_labels(labels: Mapping[str, str]) -> str | None:
@@ -157,12 +174,14 @@ class Budget:
 class DataVolume:
     """The EBS volume of a node for images, pods and logs (gp3, encrypted)."""
 
-    size_gib: Annotated[int, D, between(20, 16384)]
+    # EBS has 65536 GiB, but the pattern of `volumeSize` in the CRDs of 1.6.0 to 1.14.1 ends at 59000Gi.
+    size_gib: Annotated[int, D, between(20, 59000)]
     """Size in GiB. Without a DataVolume, a node has 20 GiB."""
-    iops: Annotated[int, D, between(3000, 16000)] = 3000
-    """I/O operations per second."""
-    throughput_mib: Annotated[int, D, between(125, 1000)] = 125
-    """MiB per second."""
+    # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EbsBlockDevice.html; the CRDs have no bounds.
+    iops: Annotated[int, D, between(3000, 80000)] = 3000
+    """I/O operations per second: at most 500 per GiB."""
+    throughput_mib: Annotated[int, D, between(125, 2000)] = 125
+    """MiB per second: at most a quarter of `iops`."""
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields. https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html#gp3-ebs-volume-type"""
@@ -197,7 +216,7 @@ class Pool:
     """Which nodes Karpenter may remove: empty ones, or also those whose pods fit elsewhere."""
     consolidate_after: Annotated[str, U, CONSOLIDATE_AFTER] = "1h"
     """How long a node must be empty or underutilized before Karpenter removes it, such as 30s or 1h; or Never."""
-    budgets: Annotated[Sequence[Budget], U, has_at_most(50)] = ()
+    budgets: Annotated[Sequence[Budget], U, has_at_most(MOST_BUDGETS)] = ()
     """How many nodes Karpenter may disrupt at a time; () for Karpenter's own 10%."""
     expire_after: Annotated[str, D, EXPIRE_AFTER] = "720h"
     """How old a node may get before Karpenter replaces it, such as 720h, and at least 15m; or Never. Budgets do not delay this."""
@@ -207,12 +226,26 @@ class Pool:
     """Tags of the EC2 instances."""
     bottlerocket_version: Annotated[str | None, D, BOTTLEROCKET] = None
     """Bottlerocket release of the nodes: latest, or a version such as v1.53.0; None for the release of the cluster."""
-    soci: Annotated[SociParallelPull, D] = GENERAL_SOCI
-    """How images are pulled."""
+    soci: Annotated[SociParallelPull | None, D] = GENERAL_SOCI
+    """How images are pulled; None to pull without SOCI, from registries that mishandle ranged requests."""
 
     def types(self) -> list[str]:
         """The instance types that Karpenter may launch; [] where other fields describe them."""
         return list(self.instance_types)
+
+    def known_types(self) -> list[str]:
+        """The instance types that are given, or those of the catalogue that the other fields describe."""
+        return self.types()
+
+    def unknown(self) -> dict[str, list[str]]:
+        """The instance types and families that the catalogue does not have, by field."""
+        known = self.names_in_catalogue()
+        found = {field: [name for name in getattr(self, field) if name not in names] for field, names in known.items()}
+        return {field: names for field, names in found.items() if names}
+
+    def names_in_catalogue(self) -> dict[str, Collection[str]]:
+        """What the catalogue has for each field that may name more than that."""
+        raise NotImplementedError
 
     def all_taints(self) -> list[Taint]:
         """The taints of the nodes."""
@@ -264,8 +297,10 @@ class GpuPool(Pool):
     """GPU names as in the catalogue, such as h100 or l40s."""
     min_gpu_memory_gib: Annotated[int | None, TYPES, at_least(1)] = None
     """With `gpu_names` or `families`: the minimum memory of one GPU, in GiB."""
-    soci: Annotated[SociParallelPull, D] = GPU_SOCI
-    """How images are pulled."""
+    budgets: Annotated[Sequence[Budget], U, has_at_most(MOST_BUDGETS)] = ()
+    """How many nodes Karpenter may disrupt at a time; () for Karpenter's own 10%, and `gpu_drift_budget` for drifted nodes."""
+    soci: Annotated[SociParallelPull | None, D] = GPU_SOCI
+    """How images are pulled; None to pull without SOCI, from registries that mishandle ranged requests."""
 
     def types(self) -> list[str]:
         """The instance types, from the catalogue where families or GPU names are given."""
@@ -277,6 +312,14 @@ class GpuPool(Pool):
             for row in catalogue.gpu_instance_types()
             if row.usable and (row.family in self.families or row.gpu in self.gpu_names) and row.gpu_memory_mib >= least
         ]
+
+    def names_in_catalogue(self) -> dict[str, Collection[str]]:
+        """What the catalogue has for each field that may name more than that."""
+        return {"instance_types": catalogue.gpus_by_type()}
+
+    def types_field(self) -> str:
+        """The field that decides about the instance types."""
+        return next((name for name in ("instance_types", "families", "gpu_names") if getattr(self, name)), "instance_types")
 
     def all_taints(self) -> list[Taint]:
         """The taint of GPU nodes, and the pool's own."""
@@ -323,10 +366,22 @@ class GeneralPool(Pool):
     _: KW_ONLY
     cpu_limit: Annotated[int, U, at_least(1), at_most(MOST)]
     """Maximum number of vCPUs of all nodes of the pool together. Required: the limit caps the bill."""
-    categories: Annotated[Sequence[str], TYPES, not_empty, distinct] = CATEGORIES
-    """Instance categories, if neither `instance_types` nor `families` is set."""
-    cpus: Annotated[Sequence[int], TYPES, not_empty, distinct] = CPUS
+    categories: Annotated[Sequence[str], TYPES, not_empty, distinct, shape_categories] = CATEGORIES
+    """Instance categories, such as c, m and r, if neither `instance_types` nor `families` is set."""
+    cpus: Annotated[Sequence[int], TYPES, not_empty, distinct, shape_cpus] = CPUS
     """Possible numbers of vCPUs of a node, if neither `instance_types` nor `families` is set."""
+
+    def known_types(self) -> list[str]:
+        """The instance types that are given, or those of the catalogue that the other fields describe."""
+        if self.instance_types:
+            return list(self.instance_types)
+        if self.families:
+            return catalogue.types_of_families(self.families)
+        return catalogue.types_in_shape(self.categories, self.cpus)
+
+    def names_in_catalogue(self) -> dict[str, Collection[str]]:
+        """What the catalogue has for each field that may name more than that."""
+        return {"instance_types": catalogue.vcpus_by_type(), "families": catalogue.general_families()}
 
     def limits(self) -> dict[str, int]:
         """The most that all nodes of the pool have together."""
@@ -343,6 +398,28 @@ class GeneralPool(Pool):
         families = catalogue.unusable_for_general(self.families, shape=catalogue.FAMILY, like="families such as m7i")
         for name, wrong in (("instance_types", types), ("families", families)):
             yield from (f"{name} must {reason} (got {others!r})." for reason, others in wrong.items())
+        yield from self._wrong_shape()
+        # A type that is not known may have a single vCPU.
+        sizes = [catalogue.vcpus_by_type().get(name, 1) for name in self.known_types()]
+        if not self.unknown().get("families") and sizes and 0 < self.cpu_limit < min(sizes):
+            yield (
+                f"cpu_limit must be at least {min(sizes)}, the vCPUs of the smallest instance type (got {self.cpu_limit!r}): with "
+                "a lower limit Karpenter never launches a node."
+            )
+
+    def _wrong_shape(self) -> Iterator[str]:
+        """A shape beside types or families, which Karpenter would not see; or a shape that no type has."""
+        if self.instance_types or self.families:
+            for name, value, default in (("categories", self.categories, CATEGORIES), ("cpus", self.cpus, CPUS)):
+                if tuple(value) != default:
+                    yield f"{name} must not be set together with instance_types or families, which are used as they are."
+        elif (
+            not (shape_categories(self.categories) or shape_cpus(self.cpus) or self.known_types()) and self.categories and self.cpus
+        ):
+            yield (
+                f"categories and cpus must leave at least one instance type (got {list(self.categories)!r} and "
+                f"{list(self.cpus)!r}): no type of these categories has so many vCPUs, Nitro and a generation above 2."
+            )
 
 
 def _unusable(types: Sequence[str]) -> Iterator[str]:

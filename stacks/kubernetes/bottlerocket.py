@@ -9,6 +9,19 @@ nodes.
 from stacks.config import SociParallelPull
 
 
+def user_data(pull: SociParallelPull | None, *, mounts_disks: bool) -> str:
+    """All settings of a node.
+
+    Args:
+        pull: how images are pulled; None for Bottlerocket's own snapshotter. Its images are in /var/lib/containerd, which every
+            Karpenter since 1.6.0 mounts on the NVMe disks (pkg/providers/amifamily/bootstrap/bottlerocket.go).
+        mounts_disks: whether the settings mount the SOCI store on the NVMe disks, because Karpenter does not.
+    """
+    if pull is None:
+        return ""
+    return f"{soci(pull)}\n{INSTANCE_STORE}" if mounts_disks else soci(pull)
+
+
 def soci(pull: SociParallelPull) -> str:
     """The settings of the SOCI snapshotter, one table after another."""
     return f"""\
@@ -24,11 +37,6 @@ concurrent-download-chunk-size = "{pull.chunk_size}"
 max-concurrent-unpacks-per-image = {pull.unpacks}
 discard-unpacked-layers = true
 """
-
-
-def soci_on_instance_store(pull: SociParallelPull, *, mounts_disks: bool = True) -> str:
-    """As `soci`, with images, pods and logs on the instance's NVMe disks, unless Karpenter mounts all of them itself."""
-    return f"{soci(pull)}\n{INSTANCE_STORE}" if mounts_disks else soci(pull)
 
 
 # The comment is in Chinese because the HCL's is.

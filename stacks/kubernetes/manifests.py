@@ -30,7 +30,7 @@ class NodeClass:
         name: of the object.
         role: the name of the nodes' IAM role.
         discovery: the value of the tag `karpenter.sh/discovery` on the subnets and security groups to use.
-        user_data: Bottlerocket settings, TOML.
+        user_data: Bottlerocket settings, TOML; "" for none beside Karpenter's own.
         tags: on the instances, beside the discovery tag.
         instance_store_policy: RAID0 joins the NVMe disks into one.
         data_volume: the EBS volume for images and pods; None for Karpenter's 20 GiB.
@@ -60,8 +60,9 @@ class NodeClass:
             "subnetSelectorTerms": [{"tags": discovery}],
             "securityGroupSelectorTerms": [{"tags": discovery}],
             "tags": {**discovery, **self.tags},
-            "userData": self.user_data,
         }
+        if self.user_data:
+            spec["userData"] = self.user_data
         if self.instance_store_policy:
             spec["instanceStorePolicy"] = self.instance_store_policy
         if self.data_volume:

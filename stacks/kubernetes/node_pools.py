@@ -8,8 +8,8 @@ from imports.kubectl import KubectlManifest
 
 from constructs import Construct
 
-from stacks.aws.offerings import Offerings
-from stacks.config import GeneralPool, GpuPool, SociParallelPull, Taint
+from stacks.aws.offerings import MOST_TYPES, offered
+from stacks.config import GeneralPool, GpuPool, SociParallelPull, Taint, catalogue
 from stacks.config.checks import whole
 from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI, GPU_SOCI, GPU_TAINT, Pool
 from stacks.config.rules import Finding, Rule, gpu_drift_budget_size
@@ -30,9 +30,10 @@ class NodePools(Addressed):
         gpu_instance_types: a list, for the reference's GPU pool.
         gpu_capacity_type: the capacity types of the GPU pool: any of spot, on-demand and reserved.
         gpu_limit: a number of GPUs, or null, for that pool.
-        gpu_drift_budget: how many of that pool's nodes may be replaced at a time because they drifted, or null.
+        gpu_drift_budget: how many nodes may be replaced at a time because they drifted, or null, for that pool and for each of
+            `gpu_pools` without budgets of its own.
         gpu_pools, general_pools: further pools.
-        offering_checks: whether a plan asks EC2 where it offers the types of `gpu_pools`.
+        offering_checks: whether a plan asks EC2 where it offers the types of further pools.
         bottlerocket_version: the Bottlerocket release of nodes whose pool names none.
         node_tags: the tags of all EC2 instances, beside those of a pool.
         wait_for_nodes: whether a destroy waits until Karpenter has removed a pool's nodes.
@@ -80,27 +81,25 @@ class NodePools(Addressed):
         self._add_objects("default", self._reference_general())
         self._add_objects("gpu", reference_gpu, nullable=True)
         for pool in (*gpu_pools, *general_pools):
-            self._add_objects(pool.name, self._further(pool))
+            made = self._further(pool)
+            self._add_objects(pool.name, made, nullable=isinstance(made.budgets, Expression))
             if pool.zones:
                 self.requirements += self.add_rules(self._zones_of_other_networks(pool))
-        if gpu_pools and offering_checks:
-            self._check_offerings(gpu_pools)
+            if offering_checks:
+                self._check_offerings(pool)
 
-    def _node_class(self, name: str, *, pull: SociParallelPull, gpu: bool, pool: Pool | None = None) -> NodeClass:
+    def _node_class(self, name: str, *, pull: SociParallelPull | None, gpu: bool, pool: Pool | None = None) -> NodeClass:
         tags = {**self._tags, **(pool.tags if pool else {})}
         return NodeClass(
             name=name,
             role=self._karpenter.node_role_name,
             discovery=self._discovery,
-            user_data=self._gpu_user_data(pull) if gpu else bottlerocket.soci(pull),
+            user_data=bottlerocket.user_data(pull, mounts_disks=gpu and not mounts_all_disks(self._karpenter.version)),
             instance_store_policy="RAID0" if gpu else None,
             tags={**GPU_LABEL, **tags} if gpu else tags,
             data_volume=pool.data_volume if pool else None,
             ami_alias=f"bottlerocket@{(pool.bottlerocket_version if pool else None) or self._bottlerocket}",
         )
-
-    def _gpu_user_data(self, pull: SociParallelPull) -> str:
-        return bottlerocket.soci_on_instance_store(pull, mounts_disks=not mounts_all_disks(self._karpenter.version))
 
     def _reference_general(self) -> NodePool:
         return NodePool(
@@ -138,7 +137,7 @@ class NodePools(Addressed):
             consolidate_after=pool.consolidate_after,
             expire_after=pool.expire_after,
             limits=pool.limits(),
-            budgets=pool.budgets,
+            budgets=pool.budgets or (BUDGETS_OF_GPU_SPOT if gpu else ()),
             weight=pool.weight,
             labels={**(GPU_LABEL if gpu else {}), "nodepool": pool.name, **pool.labels},
             taints=pool.all_taints(),
@@ -176,27 +175,42 @@ class NodePools(Addressed):
             f'${{join(", ", {azs.hcl})}}.',
         )
 
-    def _check_offerings(self, pools: Sequence[GpuPool]) -> None:
-        """A warning for each GPU pool whose types EC2 offers in none of the zones that the pool uses."""
-        azs = self._karpenter.cluster.network.azs
-        types_of = {pool.name: self.add_local(f"nodepool_{pool.name}_types", _types_in(pool)) for pool in pools}
-        every = f"distinct(concat({', '.join(types.hcl for types in types_of.values())}))"
-        types = self.add_local("gpu_pool_types", Expression(every))
-        zones_of = Offerings(self, "gpu_pools", instance_types=types, azs=azs).zones
-        for pool in pools:
-            zones = f"flatten([for type in {types_of[pool.name].hcl} : {zones_of.hcl}[type]])"
-            usable = f"setintersection({zones}, {hcl(list(pool.zones)) if pool.zones else azs.hcl})"
-            self.add_check(
-                f"nodepool_{pool.name}_types_are_offered",
-                Rule(
-                    f"length({usable}) > 0",
-                    f"EC2 does not offer any instance type of pool {pool.name} in the zones that the pool uses. Choose other "
-                    "instance types or zones.",
-                ),
-            )
+    def _check_offerings(self, pool: Pool) -> None:
+        """What EC2 offers of a pool's types: a refusal of unknown sizes of known families, a warning where no zone has any type.
+
+        Not for pools with more types than EC2 takes in a question: a region offers some of so many.
+        """
+        types = pool.known_types() + [f"{family}.*" for family in pool.unknown().get("families", [])]
+        if len(types) > MOST_TYPES:
+            return
+        # In the manifest of most pools the list stands already.
+        listed = _types_in(pool) if pool.types() else types
+        asked = offered(self, f"nodepool_{pool.name}", self.add_local(f"nodepool_{pool.name}_types", listed))
+        if unknown := [name for name in pool.unknown().get("instance_types", []) if catalogue.sizes(name)]:
+            self.requirements += self.add_rules(_unknown_sizes(pool, unknown, asked))
+        zones = hcl(list(pool.zones)) if pool.zones else self._karpenter.cluster.network.azs.hcl
+        self.add_check(
+            f"nodepool_{pool.name}_types_are_offered",
+            Rule(
+                f"length(setintersection({asked.hcl}.locations, {zones})) > 0",
+                f"EC2 does not offer any instance type of pool {pool.name} in the zones that the pool uses. Choose other instance "
+                "types or zones.",
+            ),
+        )
 
 
-def _types_in(pool: GpuPool) -> Expression:
+def _unknown_sizes(pool: Pool, unknown: Sequence[str], offered: Expression) -> Finding:
+    """EC2 is asked, because it adds sizes to the families that the catalogue knows."""
+    known = [size for name in dict.fromkeys(map(catalogue.family, unknown)) for size in catalogue.sizes(name)]
+    return Finding(
+        f"nodepool_{pool.name}_types_of_unknown_size",
+        f"setsubtract({hcl(list(unknown))}, {offered.hcl}.instance_types)",
+        f"The instance types of pool {pool.name} must be sizes that EC2 offers (got {{found}}). The known sizes are "
+        f"{', '.join(known)}.",
+    )
+
+
+def _types_in(pool: Pool) -> Expression:
     """The instance types in the manifest of a pool, so that a long list stands once in the JSON."""
     requirements = f"local.nodepool_{pool.name}.spec.template.spec.requirements"
     return Expression(f'flatten([for one in {requirements} : one.values if one.key == "{INSTANCE_TYPE}"])')
@@ -210,6 +224,9 @@ def _without_nulls(pool: str) -> str:
 
 
 GPU_LABEL = {"gpu-type": "nvidia"}
+
+# Those that `gpu_drift_budget` gives, or null.
+BUDGETS_OF_GPU_SPOT = Expression("local.nodepool_gpu.spec.disruption.budgets")
 
 CAPACITY_TYPE = "karpenter.sh/capacity-type"
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"

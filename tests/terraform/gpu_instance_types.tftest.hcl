@@ -86,17 +86,17 @@ run "case_2_g6e_12xlarge_p4d_24xlarge_is_accepted" {
   }
 }
 
-# ["p6-b200.48xlarge"] is accepted
-run "case_3_p6_b200_48xlarge_is_accepted" {
+# ["p6-b200.48xlarge", "g7e.48xlarge"] is accepted
+run "case_3_p6_b200_48xlarge_g7e_48xlarge_is_accepted" {
   command = plan
 
   variables {
     region = "us-west-2"
-    gpu_instance_types = ["p6-b200.48xlarge"]
+    gpu_instance_types = ["p6-b200.48xlarge", "g7e.48xlarge"]
   }
   override_data {
     target = data.aws_ec2_instance_type_offerings.gpu
-    values = {"instance_types": ["p6-b200.48xlarge", "p6-b200.48xlarge", "p6-b200.48xlarge", "p6-b200.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+    values = {"instance_types": ["p6-b200.48xlarge", "p6-b200.48xlarge", "p6-b200.48xlarge", "p6-b200.48xlarge", "g7e.48xlarge", "g7e.48xlarge", "g7e.48xlarge", "g7e.48xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d", "us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
   }
 }
 
@@ -302,8 +302,23 @@ run "case_17_p7_gb300_36xlarge_is_refused" {
   expect_failures = [random_string.suffix]
 }
 
+# ["g6.xlarge", "g7.2xlarge"] is refused
+run "case_18_g6_xlarge_g7_2xlarge_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["g6.xlarge", "g7.2xlarge"]
+  }
+  override_data {
+    target = data.aws_ec2_instance_type_offerings.gpu
+    values = {"instance_types": ["g6.xlarge", "g6.xlarge", "g6.xlarge", "g6.xlarge", "g7.2xlarge", "g7.2xlarge", "g7.2xlarge", "g7.2xlarge"], "locations": ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d", "us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"]}
+  }
+  expect_failures = [random_string.suffix]
+}
+
 # a size that EC2 does not have is refused
-run "case_18_a_size_that_ec2_does_not_have_is_refused" {
+run "case_19_a_size_that_ec2_does_not_have_is_refused" {
   command = plan
 
   variables {
@@ -318,7 +333,7 @@ run "case_18_a_size_that_ec2_does_not_have_is_refused" {
 }
 
 # a size with a typing error is refused
-run "case_19_a_size_with_a_typing_error_is_refused" {
+run "case_20_a_size_with_a_typing_error_is_refused" {
   command = plan
 
   variables {
@@ -333,7 +348,7 @@ run "case_19_a_size_with_a_typing_error_is_refused" {
 }
 
 # a new size of a known family is warned of
-run "case_20_a_new_size_of_a_known_family_is_warned_of" {
+run "case_21_a_new_size_of_a_known_family_is_warned_of" {
   command = plan
 
   variables {
@@ -348,7 +363,7 @@ run "case_20_a_new_size_of_a_known_family_is_warned_of" {
 }
 
 # a family that this program does not know is warned of
-run "case_21_a_family_that_this_program_does_not_know_is_warned_of" {
+run "case_22_a_family_that_this_program_does_not_know_is_warned_of" {
   command = plan
 
   variables {
@@ -363,7 +378,7 @@ run "case_21_a_family_that_this_program_does_not_know_is_warned_of" {
 }
 
 # a type that two zones offer is accepted
-run "case_22_a_type_that_two_zones_offer_is_accepted" {
+run "case_23_a_type_that_two_zones_offer_is_accepted" {
   command = plan
 
   variables {
@@ -377,7 +392,7 @@ run "case_22_a_type_that_two_zones_offer_is_accepted" {
 }
 
 # a type that one zone offers is warned of
-run "case_23_a_type_that_one_zone_offers_is_warned_of" {
+run "case_24_a_type_that_one_zone_offers_is_warned_of" {
   command = plan
 
   variables {
@@ -392,7 +407,7 @@ run "case_23_a_type_that_one_zone_offers_is_warned_of" {
 }
 
 # a type that no zone offers is warned of
-run "case_24_a_type_that_no_zone_offers_is_warned_of" {
+run "case_25_a_type_that_no_zone_offers_is_warned_of" {
   command = plan
 
   variables {
