@@ -87,7 +87,9 @@ def parse_duration(text: str) -> int | None:
 def _budget(budget: Json) -> Iterator[str]:
     """KC pkg/apis/v1/nodepool.go: GetAllowedDisruptions, GetIntStrFromValue, IsActive."""
     nodes = budget["nodes"]
-    if not nodes.endswith("%") and int(nodes) > INT32:
+    if not re.fullmatch("((100|[0-9]{1,2})%|[0-9]+)", nodes):
+        yield "budgets.nodes: the CRD's pattern"
+    elif not nodes.endswith("%") and int(nodes) > INT32:
         yield "budgets.nodes: overflows int32"
     if "schedule" not in budget:
         return

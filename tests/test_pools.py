@@ -359,6 +359,7 @@ def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, n
             "(got '4294967296').",
         ),
         (gpu(budgets=[Budget(nodes="many and more")]), "budgets[0].nodes must be a number of nodes such as 1, or a percentage"),
+        (gpu(budgets=[Budget(nodes="\N{ARABIC-INDIC DIGIT NINE}")]), "budgets[0].nodes must be a number of nodes such as 1, or a"),
         (gpu(budgets=[Budget(nodes="1")] * 51), "budgets must have at most 50 elements (got [Budget(...),"),
         (gpu(budgets=[Budget(nodes="1"), Budget(nodes="-1")]), 'gpu_pools["a"].budgets[1].nodes must be a number of nodes'),
         (gpu(budgets=[Budget(nodes="1", reasons=["Empty", "Empty"])]), "budgets[0].reasons must not contain duplicates"),
@@ -891,7 +892,20 @@ SCHEDULES = [
     *("*/0 * * * *", "*/5 * * * ?", "5/70 * * * *", "1-2-3 * * * *", "9-8 * * * *", "0 0 * january *", "0 0 L * *", ", * * * *"),
     *("0 0 31 2 *", "0 0 30 feb ?", "0 0 31 4,6 */1", "0 0 31 2 mon", "0 0 29 2 *", "0 0 31 2 */2", "0 0 31 11 1,*", "0 0 ? 2 *"),
 ]
-NUMBERS = ["0", "1", "007", "10%", "100%", "101%", "999999999", "2147483647", "2147483648", "4294967296", "9" * 20]
+NUMBERS = [
+    "0",
+    "1",
+    "007",
+    "10%",
+    "100%",
+    "101%",
+    "999999999",
+    "2147483647",
+    "2147483648",
+    "4294967296",
+    "9" * 20,
+    "\N{ARABIC-INDIC DIGIT NINE}",
+]
 number = st.from_regex(r"[0-9]{1,2}|[a-z]{3}", fullmatch=True)
 field = st.builds(
     lambda parts: ",".join(parts),
