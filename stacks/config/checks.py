@@ -161,8 +161,8 @@ def whole(value: float) -> str | None:
 
 
 def matches(pattern: str, like: str) -> Check:
-    """A string that matches a pattern as a whole; `like` describes what does."""
-    return lambda value: None if re.fullmatch(pattern, value) else f"must be {like}"
+    """A string that matches a pattern as a whole; `like` describes what does. Digits and letters are those of ASCII."""
+    return lambda value: None if re.fullmatch(pattern, value, re.ASCII) else f"must be {like}"
 
 
 def not_empty(value: Collection[object]) -> str | None:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 from stacks.config import catalogue
 from stacks.config.checks import at_least, between, distinct, matches, not_empty, user_tags
 from stacks.config.fields import Change, D, U
+from stacks.config.versions import RELEASE
 
 CapacityType: TypeAlias = Literal["spot", "on-demand", "reserved"]
 
@@ -19,7 +20,7 @@ TYPES = Change("U; D for nodes whose type is removed")
 NAME = matches(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", "at most 40 lower-case letters, digits and hyphens, such as inference")
 DURATION = r"(\d+(s|m|h))+"
 CONSOLIDATE_AFTER = matches(f"{DURATION}|Never", "a duration such as 30s or 1h30m, or Never")
-BOTTLEROCKET = matches(r"latest|v\d+\.\d+\.\d+", "latest, or a version such as v1.53.0")
+BOTTLEROCKET = matches(f"latest|v{RELEASE.pattern}", "latest, or a version such as v1.53.0")
 NODES = matches(r"(100|\d{1,2})%|\d+", "a number of nodes such as 1, or a percentage such as 10%")
 SCHEDULE = matches(
     r"@(annually|yearly|monthly|weekly|daily|midnight|hourly)|\S+( \S+){4}", "a cron schedule such as 0 9 * * mon-fri"
