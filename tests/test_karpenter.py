@@ -99,8 +99,8 @@ def test_the_crds_of_a_newer_karpenter_are_a_release_that_takes_them_over_and_ke
 
 
 def settings(document: Json) -> dict[str, Any]:
-    values: dict[str, Any] = yaml.safe_load(document["resource"]["helm_release"]["karpenter"]["values"][0])
-    return values["settings"]
+    found: dict[str, Any] = yaml.safe_load(document["resource"]["helm_release"]["karpenter"]["values"][0])["settings"]
+    return found
 
 
 def test_a_karpenter_whose_nodes_drift_with_the_ca_gets_the_ca_of_the_plan(newest: Json) -> None:

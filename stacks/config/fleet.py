@@ -102,8 +102,8 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
         newest = releases.newest_of(release)
         if newest and parts(release) > parts(newest):
             yield (
-                f"{cluster.name}.{releases.field} {release} is newer than any release of its minor version that the program knows, and "
-                f"is treated like {newest}. Make sure that {release} exists, and read its release notes."
+                f"{cluster.name}.{releases.field} {release} is newer than any release of its minor version that the program knows, "
+                f"and is treated like {newest}. Make sure that {release} exists, and read its release notes."
             )
     if cluster.assume_role_arn and not cluster.cluster_admin_arn:
         yield (

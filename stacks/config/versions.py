@@ -152,8 +152,8 @@ class KarpenterReleases:
 # `MaxK8sVersion` in pkg/providers/version/version.go and the folder pkg/apis/crds, at every tag of KA from v1.6.0 to v1.14.1.
 # MinK8sVersion is 1.26 throughout. The documented minimums (website/content/en/preview/upgrading/compatibility.md) are wider for
 # 1.6.0 to 1.6.5 and 1.7.0 to 1.7.3: these claim to support Kubernetes 1.34, but log an error there.
-# `EC2NodeClassHashVersion` in pkg/apis/v1/ec2nodeclass.go went from v4 to v5 in 1.12.0. The upgrade guide says that nodes drift; with
-# a real Karpenter none does (pkg/controllers/nodeclass/hash/controller.go).
+# `EC2NodeClassHashVersion` in pkg/apis/v1/ec2nodeclass.go went from v4 to v5 in 1.12.0. The upgrade guide says that nodes drift;
+# with a real Karpenter none does (pkg/controllers/nodeclass/hash/controller.go).
 KARPENTER = (
     KarpenterReleases(
         first="1.6.0",
@@ -221,8 +221,8 @@ def dry_run_mistake(karpenter: str, *, disable_dry_run: bool) -> str | None:
     if not disable_dry_run or parts(karpenter) >= parts(KARPENTER_WITH_DISABLE_DRY_RUN):
         return None
     return (
-        f"disable_dry_run must be False before Karpenter {KARPENTER_WITH_DISABLE_DRY_RUN} (got True, karpenter_version {karpenter})."
-        f" Use karpenter_version {KARPENTER_RELEASES.newest_of(karpenter)}."
+        f"disable_dry_run must be False before Karpenter {KARPENTER_WITH_DISABLE_DRY_RUN} (got True, karpenter_version "
+        f"{karpenter}). Use karpenter_version {KARPENTER_RELEASES.newest_of(karpenter)}."
     )
 
 
