@@ -16,11 +16,12 @@ from stacks.config.fields import Documented, documented, terraform_type
 from stacks.config.recommended import RECOMMENDED
 from stacks.config.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
 from stacks.config.versions import (
-    BROKEN_KARPENTER,
     KARPENTER,
     KARPENTER_PERMISSIONS,
+    KARPENTER_RELEASES,
     KUBERNETES,
     LOAD_BALANCER_CONTROLLER,
+    LOAD_BALANCER_CONTROLLER_RELEASES,
     load_balancer_controller_chart,
 )
 
@@ -116,8 +117,8 @@ def kubernetes_versions() -> str:
     rows = [
         (
             row.version,
-            str(row.standard_support_ends or "not published"),
-            str(row.extended_support_ends or "not published"),
+            str(row.standard_support_ends),
+            str(row.extended_support_ends),
             row.bottlerocket,
         )
         for row in KUBERNETES
@@ -129,11 +130,11 @@ def karpenter_versions() -> str:
     """The releases of Karpenter, each with what is new about it."""
     rows = []
     for row in KARPENTER:
-        minor = row.first.rpartition(".")[0]
         news = [f"new CRD `{crd}`" for crd in row.crds if row is not KARPENTER[0]]
-        news += ["another hash of node classes, so that all nodes drift once"] * row.rehashes
+        news += [
+            "another hash of node classes: [change no node class in the same apply](#the-step-to-karpenter-112)"
+        ] * row.rehashes
         news += [f"needs `{p.action}`" for p in KARPENTER_PERMISSIONS if p.since == row.first]
-        news += [f"{broken} is refused: {why}" for broken, why in BROKEN_KARPENTER.items() if broken.startswith(f"{minor}.")]
         rows.append((f"{row.first} to {row.last}", row.kubernetes, "; ".join(news)))
     return _table(("Karpenter", "Kubernetes at most", "what is new"), rows)
 
@@ -145,6 +146,15 @@ def load_balancer_controllers() -> str:
         for row in LOAD_BALANCER_CONTROLLER
     ]
     return _table(("controller", "chart", "new IAM actions", "new CRDs"), rows)
+
+
+def broken_releases() -> str:
+    """The releases that are refused, each with its reason."""
+    return "\n".join(
+        f"- {name} {', '.join(release for release, reason in releases.broken.items() if reason == why)}: {why}"
+        for name, releases in (("Karpenter", KARPENTER_RELEASES), ("Load balancer controller", LOAD_BALANCER_CONTROLLER_RELEASES))
+        for why in dict.fromkeys(releases.broken.values())
+    )
 
 
 GENERATED: Mapping[str, Callable[[], str]] = {
@@ -161,6 +171,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
         kubernetes_versions,
         karpenter_versions,
         load_balancer_controllers,
+        broken_releases,
     )
 }
 

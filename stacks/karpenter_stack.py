@@ -98,6 +98,7 @@ class KarpenterStack(Addressed, TerraformStack):
             cluster=self.cluster,
             node_role_name=self.name,
             version=config.karpenter_version,
+            disable_dry_run=config.disable_dry_run,
             ecr_public=ecr_public,
             spot_role_check=config.spot_role_check,
             permissions_boundary=boundary,

@@ -406,6 +406,7 @@ def test_a_type_hint_in_words(hint: Any, expected: str) -> None:
         (between(2, 4), 4, 5, "must be between 2 and 4"),
         (matches("ab+", "like abb"), "abb", "abbc", "must be like abb"),
         (matches("ab+", "like abb"), "ab", "xab", "must be like abb"),
+        (matches(r"\d+", "digits"), "12", "1\uff12", "must be digits"),  # a digit of another script
         (not_empty, ["a"], [], "must have at least one element"),
         (not_empty, "a", "", "must not be empty"),
         (distinct, [1, 2], [1, 2, 1], "must not contain duplicates"),

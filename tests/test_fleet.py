@@ -228,6 +228,18 @@ def test_a_version_that_has_left_standard_support_is_a_warning(today: date, supp
     assert [text[: len(start)] for text, start in zip(found, warned, strict=True)] == warned
 
 
+@pytest.mark.parametrize(
+    ("field", "release", "newest"),
+    [("karpenter_version", "1.9.3", "1.9.2"), ("load_balancer_controller_version", "3.4.9", "3.4.3")],
+)
+def test_a_patch_release_that_the_program_does_not_know_is_a_warning(field: str, release: Any, newest: Any) -> None:
+    assert warned(ClusterConfig("a", **{field: newest})) == []
+    assert warned(ClusterConfig("a", **{field: release})) == [
+        f"a.{field} {release} is newer than any release of its minor version that the program knows, and is treated like "
+        f"{newest}. Make sure that {release} exists, and read its release notes."
+    ]
+
+
 def test_types_of_a_pool_that_the_program_does_not_know_are_a_warning() -> None:
     pool = GpuPool("x", instance_types=["p5.48xlarge", "p9.48xlarge"], limit=8, weight=1)
     (warning,) = warned(ClusterConfig("a", gpu_pools=[pool]))

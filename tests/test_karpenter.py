@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stacks.config import recommended
+from stacks.config import ClusterConfig, recommended
 from stacks.config.versions import karpenter_permissions
 from tests.constructs import TAGS, anonymous_karpenter, karpenter
 from tests.synthesis import Json, addresses, synth, synth_stack
@@ -96,6 +96,23 @@ def test_the_crds_of_a_newer_karpenter_are_a_release_that_takes_them_over_and_ke
     assert yaml.safe_load(crds["values"][0]) == {"additionalAnnotations": {"helm.sh/resource-policy": "keep"}}
     assert "take_ownership" not in releases["karpenter"]
     assert "helm_release.karpenter_crd" in releases["karpenter"]["depends_on"]
+
+
+def settings(document: Json) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(document["resource"]["helm_release"]["karpenter"]["values"][0])["settings"]
+    return found
+
+
+def test_a_karpenter_whose_nodes_drift_with_the_ca_gets_the_ca_of_the_plan(newest: Json) -> None:
+    assert settings(newest)["clusterCABundle"] == "${module.eks.cluster_certificate_authority_data}"
+    before = ClusterConfig("karpenter", karpenter_version="1.11.3")
+    assert settings(synth_stack(before)).keys() == {"clusterName", "clusterEndpoint", "interruptionQueue"}
+
+
+def test_the_dry_run_of_a_node_class_is_disabled_on_demand_alone(newest: Json) -> None:
+    assert "disableDryRun" not in settings(newest)
+    config = ClusterConfig("karpenter", karpenter_version="1.6.8", disable_dry_run=True)
+    assert settings(synth_stack(config))["disableDryRun"] is True
 
 
 def test_a_newer_karpenter_is_allowed_what_the_modules_policy_lacks_in_its_region_alone(newest: Json) -> None:

@@ -110,7 +110,7 @@ def test_its_outputs_are_those_of_the_hcl(stack: Json) -> None:
 def test_providers_have_an_upper_bound_that_admits_the_lock_files_of_the_hcl(stack: Json) -> None:
     assert stack["terraform"]["required_version"] == ">= 1.5.7"
     assert stack["terraform"]["required_providers"] == {
-        "aws": {"source": "hashicorp/aws", "version": ">= 6.23, < 7.0"},
+        "aws": {"source": "hashicorp/aws", "version": ">= 6.23, != 6.57.0, < 7.0"},
         "helm": {"source": "hashicorp/helm", "version": ">= 3.1.2, < 3.2"},
         "kubernetes": {"source": "hashicorp/kubernetes", "version": ">= 2.10, < 4.0"},
         "kubectl": {"source": "gavinbunney/kubectl", "version": ">= 1.14, < 2.0"},

@@ -5,16 +5,18 @@ import pytest
 
 from stacks.config import versions
 from stacks.config.versions import (
-    BROKEN_KARPENTER,
     KARPENTER,
+    KARPENTER_RELEASES,
     KUBERNETES,
+    LOAD_BALANCER_CONTROLLER,
+    LOAD_BALANCER_CONTROLLER_RELEASES,
     bottlerocket_minimum,
     bottlerocket_mistake,
+    dry_run_mistake,
     karpenter_crds,
     karpenter_mistake,
     karpenter_permissions,
     karpenter_releases,
-    known_load_balancer_controller,
     load_balancer_controller_actions,
     load_balancer_controller_chart,
     parts,
@@ -39,7 +41,7 @@ RELEASES = [row.last for row in KARPENTER]
         ("1.33", "1.14.1"),
         ("1.34", "1.6.6"),
         ("1.34", "1.7.4"),
-        ("1.34", "1.8.0"),
+        ("1.34", "1.8.1"),
         ("1.35", "1.9.0"),
         ("1.36", "1.13.0"),
         ("1.36", "1.14.1"),
@@ -69,8 +71,14 @@ def test_versions_that_fit_are_accepted(kubernetes: str, karpenter: str) -> None
         ("1.33", "1.8.4", "karpenter_version must not be 1.8.4: it cannot schedule pods"),
         ("1.33", "1.8.4", "(kubernetes-sigs/karpenter#2785). Use 1.8.8."),
         ("1.35", "1.8.4", "Use 1.9.2."),
+        ("1.33", "1.7.0", "karpenter_version must not be 1.7.0: its controller panics unless the chart gets CPU requests"),
+        ("1.34", "1.7.0", "(kubernetes-sigs/karpenter#2509). Use 1.7.6."),
+        ("1.33", "1.8.0", "must not be 1.8.0: its controller panics with the chart's default values"),
+        ("1.34", "1.8.0", "(kubernetes-sigs/karpenter#2566). Use 1.8.8."),
         ("1.33", "v1.9.2", 'karpenter_version must be a release such as 1.14.1 (got "v1.9.2").'),
         ("1.33", "1.9", 'karpenter_version must be a release such as 1.14.1 (got "1.9").'),
+        ("1.33", "1.06.0", 'karpenter_version must be a release such as 1.14.1 (got "1.06.0").'),
+        ("1.33", "\uff11.6.0", 'karpenter_version must be a release such as 1.14.1 (got "\uff11.6.0").'),
     ],
 )
 def test_versions_that_do_not_fit_are_refused_with_the_nearest_that_does(kubernetes: str, karpenter: str, message: str) -> None:
@@ -78,7 +86,7 @@ def test_versions_that_do_not_fit_are_refused_with_the_nearest_that_does(kuberne
 
 
 def test_what_is_named_as_nearest_is_accepted() -> None:
-    tried = [*RELEASES, *(row.first for row in KARPENTER), *BROKEN_KARPENTER, "1.5.0", "1.15.0", "2.0.0"]
+    tried = [*RELEASES, *(row.first for row in KARPENTER), *KARPENTER_RELEASES.broken, "1.5.0", "1.15.0", "2.0.0"]
     for row, karpenter in itertools.product(KUBERNETES, tried):
         mistake = karpenter_mistake(row.version, karpenter)
         if mistake:
@@ -109,6 +117,26 @@ def test_a_release_is_found_in_the_row_that_it_belongs_to() -> None:
         None,
     ]
     assert [row.first for row in KARPENTER if row.rehashes] == ["1.12.0"]
+
+
+def test_the_newest_release_of_a_minor_version_is_known_and_usable() -> None:
+    assert KARPENTER_RELEASES.newest_of("1.6.0") == "1.6.8"
+    assert KARPENTER_RELEASES.newest_of("1.5.9") is None
+    assert LOAD_BALANCER_CONTROLLER_RELEASES.newest_of("2.13.0") == "2.13.4"
+    assert set(KARPENTER_RELEASES.newest) == {"1.6.8", "1.7.6", *(row.last for row in KARPENTER if parts(row.last)[1] > 7)}
+    assert KARPENTER_RELEASES.broken.keys().isdisjoint(KARPENTER_RELEASES.newest)
+    known = LOAD_BALANCER_CONTROLLER_RELEASES.newest
+    assert [parts(one) for one in known] == sorted(parts(one) for one in known)
+    for row in LOAD_BALANCER_CONTROLLER:
+        assert parts(LOAD_BALANCER_CONTROLLER_RELEASES.newest_of(row.release) or "0") >= parts(row.release)
+
+
+def test_the_dry_run_can_be_disabled_where_the_chart_has_the_value() -> None:
+    assert dry_run_mistake("1.6.0", disable_dry_run=False) is None
+    assert dry_run_mistake("1.6.2", disable_dry_run=True) is None
+    assert dry_run_mistake("1.6.1", disable_dry_run=True) == (
+        "disable_dry_run must be False before Karpenter 1.6.2 (got True, karpenter_version 1.6.1). Use karpenter_version 1.6.8."
+    )
 
 
 def test_ec2_instance_status_is_read_from_1_12_on() -> None:
@@ -164,7 +192,7 @@ def test_the_oldest_bottlerocket_is_what_the_user_data_and_kubernetes_need(
     assert f'must be at least "v{minimum}"' in (bottlerocket_mistake(older, kubernetes=kubernetes, **use) or "")
 
 
-@pytest.mark.parametrize("version", ["1.50.0", "v1.50", "newest", "", "v1.50.0-4fc45e5a"])
+@pytest.mark.parametrize("version", ["1.50.0", "v1.50", "newest", "", "v1.50.0-4fc45e5a", "v1.050.0", "v1.5\uff10.0"])
 def test_a_bottlerocket_of_another_shape_is_refused(version: str) -> None:
     message = bottlerocket_mistake(version, kubernetes="1.33", **GPU)
     assert message == f'bottlerocket_version must be "latest" or a release such as "v1.50.0" (got "{version}").'
@@ -193,10 +221,31 @@ def test_what_the_hcls_policy_lacks_belongs_to_every_release() -> None:
 
 @pytest.mark.parametrize(("release", "chart"), [("2.11.0", "1.11.0"), ("2.17.1", "1.17.1"), ("3.0.0", "3.0.0"), ("3.5.1", "3.5.1")])
 def test_a_release_has_its_chart(release: str, chart: str) -> None:
-    assert known_load_balancer_controller(release) is None
+    assert LOAD_BALANCER_CONTROLLER_RELEASES.mistake(release) is None
     assert load_balancer_controller_chart(release) == chart
 
 
-@pytest.mark.parametrize("release", ["1.11.0", "2.10.1", "v3.5.0", "4.0.0", "3.6.0", "3.5", "latest"])
-def test_other_releases_are_refused(release: str) -> None:
-    assert known_load_balancer_controller(release) == "must be a release of the controller from 2.11.0 to 3.5.0"
+@pytest.mark.parametrize(
+    ("release", "message"),
+    [
+        ("1.11.0", "load_balancer_controller_version must be 2.11.0 to 3.5.0 (got 1.11.0). Use 2.11.0."),
+        ("2.10.1", "load_balancer_controller_version must be 2.11.0 to 3.5.0 (got 2.10.1). Use 2.11.0."),
+        ("2.18.0", "load_balancer_controller_version must be 2.11.0 to 3.5.0 (got 2.18.0). Use 3.0.0."),
+        ("3.6.0", "load_balancer_controller_version must be 2.11.0 to 3.5.0 (got 3.6.0). Use 3.5.0."),
+        ("v3.5.0", 'load_balancer_controller_version must be a release such as 3.5.0 (got "v3.5.0").'),
+        ("3.5", 'load_balancer_controller_version must be a release such as 3.5.0 (got "3.5").'),
+        ("3.05.0", 'load_balancer_controller_version must be a release such as 3.5.0 (got "3.05.0").'),
+        ("latest", 'load_balancer_controller_version must be a release such as 3.5.0 (got "latest").'),
+        *(
+            (
+                broken,
+                f"load_balancer_controller_version must not be {broken}: it crashes where the Gateway API's definitions are older "
+                "than 1.5, or those of gateway.k8s.aws are missing (kubernetes-sigs/aws-load-balancer-controller#4684 and #4712). "
+                "Use 3.3.0.",
+            )
+            for broken in ("3.2.0", "3.2.1", "3.2.2")
+        ),
+    ],
+)
+def test_other_releases_are_refused_with_the_nearest_that_fits(release: str, message: str) -> None:
+    assert LOAD_BALANCER_CONTROLLER_RELEASES.mistake(release) == message

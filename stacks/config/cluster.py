@@ -4,7 +4,6 @@ A field marked `Variable` is the default of a Terraform variable, which `-var` a
 synthesis. Terraform alone judges its value.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Annotated, Literal, TypeAlias
@@ -19,10 +18,12 @@ from stacks.config.gpu_drivers import mismatches
 from stacks.config.pools import BOTTLEROCKET, TYPES, GeneralPool, GpuPool, overlaps
 from stacks.config.tags import wrong_node_tags, wrong_tags
 from stacks.config.versions import (
+    LOAD_BALANCER_CONTROLLER_RELEASES,
+    RELEASE,
     bottlerocket_mistake,
+    dry_run_mistake,
     karpenter_mistake,
     known_kubernetes_version,
-    known_load_balancer_controller,
     kubernetes_version,
     mounts_all_disks,
     parts,
@@ -123,9 +124,12 @@ class ClusterConfig:
     """Warn at plan when the Kubernetes version is in extended support. Needs eks:DescribeClusterVersions."""
     version_check: Annotated[bool, Z] = True
     """Refuse at plan a Kubernetes version to which EKS cannot move the cluster. Needs eks:ListClusters and eks:DescribeCluster."""
-    karpenter_version: Annotated[str, Change("U; D at 1.8 (user data) and 1.12 (hash of node classes)")] = "1.6.0"
+    karpenter_version: Annotated[str, Change("U; D at 1.8 (user data)")] = "1.6.0"
     """Karpenter release. From 1.7 on, Karpenter's CRDs are a Helm release of their own, so that an upgrade brings them."""
-    load_balancer_controller_version: Annotated[str, U, known_load_balancer_controller] = "2.11.0"
+    disable_dry_run: Annotated[bool, U] = False
+    """Do not let Karpenter try its EC2 calls with a dry run before a node class is READY, for accounts whose service control policy
+    denies the dry run and allows the launch. Karpenter 1.6.2 or newer."""
+    load_balancer_controller_version: Annotated[str, U] = "2.11.0"
     """AWS Load Balancer Controller release."""
     bottlerocket_version: Annotated[str, D, BOTTLEROCKET] = "latest"
     """Bottlerocket release of Karpenter's nodes: latest, or a version such as v1.53.0."""
@@ -205,19 +209,23 @@ class ClusterConfig:
 
     def _wrong_versions(self) -> Iterator[str]:
         """Versions that do not fit together."""
+        if mistake := LOAD_BALANCER_CONTROLLER_RELEASES.mistake(self.load_balancer_controller_version):
+            yield mistake
         if known_kubernetes_version(self.kubernetes_version):
             return
         if mistake := karpenter_mistake(self.kubernetes_version, self.karpenter_version):
             yield mistake
             return
+        if mistake := dry_run_mistake(self.karpenter_version, disable_dry_run=self.disable_dry_run):
+            yield mistake
         if self.load_balancer_controller_policy == "reference" and self.load_balancer_controller_version != "2.11.0":
             yield (
                 "load_balancer_controller_policy must be 'official' for another release than 2.11.0 (got 'reference', release "
                 f"{self.load_balancer_controller_version})."
             )
         if release := self.karpenter_node_release_version:
-            least = kubernetes_version(self.kubernetes_version).bottlerocket
-            if re.match(r"\d+\.\d+\.\d+-", release) and parts(release.partition("-")[0]) < parts(least):
+            least, (number, hyphen, _) = kubernetes_version(self.kubernetes_version).bottlerocket, release.partition("-")
+            if hyphen and RELEASE.fullmatch(number) and parts(number) < parts(least):
                 yield (
                     f"karpenter_node_release_version must be at least {least} for Kubernetes {self.kubernetes_version} (got "
                     f"{release!r})."

@@ -15,7 +15,14 @@ from stacks.config.checks import ConfigurationError, brief, fits, misfits, mista
 from stacks.config.cluster import ClusterConfig
 from stacks.config.fields import documented
 from stacks.config.gpu_drivers import NEVER_JOINS, named, unproven_families
-from stacks.config.versions import EXTENDED_SUPPORT_PRICE, STANDARD_SUPPORT_PRICE, kubernetes_version
+from stacks.config.versions import (
+    EXTENDED_SUPPORT_PRICE,
+    KARPENTER_RELEASES,
+    LOAD_BALANCER_CONTROLLER_RELEASES,
+    STANDARD_SUPPORT_PRICE,
+    kubernetes_version,
+    parts,
+)
 
 # What the cdktf CLI loads by itself for every stack.
 VARIABLE_FILES = ("terraform.tfvars", "terraform.tfvars.json", "*.auto.tfvars", "*.auto.tfvars.json")
@@ -82,7 +89,7 @@ def warnings(clusters: Sequence[ClusterConfig], today: date) -> Iterator[str]:
 
 def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
     ends = kubernetes_version(cluster.kubernetes_version).standard_support_ends
-    if ends and ends < today:
+    if ends < today:
         yield (
             f"{cluster.name}.kubernetes_version {cluster.kubernetes_version} left standard support on {ends}. In extended support "
             f"it costs ${EXTENDED_SUPPORT_PRICE:.2f} an hour instead of ${STANDARD_SUPPORT_PRICE:.2f}. See docs/upgrading.md."
@@ -91,6 +98,14 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
             yield (
                 f"{cluster.name}.cluster_support_type cannot become STANDARD in extended support: EKS refuses it. Raise "
                 "kubernetes_version first."
+            )
+    for releases in (KARPENTER_RELEASES, LOAD_BALANCER_CONTROLLER_RELEASES):
+        release = getattr(cluster, releases.field)
+        newest = releases.newest_of(release)
+        if newest and parts(release) > parts(newest):
+            yield (
+                f"{cluster.name}.{releases.field} {release} is newer than any release of its minor version that the program knows, "
+                f"and is treated like {newest}. Make sure that {release} exists, and read its release notes."
             )
     if cluster.assume_role_arn and not cluster.cluster_admin_arn:
         yield (

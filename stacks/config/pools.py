@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 from stacks.config import catalogue, times
 from stacks.config.checks import at_least, at_most, between, distinct, each, has_at_most, matches, not_empty, user_tags
 from stacks.config.fields import Change, D, U
+from stacks.config.versions import RELEASE
 
 CapacityType: TypeAlias = Literal["spot", "on-demand", "reserved"]
 Reason: TypeAlias = Literal["Underutilized", "Empty", "Drifted"]
@@ -26,7 +27,7 @@ EXPIRE_AFTER = times.duration(*AFTER, least="15m", reason="the time in which a m
 BUDGET_DURATION = times.duration(
     r"(\d+h|\d+m|\d+h\d+m)(0s)?", "hours and minutes, such as 8h or 1h30m", least="1m", reason="or the budget never applies"
 )
-BOTTLEROCKET = matches(r"latest|v\d+\.\d+\.\d+", "latest, or a version such as v1.53.0")
+BOTTLEROCKET = matches(f"latest|v{RELEASE.pattern}", "latest, or a version such as v1.53.0")
 ZONE = matches(r"[a-z]{2,4}(-[a-z]+)+-\d[a-z0-9-]*", "availability zones such as us-west-2a")
 NODES = matches(r"(100|\d{1,2})%|\d+", "a number of nodes such as 1, or a percentage such as 10%")
 

@@ -13,7 +13,8 @@ CONTROL_PLANE = (
     "module.eks.aws_eks_cluster.this[0]",
     'module.eks.module.eks_managed_node_group["karpenter"].aws_eks_node_group.this[0]',
 )
-# Every change of the cluster plans these "known after apply", and changes nothing in the add-ons and the OIDC provider.
+# Every change of the cluster plans these "known after apply". A step of Kubernetes brings the add-ons' latest versions for the new
+# Kubernetes, unless `addon_versions` pins them; the rest stays as it is.
 AFTER_THE_CLUSTER = (
     'module.eks.aws_eks_addon.before_compute["eks-pod-identity-agent"]',
     'module.eks.aws_eks_addon.before_compute["vpc-cni"]',
@@ -63,14 +64,14 @@ UPGRADE_PATH = (
         change="D: the GPU pool's user data no longer mounts the NVMe disks a second time",
     ),
     Step(
-        title="Karpenter 1.12.2: one more IAM action",
+        title="Karpenter 1.12.2: one more IAM action, and the cluster's CA in Karpenter's settings",
         fields={"karpenter_version": "1.12.2"},
         created=(
             "aws_iam_policy.karpenter_additional",
             'module.karpenter.aws_iam_role_policy_attachment.controller_additional["additional"]',
         ),
         updated=("helm_release.karpenter", "helm_release.karpenter_crd"),
-        change="D: Karpenter 1.12 calculates the hash of node classes in another way, and all nodes drift once",
+        change="U",
     ),
     Step(
         title="Karpenter 1.14.1",

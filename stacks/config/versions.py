@@ -5,16 +5,54 @@ bottlerocket-os/bottlerocket-core-kit.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-RELEASE = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+# Without leading zeros, and without digits of other scripts, which \d matches too.
+RELEASE = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}")
 
 
 def parts(version: str) -> tuple[int, ...]:
     """A version as numbers, to compare: `1.10.2` is newer than `1.9.2`."""
     return tuple(int(part) for part in version.removeprefix("v").split("."))
+
+
+def nearest(release: str, usable: Sequence[str]) -> str:
+    """The oldest of some releases, in order, that is not older than a release; else the newest of them."""
+    return next((one for one in usable if parts(one) >= parts(release)), usable[-1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Releases:
+    """The releases of a controller that a cluster may name.
+
+    Attributes:
+        field: the field of ClusterConfig that names the release.
+        first: the oldest.
+        newest: the newest known release of each minor version.
+        broken: releases that must not be used, each with the reason and its source.
+    """
+
+    field: str
+    first: str
+    newest: tuple[str, ...]
+    broken: Mapping[str, str]
+
+    def newest_of(self, release: str) -> str | None:
+        """The newest known release of the same minor version; None if the minor version is unknown."""
+        return next((one for one in self.newest if parts(one)[:2] == parts(release)[:2]), None)
+
+    def mistake(self, release: str, usable: Sequence[str] = ()) -> str | None:
+        """Why a release cannot be used, with the nearest of the usable ones; None if it can."""
+        if not RELEASE.fullmatch(release):
+            return f'{self.field} must be a release such as {self.newest[-1]} (got "{release}").'
+        use = f"Use {nearest(release, usable or [one for one in self.newest if one not in self.broken])}."
+        if self.newest_of(release) is None:
+            return f"{self.field} must be {self.first} to {self.newest[-1]} (got {release}). {use}"
+        if release in self.broken:
+            return f"{self.field} must not be {release}: {self.broken[release]}. {use}"
+        return None
 
 
 # --- Kubernetes ----------------------------------------------------------------------------------------------------------------
@@ -26,17 +64,18 @@ class KubernetesVersion:
 
     Attributes:
         version: such as `1.33`.
-        standard_support_ends, extended_support_ends: None where no published date was found; a plan asks AWS.
+        standard_support_ends, extended_support_ends: the last days of support. A plan asks AWS with `support_check`.
         bottlerocket: the first Bottlerocket release with images for it.
     """
 
     version: str
-    standard_support_ends: date | None
-    extended_support_ends: date | None
+    standard_support_ends: date
+    extended_support_ends: date
     bottlerocket: str
 
 
-# Dates: https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html and https://endoflife.date/amazon-eks
+# Dates: https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html, and https://endoflife.date/amazon-eks, which
+# copies AWS's calendar (read on 2026-08-22).
 # Bottlerocket: BR#4515, BR#4640, BR#4737, https://github.com/bottlerocket-os/bottlerocket/releases/tag/v1.61.0
 KUBERNETES = (
     KubernetesVersion(
@@ -59,8 +98,8 @@ KUBERNETES = (
     ),
     KubernetesVersion(
         version="1.36",
-        standard_support_ends=None,
-        extended_support_ends=None,
+        standard_support_ends=date(2027, 8, 2),
+        extended_support_ends=date(2028, 8, 2),
         bottlerocket="1.61.0",
     ),
 )
@@ -95,10 +134,12 @@ class KarpenterReleases:
     """Releases of one minor version that need the same.
 
     Attributes:
-        first, last: the first and the newest known release; a newer patch release is treated as one of these.
+        first, last: the first and the newest known release; a newer patch release is treated as one of these, with a warning.
         kubernetes: the newest Kubernetes that the controller supports, its constant `MaxK8sVersion`.
         crds: the custom resource definitions that came with these releases, by name.
-        rehashes: whether the releases before calculate the hash of an EC2NodeClass in another way.
+        rehashes: whether the releases before calculate the hash of an EC2NodeClass in another way. Karpenter then writes the new
+            hash into every NodeClaim that has not drifted, so no node drifts, not even one that a change of the class in the same
+            apply should have replaced.
     """
 
     first: str
@@ -111,7 +152,8 @@ class KarpenterReleases:
 # `MaxK8sVersion` in pkg/providers/version/version.go and the folder pkg/apis/crds, at every tag of KA from v1.6.0 to v1.14.1.
 # MinK8sVersion is 1.26 throughout. The documented minimums (website/content/en/preview/upgrading/compatibility.md) are wider for
 # 1.6.0 to 1.6.5 and 1.7.0 to 1.7.3: these claim to support Kubernetes 1.34, but log an error there.
-# `EC2NodeClassHashVersion` in pkg/apis/v1/ec2nodeclass.go went from v4 to v5 in 1.12.0.
+# `EC2NodeClassHashVersion` in pkg/apis/v1/ec2nodeclass.go went from v4 to v5 in 1.12.0. The upgrade guide says that nodes drift;
+# with a real Karpenter none does (pkg/controllers/nodeclass/hash/controller.go).
 KARPENTER = (
     KarpenterReleases(
         first="1.6.0",
@@ -131,10 +173,19 @@ KARPENTER = (
     KarpenterReleases(first="1.14.0", last="1.14.1", kubernetes="1.36", crds=("capacitybuffers.autoscaling.x-k8s.io",)),
 )
 
-# The upgrade guide: "Please do not upgrade to this version."
-BROKEN_KARPENTER = {
-    "1.8.4": "it cannot schedule pods with some topology spread constraints (kubernetes-sigs/karpenter#2785)",
-}
+KARPENTER_RELEASES = Releases(
+    field="karpenter_version",
+    first=KARPENTER[0].first,
+    newest=tuple({parts(row.last)[:2]: row.last for row in KARPENTER}.values()),
+    broken={
+        # Fixed in 1.7.1 (kubernetes-sigs/karpenter#2516).
+        "1.7.0": "its controller panics unless the chart gets CPU requests (kubernetes-sigs/karpenter#2509)",
+        # values.yaml has `StaticCapacity`, the template reads `staticCapacity`. Fixed in 1.8.1 (KA#8590).
+        "1.8.0": "its controller panics with the chart's default values (kubernetes-sigs/karpenter#2566)",
+        # The upgrade guide: "Please do not upgrade to this version."
+        "1.8.4": "it cannot schedule pods with some topology spread constraints (kubernetes-sigs/karpenter#2785)",
+    },
+)
 
 # From here on the charts' own copies of the definitions are not enough: an upgrade has to bring them (nodeoverlays).
 KARPENTER_WITH_CRDS_APART = "1.7.0"
@@ -142,6 +193,12 @@ KARPENTER_WITH_CRDS_APART = "1.7.0"
 # From here on Karpenter mounts every directory that Bottlerocket allows on the NVMe disks, the SOCI store included
 # (KA#8478; `SupportsDefaultBind` in pkg/providers/version/version.go), so the user data no longer has to.
 KARPENTER_THAT_MOUNTS_ALL = "1.8.0"
+
+# The first whose chart has `settings.disableDryRun` (charts/karpenter/values.yaml; KA#8363).
+KARPENTER_WITH_DISABLE_DRY_RUN = "1.6.2"
+
+# From here on the hash of a node class contains the CA bundle of the cluster, so another bundle makes every node drift (KA#9083).
+KARPENTER_THAT_HASHES_THE_CA = "1.12.0"
 
 
 def mounts_all_disks(karpenter: str) -> bool:
@@ -152,6 +209,21 @@ def mounts_all_disks(karpenter: str) -> bool:
 def has_crds_apart(karpenter: str) -> bool:
     """Whether the custom resource definitions are a Helm release of their own."""
     return parts(karpenter) >= parts(KARPENTER_WITH_CRDS_APART)
+
+
+def hashes_the_ca(karpenter: str) -> bool:
+    """Whether nodes drift when Karpenter sees another CA bundle of the cluster."""
+    return parts(karpenter) >= parts(KARPENTER_THAT_HASHES_THE_CA)
+
+
+def dry_run_mistake(karpenter: str, *, disable_dry_run: bool) -> str | None:
+    """Why the dry run cannot be disabled in a release, whose chart would ignore the value in silence; None if it can."""
+    if not disable_dry_run or parts(karpenter) >= parts(KARPENTER_WITH_DISABLE_DRY_RUN):
+        return None
+    return (
+        f"disable_dry_run must be False before Karpenter {KARPENTER_WITH_DISABLE_DRY_RUN} (got True, karpenter_version "
+        f"{karpenter}). Use karpenter_version {KARPENTER_RELEASES.newest_of(karpenter)}."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,19 +271,14 @@ def karpenter_mistake(kubernetes: str, karpenter: str) -> str | None:
         ValueError: the table does not have the version of Kubernetes.
     """
     kubernetes_version(kubernetes)
-    if not RELEASE.fullmatch(karpenter):
-        return f'karpenter_version must be a release such as {KARPENTER[-1].last} (got "{karpenter}").'
     fitting = [row.last for row in KARPENTER if parts(row.kubernetes) >= parts(kubernetes)]
-    nearest = next((last for last in fitting if parts(last) >= parts(karpenter)), fitting[-1])
+    if mistake := KARPENTER_RELEASES.mistake(karpenter, fitting):
+        return mistake
     row = karpenter_releases(karpenter)
-    if row is None:
-        return f"karpenter_version must be {KARPENTER[0].first} to {KARPENTER[-1].last} (got {karpenter}). Use {nearest}."
-    if karpenter in BROKEN_KARPENTER:
-        return f"karpenter_version must not be {karpenter}: {BROKEN_KARPENTER[karpenter]}. Use {nearest}."
-    if parts(row.kubernetes) < parts(kubernetes):
+    if row and parts(row.kubernetes) < parts(kubernetes):
         return (
             f"karpenter_version must support Kubernetes {kubernetes} (got {karpenter}, which supports {row.kubernetes} at most). "
-            f"Use {nearest}."
+            f"Use {nearest(karpenter, fitting)}."
         )
     return None
 
@@ -322,12 +389,21 @@ LOAD_BALANCER_CONTROLLER = (
 )
 
 
-def known_load_balancer_controller(release: str) -> str | None:
-    """Check that a release is in the range of the table."""
-    first, last = LOAD_BALANCER_CONTROLLER[0].release, LOAD_BALANCER_CONTROLLER[-1].release
-    if RELEASE.fullmatch(release) and parts(first) <= parts(release) <= (*parts(last)[:2], 99):
-        return None
-    return f"must be a release of the controller from {first} to {last}"
+# The tags of kubernetes-sigs/aws-load-balancer-controller.
+LOAD_BALANCER_CONTROLLER_RELEASES = Releases(
+    field="load_balancer_controller_version",
+    first=LOAD_BALANCER_CONTROLLER[0].release,
+    newest=(
+        *("2.11.0", "2.12.0", "2.13.4", "2.14.1", "2.15.0", "2.16.0", "2.17.1"),
+        *("3.0.0", "3.1.0", "3.2.2", "3.3.0", "3.4.3", "3.5.0"),
+    ),
+    # pkg/gateway/crddetect looks for some of the definitions that the controller then watches. Fixed in 3.3.0.
+    broken=dict.fromkeys(
+        ("3.2.0", "3.2.1", "3.2.2"),
+        "it crashes where the Gateway API's definitions are older than 1.5, or those of gateway.k8s.aws are missing "
+        "(kubernetes-sigs/aws-load-balancer-controller#4684 and #4712)",
+    ),
+)
 
 
 def load_balancer_controller_chart(release: str) -> str:

@@ -13,13 +13,14 @@ from imports.expressions import Expression
 from stacks.config import Budget, DataVolume, Taint
 from stacks.config.checks import matches, refuse
 from stacks.config.pools import CONSOLIDATE_AFTER, EXPIRE_AFTER, one_per_key_and_effect
+from stacks.config.versions import RELEASE
 
 Manifest: TypeAlias = dict[str, Any]
 
 API_GROUP = "karpenter.k8s.aws"
 
 NAME = matches(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "a Kubernetes name such as gpu-spot")
-ALIAS = matches(r"bottlerocket@(latest|v\d+\.\d+\.\d+)", "an alias such as bottlerocket@v1.53.0")
+ALIAS = matches(f"bottlerocket@(latest|v{RELEASE.pattern})", "an alias such as bottlerocket@v1.53.0")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,10 +13,11 @@ REQUIRED_TERRAFORM = ">= 1.5.7"
 
 # Constraints, not the exact versions that the prebuilt packages write: the HCL used the newest providers of its day, and an
 # older provider cannot read newer state. So each constraint admits all that a lock file of the HCL can hold, up to the next major
-# version; kubernetes had its 3.0 since. helm before 3.1.2 fails with an expired registry token, and a later minor version may do so
-# again (hashicorp/terraform-provider-helm#1645 and #1822).
+# version; kubernetes had its 3.0 since. aws 6.57.0 sends requests that AWS cannot read (hashicorp/terraform-provider-aws#49181).
+# helm before 3.1.2 fails with an expired registry token, and a later minor version may do so again
+# (hashicorp/terraform-provider-helm#1645 and #1822).
 REQUIRED_PROVIDERS = {
-    "aws": {"source": "hashicorp/aws", "version": ">= 6.23, < 7.0"},
+    "aws": {"source": "hashicorp/aws", "version": ">= 6.23, != 6.57.0, < 7.0"},
     "helm": {"source": "hashicorp/helm", "version": ">= 3.1.2, < 3.2"},
     "kubernetes": {"source": "hashicorp/kubernetes", "version": ">= 2.10, < 4.0"},
     "kubectl": {"source": KubectlProvider.SOURCE, "version": ">= 1.14, < 2.0"},
