@@ -1015,6 +1015,7 @@ TRICKY = [
     *(gpu(budgets=[Budget(nodes="1", schedule=text, duration="8h")]) for text in SCHEDULES),
     *(gpu(budgets=[Budget(nodes=text)]) for text in NUMBERS),
     gpu(budgets=[Budget(nodes="1")] * 51),
+    gpu(budgets=[Budget(nodes="0", reasons=["Drifted"])], consolidate_after="Never"),
     *(general(labels={text: "x"}) for text in KEYS),
     *(general(taints=[Taint(key=text)]) for text in KEYS),
     *(gpu(taints=[Taint(key=text, value="true")]) for text in KEYS),
@@ -1037,8 +1038,10 @@ def manifest_of(node_pools: NodePools, pool: Pool) -> Json:
 def test_a_tricky_value_is_refused_or_stands_before_karpenter(node_pools: NodePools) -> None:
     accepted = [pool for pool in TRICKY if not wrong(pool)]
     assert 40 < len(accepted) < len(TRICKY) - 40
-    misread = [found for pool in accepted if (found := karpenter_rules.refusals(manifest_of(node_pools, pool)))]
-    assert misread == []
+    for pool in accepted:
+        manifest = manifest_of(node_pools, pool)
+        assert karpenter_rules.refusals(manifest) == []
+        assert karpenter_rules.unlimited(manifest) == set(pool.unlimited_reasons())
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
