@@ -15,7 +15,7 @@ from stacks.config import ClusterConfig
 from stacks.config.fields import Documented, documented, terraform_type
 from stacks.config.recommended import RECOMMENDED
 from stacks.config.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
-from stacks.config.versions import (
+from stacks.knowledge.versions import (
     KARPENTER,
     KARPENTER_PERMISSIONS,
     KARPENTER_RELEASES,

@@ -1,12 +1,11 @@
 """The constructs that another construct needs, for tests that synthesize it alone."""
 
-from imports.expressions import Expression
-
 from cdktf import TerraformStack
 from cdktf_cdktf_provider_aws.provider import AwsProvider
 
 from stacks.aws.cluster import Cluster, NodeGroup
 from stacks.aws.network import Network
+from stacks.hcl.expressions import Expression
 from stacks.kubernetes.karpenter import Karpenter
 
 TAGS = {"Example": "gpu"}

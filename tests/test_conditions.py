@@ -7,7 +7,7 @@ import pytest
 
 from stacks.config import ClusterConfig
 from stacks.config.fields import documented
-from stacks.config.rules import (
+from stacks.hcl.rules import (
     CLUSTER_NAME_PREFIX_LENGTH,
     MOST_POLICY_LENGTH,
     NAMES_IN_POLICY,

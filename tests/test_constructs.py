@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from imports.expressions import Expression, hcl
-
 import pytest
 from cdktf import App, TerraformLocal, TerraformOutput, TerraformStack, TerraformVariable
 from cdktf import Testing as CdktfTesting  # under its own name, pytest would collect it
@@ -20,7 +18,8 @@ from stacks.aws.cluster import Cluster, NodeGroup
 from stacks.aws.gpu_types import GpuTypes
 from stacks.aws.network import Network
 from stacks.config import ClusterConfig
-from stacks.config.rules import Finding, Rule
+from stacks.hcl.expressions import Expression, hcl
+from stacks.hcl.rules import Finding, Rule
 from stacks.karpenter_stack import KarpenterStack
 from stacks.kubernetes.karpenter import Karpenter
 from stacks.kubernetes.load_balancer_controller import LoadBalancerController
@@ -377,7 +376,7 @@ def test_synth_cluster_refuses_what_a_synthesis_refuses() -> None:
 # --- Plain Python ---------------------------------------------------------------------------------------------------------------
 
 PLAIN = {
-    "stacks.config": ["stacks.config", "stacks.config.fleet", "stacks.config.rules", "stacks.config.recommended"],
+    "stacks.config": ["stacks.config", "stacks.config.fleet", "stacks.hcl.rules", "stacks.config.recommended"],
     "stacks.operations": ["stacks.operations.output", "stacks.operations.clean", "stacks.operations.destroy"],
     "stacks.kubernetes": ["stacks.kubernetes.manifests", "stacks.kubernetes.bottlerocket"],
 }

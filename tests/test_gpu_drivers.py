@@ -6,9 +6,9 @@ import pytest
 
 from stacks.aws.gpu_types import GpuTypes
 from stacks.config import ClusterConfig
-from stacks.config.catalogue import usable_families, usable_gpus
-from stacks.config.gpu_drivers import BOTTLEROCKET_DRIVERS, GPU_DRIVERS, mismatches, unproven_families
-from stacks.config.versions import KUBERNETES, parts
+from stacks.knowledge.catalogue import usable_families, usable_gpus
+from stacks.knowledge.gpu_drivers import BOTTLEROCKET_DRIVERS, GPU_DRIVERS, mismatches, unproven_families
+from stacks.knowledge.versions import KUBERNETES, parts
 from tests.synthesis import synth_stack
 
 

@@ -87,7 +87,7 @@ def loaded(outdir: Path, **environment: str) -> tuple[set[str], list[str]]:
 
 def test_importing_imports_starts_and_loads_nothing() -> None:
     ran = run(
-        "import imports, imports.expressions, sys; loaded = {'cdktf', 'constructs', 'jsii'} & sys.modules.keys()\n"
+        "import imports, stacks.hcl.expressions, sys; loaded = {'cdktf', 'constructs', 'jsii'} & sys.modules.keys()\n"
         "import psutil; print(loaded, psutil.Process().children())"
     )
     assert ran.stdout == "set() []\n"

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from stacks.config import Budget, ClusterConfig, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint
-from stacks.config.catalogue import gpu_instance_types, gpus_by_type, usable_families, usable_gpus
 from stacks.config.checks import mistakes
 from stacks.config.pools import Pool, chosen_by
 from stacks.karpenter_stack import KarpenterStack
+from stacks.knowledge.catalogue import gpu_instance_types, gpus_by_type, usable_families, usable_gpus
 from stacks.kubernetes.node_pools import NodePools
 from tests import karpenter_rules
 from tests.conftest import SHARED

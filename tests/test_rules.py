@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from stacks.config.catalogue import (
-    families_with_a_fraction_of_a_gpu,
-    families_without_nvidia_gpus,
-    gpu_instance_types,
-    gpus_by_type,
-)
-from stacks.config.rules import (
+from stacks.hcl.rules import (
     CLUSTER_NAME_PREFIX_LENGTH,
     MOST_POLICY_LENGTH,
     NAMES_IN_POLICY,
     POLICY_LENGTH,
     REGIONS_IN_POLICY,
+)
+from stacks.knowledge.catalogue import (
+    families_with_a_fraction_of_a_gpu,
+    families_without_nvidia_gpus,
+    gpu_instance_types,
+    gpus_by_type,
 )
 from tests.cases import CASES, FOLDER, Case, files, tftest
 from tests.synthesis import Json

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from stacks.config import versions
-from stacks.config.versions import (
+from stacks.knowledge.versions import (
     KARPENTER,
     KARPENTER_RELEASES,
     KUBERNETES,

@@ -1,28 +1,23 @@
-"""Which instance types the reference's GPU pool may name, judged at plan."""
+"""Which instance types the pool gpu-spot may name, judged at plan."""
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Annotated
-
-from imports.expressions import Expression
 
 from constructs import Construct
 
-from stacks.aws.network import Network
 from stacks.aws.offerings import zones_by_type
-from stacks.config import rules
-from stacks.config.catalogue import (
+from stacks.hcl.expressions import Expression
+from stacks.hcl.rules import EmptyList, Rule, no_duplicates, shown, well_formed
+from stacks.knowledge.catalogue import (
     ARM64_GPU_FAMILY,
+    INSTANCE_TYPE,
     UNKNOWN_GPU_TYPES,
     families_with_a_fraction_of_a_gpu,
     families_without_nvidia_gpus,
     gpus_by_type,
 )
-from stacks.config.checks import whole
-from stacks.config.gpu_drivers import NEVER_JOINS, mismatches, named, unproven_families
-from stacks.config.rules import Finding, Rule
+from stacks.knowledge.gpu_drivers import NEVER_JOINS, mismatches, named, unproven_families
 from stacks.terraform.addresses import Addressed
-from stacks.terraform.arguments import check_arguments
 
 
 def _types_if(condition: str) -> str:
@@ -30,17 +25,17 @@ def _types_if(condition: str) -> str:
 
 
 REFUSALS = (
-    Finding(
+    EmptyList(
         "gpu_types_without_nvidia_gpus",
         _types_if("contains(local.families_without_nvidia_gpus, family)"),
         "gpu_instance_types must have NVIDIA GPUs (got {found}): pods of the GPU pool request nvidia.com/gpu.",
     ),
-    Finding(
+    EmptyList(
         "gpu_types_with_a_fraction_of_a_gpu",
         _types_if(f"contains({json.dumps(families_with_a_fraction_of_a_gpu())}, family)"),
         "gpu_instance_types must have whole GPUs (got {found}): Karpenter counts a fraction of a GPU as 0.",
     ),
-    Finding(
+    EmptyList(
         "gpu_types_with_arm64_cpus",
         _types_if(f"can(regex({json.dumps(ARM64_GPU_FAMILY)}, family))"),
         "gpu_instance_types must have x86_64 CPUs (got {found}, which have arm64 CPUs): the GPU pool is amd64.",
@@ -48,7 +43,7 @@ REFUSALS = (
 )
 
 # EC2 is asked, because it adds sizes to the families that the catalogue knows.
-NOT_OFFERED = Finding(
+NOT_OFFERED = EmptyList(
     "gpu_types_of_unknown_size",
     _types_if(
         "contains(local.gpu_families, family) && !contains(keys(local.gpus_by_type), type) && "
@@ -60,10 +55,10 @@ NOT_OFFERED = Finding(
 )
 
 
-def _without_drivers(*, kubernetes: str, bottlerocket: str) -> Iterator[Finding]:
+def _without_drivers(*, kubernetes: str, bottlerocket: str) -> Iterator[EmptyList]:
     """A rule for each GPU that the driver of the nodes' Bottlerocket does not support."""
     for mismatch in mismatches(kubernetes=kubernetes, bottlerocket=bottlerocket):
-        yield Finding(
+        yield EmptyList(
             f"gpu_types_without_a_driver_for_{mismatch.gpu.replace('-', '_')}",
             _types_if(f"contains({json.dumps(mismatch.families)}, family)"),
             f"gpu_instance_types must have GPUs that the driver of Bottlerocket supports (got {{found}}): {mismatch.why}",
@@ -71,19 +66,15 @@ def _without_drivers(*, kubernetes: str, bottlerocket: str) -> Iterator[Finding]
 
 
 class GpuTypes(Addressed):
-    """The rules for the instance types of the reference's GPU pool.
+    """The rules for the instance types of the pool gpu-spot.
 
     Args:
-        instance_types: a list.
-        capacity_types: a list of spot, on-demand, reserved.
+        types: a list.
         limit: a number of GPUs, or null.
-        network: where the nodes are.
+        azs: a list, the zones of the network.
         offering_checks: whether a plan asks EC2 where it offers the types.
         kubernetes_version: of the nodes.
         bottlerocket_version: of the nodes, latest or a release.
-
-    Attributes:
-        requirements: what must hold before anything is created, as preconditions.
     """
 
     def __init__(
@@ -91,27 +82,24 @@ class GpuTypes(Addressed):
         scope: Construct,
         id: str,
         *,
-        instance_types: Sequence[str],
-        capacity_types: Sequence[str],
-        limit: Annotated[float | Expression | None, whole],
-        network: Network,
-        offering_checks: bool = True,
-        kubernetes_version: str = "1.33",
-        bottlerocket_version: str = "latest",
+        types: Expression,
+        limit: Expression,
+        azs: Expression,
+        offering_checks: bool,
+        kubernetes_version: str,
+        bottlerocket_version: str,
     ) -> None:
         super().__init__(scope, id)
-        check_arguments(self, locals())
-        types = self.bind("gpu_instance_types", instance_types)
         self._add_catalogue(types)
         versions = {"kubernetes": kubernetes_version, "bottlerocket": bottlerocket_version}
-        refusals: tuple[Finding, ...] = (*REFUSALS, *_without_drivers(**versions))
+        refusals: tuple[EmptyList, ...] = (*REFUSALS, *_without_drivers(**versions))
         if offering_checks:
-            zones_of = zones_by_type(self, "gpu", instance_types=types, azs=network.azs)
+            zones_of = zones_by_type(self, "gpu", instance_types=types, azs=azs)
             refusals = (*refusals, NOT_OFFERED)
-        self.requirements = self.add_rules(
-            *rules.gpu_capacity_type(self.bind("gpu_capacity_type", capacity_types)),
-            *rules.instance_types("gpu_instance_types", types, like="p5.48xlarge"),
-            self._within(types, self.bind("gpu_limit", limit)),
+        self.require(
+            no_duplicates("gpu_instance_types", types),
+            well_formed("gpu_instance_types", types, INSTANCE_TYPE, like="instance types such as p5.48xlarge"),
+            self._within(types, limit),
             *refusals,
         )
         refused = ", ".join(f"local.{refusal.local}" for refusal in refusals)
@@ -120,7 +108,7 @@ class GpuTypes(Addressed):
         if unproven := unproven_families(**versions):
             self._warn_of_unproven(judged, unproven, bottlerocket_version)
         if offering_checks:
-            self._warn_of_not_offered(judged, zones_of, network.azs)
+            self._warn_of_not_offered(judged, zones_of, azs)
 
     def _add_catalogue(self, types: Expression) -> None:
         """As locals: data that several rules read. Types that are misspelt have no family; another rule refuses them."""
@@ -140,7 +128,7 @@ class GpuTypes(Addressed):
         )
         return Rule(
             f"{limit.hcl} == null ? true : {limit.hcl} >= {smallest.hcl}",
-            f"gpu_limit must be at least {smallest}, the GPUs of the smallest of gpu_instance_types (got {rules.shown(limit)}): "
+            f"gpu_limit must be at least {smallest}, the GPUs of the smallest of gpu_instance_types (got {shown(limit)}): "
             "with a lower limit Karpenter never launches a node.",
         )
 
@@ -150,7 +138,7 @@ class GpuTypes(Addressed):
             "gpu_instance_types_are_known",
             Rule(
                 f"length({unknown.hcl}) == 0",
-                f"gpu_instance_types contains types that this program does not know: {rules.shown(unknown)}. {UNKNOWN_GPU_TYPES}",
+                f"gpu_instance_types contains types that this program does not know: {shown(unknown)}. {UNKNOWN_GPU_TYPES}",
             ),
         )
 
@@ -164,7 +152,7 @@ class GpuTypes(Addressed):
             Rule(
                 f"length({unproven.hcl}) == 0",
                 f"gpu_instance_types contains types of which this program does not know whether {named(bottlerocket)} has a driver "
-                f"for their GPU: {rules.shown(unproven)}. {NEVER_JOINS}",
+                f"for their GPU: {shown(unproven)}. {NEVER_JOINS}",
             ),
         )
 

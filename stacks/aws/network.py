@@ -1,19 +1,20 @@
 """The network: a VPC over every zone of the region."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated
+from collections.abc import Sequence
 
-from imports.expressions import Expression, hcl
 from imports.vpc import Vpc
 
+from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_aws.data_aws_availability_zones import (
     DataAwsAvailabilityZones,
     DataAwsAvailabilityZonesFilter,
 )
 from constructs import Construct
 
-from stacks.config.checks import ipv4_network
-from stacks.config.rules import MOST_ZONES, VPC_PREFIXES, Finding, Rule, inside_any, shown
+from stacks.config.common import Common
+from stacks.config.network import MOST_ZONES, VPC_PREFIXES, NetworkOptions
+from stacks.hcl.expressions import Expression, hcl
+from stacks.hcl.rules import EmptyList, Rule, inside_any, shown
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
 
@@ -30,35 +31,21 @@ PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0
 class Network(Addressed):
     """Per zone, from a /16: a private /20 for nodes and pods, a public /24 for NAT and load balancers, an intra /24.
 
-    Args:
-        name: the name of the VPC, and the value of the tag by which Karpenter finds the private subnets.
-        cidr: the IPv4 network of the VPC, /16 to /20.
-        availability_zones: a list of zones, in the order of their subnets; an empty list stands for all of the region.
-        tags: the tags of all that is made.
-
     Attributes:
         vpc: the module.
         available: the data source of the region's zones.
         azs, control_plane_azs: lists of zones.
-        requirements: what must hold before the network is created, as preconditions.
+        way_out: what must exist as long as a node or a controller has to reach AWS.
 
     Raises:
         ConfigurationError: a literal argument cannot be right.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        name: str,
-        cidr: Annotated[str, ipv4_network(*VPC_PREFIXES)],
-        availability_zones: Sequence[str] = (),
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, common: Common, *, options: NetworkOptions | None = None) -> None:
         super().__init__(scope, id)
-        check_arguments(self, locals())
-        vpc_cidr, chosen = self.bind("vpc_cidr", cidr), self.bind("availability_zones", availability_zones)
+        options = options or NetworkOptions()
+        check_arguments(Network, common=common, options=options)
+        vpc_cidr, chosen = self.bind("vpc_cidr", options.vpc_cidr), self.bind("availability_zones", options.availability_zones)
         self.available = Expression("data.aws_availability_zones.available")
         self.add(
             DataAwsAvailabilityZones,
@@ -70,11 +57,11 @@ class Network(Addressed):
             "azs", Expression(f"length({chosen.hcl}) > 0 ? tolist({chosen.hcl}) : tolist({self.available.hcl}.names)")
         )
         self.control_plane_azs = self.add_local("control_plane_azs", self._with_control_plane())
-        self.requirements = self.add_rules(*self._zone_rules(chosen))
+        self.require(*self._zone_rules(chosen))
         self.vpc = self.add(
             Vpc,
             "module.vpc",
-            name=name,
+            name=common.name,
             cidr=vpc_cidr,
             azs=self.azs,
             private_subnets=self._subnets(vpc_cidr, new_bits=4, first=0),
@@ -84,9 +71,10 @@ class Network(Addressed):
             enable_nat_gateway=True,
             single_nat_gateway=True,
             public_subnet_tags={"kubernetes.io/role/elb": "1"},
-            private_subnet_tags={"kubernetes.io/role/internal-elb": "1", "karpenter.sh/discovery": name},
-            tags=tags or {},
+            private_subnet_tags={"kubernetes.io/role/internal-elb": "1", "karpenter.sh/discovery": common.name},
+            tags=common.tags,
         )
+        self.way_out: Sequence[ITerraformDependable] = [self.vpc]
         self.add_check("vpc_cidr_is_private", _private(vpc_cidr))
         self.add_check("vpc_cidr_has_room_for_load_balancers", _has_room_for_load_balancers(vpc_cidr))
 
@@ -114,12 +102,12 @@ class Network(Addressed):
         usable = f"[for zone in {self.azs.hcl} : zone if !{without}]"
         return Expression(f"[for k, zone in {usable} : zone if k < {MOST_CONTROL_PLANE_ZONES}]")
 
-    def _zone_rules(self, chosen: Expression) -> list[Rule | Finding]:
+    def _zone_rules(self, chosen: Expression) -> list[Rule | EmptyList]:
         """Rules about the zones that AWS returns. A running network can break them when AWS adds or retires a zone."""
         names = f"{self.available.hcl}.names"
         listed = f'${{join(", ", {names})}}'
         return [
-            Finding(
+            EmptyList(
                 "availability_zones_of_other_regions",
                 f"setsubtract({chosen.hcl}, {names})",
                 f"availability_zones must be zones of the region (got {{found}}). Its zones are {listed}.",

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from stacks.config.checks import literal, matches, not_empty
 from stacks.config.fields import Z
+from stacks.knowledge.regions import REGION
 
 OUTPUT = "cdktf.out"
 
@@ -79,7 +80,7 @@ class S3Backend:
     _: KW_ONLY
     bucket: Annotated[str, Z, bucket_name]
     """Name of the bucket."""
-    region: Annotated[str, Z, matches(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "an AWS region such as us-west-2")]
+    region: Annotated[str, Z, matches(REGION, "an AWS region such as us-west-2")]
     """AWS region of the bucket."""
     key: Annotated[str | None, Z, not_empty, object_key] = None
     """Key of the state in the bucket; `<name>/terraform.tfstate` by default."""

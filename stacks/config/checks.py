@@ -31,14 +31,16 @@ def refuse(place: str, value: object) -> None:
         raise ConfigurationError("\n".join(found))
 
 
-def mistakes(place: str, value: Any, skip: Callable[[object], bool] = lambda value: False) -> Iterator[str]:
-    """The mistakes in a dataclass and in all dataclasses inside it."""
-    kind: Any = type(value)
+def mistakes(
+    place: str, value: Any, skip: Callable[[object], bool] = lambda value: False, *, part: type | None = None
+) -> Iterator[str]:
+    """The mistakes in a dataclass and in all dataclasses inside it; of a class that it inherits from, if `part` names one."""
+    kind: Any = part or type(value)
     wanted = hints(kind)
     yield from mistakes_of(place, {name: getattr(value, name) for name in wanted}, wanted, skip)
-    rules = getattr(value, "mistakes", None)
-    if rules and not any(misfits(value)):
-        yield from (f"{place}.{text}" for text in rules())
+    rules = getattr(kind, "mistakes", None)
+    if rules and not any(misfits(value, skip, part=kind)):
+        yield from (f"{place}.{text}" for text in rules(value))
 
 
 def mistakes_of(
@@ -55,7 +57,7 @@ def mistakes_of(
         elif value is not None:
             yield from (f"{where} {text} (got {brief(value)})." for check in checks if (text := check(value)))
         for key, part in _inside(value):
-            yield from mistakes(f"{where}{key}", part, skip)
+            yield from mistakes(f"{where}{key}", part, skip, part=_declared(part, inner))
 
 
 @cache
@@ -121,6 +123,12 @@ def _inside(value: Any) -> Iterator[tuple[str, object]]:
                 yield f'["{part.name}"]' if hasattr(part, "name") else f"[{number}]", part
 
 
+def _declared(value: object, hint: Any) -> type | None:
+    """The dataclass that a hint names for a value: a part of the configuration, where the whole of it is given."""
+    named = [hint, *get_args(hint)]
+    return next((kind for kind in named if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, kind)), None)
+
+
 def brief(value: Any) -> str:
     """A value in a message; a dataclass by its name, because all of its fields would fill the screen."""
     if is_dataclass(value) and not isinstance(value, type):
@@ -130,16 +138,18 @@ def brief(value: Any) -> str:
     return repr(value)
 
 
-def misfits(value: Any) -> Iterator[str]:
+def misfits(value: Any, skip: Callable[[object], bool] = lambda value: False, *, part: type | None = None) -> Iterator[str]:
     """The fields with a value of another type, at any depth."""
-    kind: Any = type(value)
+    kind: Any = part or type(value)
     for name, hint in hints(kind).items():
-        part = getattr(value, name)
-        if not fits(part, hint):
+        given = getattr(value, name)
+        if skip(given):
+            continue
+        if not fits(given, hint):
             yield name
         else:
-            for _, inner in _inside(part):
-                yield from misfits(inner)
+            for _, inner in _inside(given):
+                yield from misfits(inner, skip)
 
 
 # Checks

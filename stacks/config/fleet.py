@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from stacks.config.backends import LocalBackend
-from stacks.config.catalogue import UNKNOWN_GPU_TYPES, family
 from stacks.config.checks import ConfigurationError, brief, fits, misfits, mistakes, not_empty
 from stacks.config.cluster import ClusterConfig
 from stacks.config.fields import documented
-from stacks.config.gpu_drivers import NEVER_JOINS, named, unproven_families
-from stacks.config.versions import (
+from stacks.knowledge.catalogue import UNKNOWN_GPU_TYPES, family
+from stacks.knowledge.gpu_drivers import NEVER_JOINS, named, unproven_families
+from stacks.knowledge.versions import (
     EXTENDED_SUPPORT_PRICE,
     KARPENTER_RELEASES,
     LOAD_BALANCER_CONTROLLER_RELEASES,

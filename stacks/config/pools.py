@@ -8,10 +8,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
-from stacks.config import catalogue, times
+from stacks.config import times
 from stacks.config.checks import at_least, at_most, between, distinct, each, has_at_most, matches, not_empty, user_tags
 from stacks.config.fields import Change, D, U
-from stacks.config.versions import RELEASE
+from stacks.knowledge import catalogue, regions
+from stacks.knowledge.versions import RELEASE
 
 CapacityType: TypeAlias = Literal["spot", "on-demand", "reserved"]
 Reason: TypeAlias = Literal["Underutilized", "Empty", "Drifted"]
@@ -28,8 +29,9 @@ BUDGET_DURATION = times.duration(
     r"(\d+h|\d+m|\d+h\d+m)(0s)?", "hours and minutes, such as 8h or 1h30m", least="1m", reason="or the budget never applies"
 )
 BOTTLEROCKET = matches(f"latest|v{RELEASE.pattern}", "latest, or a version such as v1.53.0")
-ZONE = matches(r"[a-z]{2,4}(-[a-z]+)+-\d[a-z0-9-]*", "availability zones such as us-west-2a")
-NODES = matches(r"(100|\d{1,2})%|\d+", "a number of nodes such as 1, or a percentage such as 10%")
+ZONE = matches(regions.ZONE, "availability zones such as us-west-2a")
+NODES = r"((100|[0-9]{1,2})%|[0-9]+)"
+NUMBER_OF_NODES = matches(NODES, "a number of nodes such as 1, or a percentage such as 10%")
 
 # More than any account has, and exact in Kubernetes, in Bottlerocket and in JavaScript, through which CDKTF writes the JSON.
 MOST = 2**31 - 1
@@ -156,7 +158,7 @@ class Taint:
 class Budget:
     """How many nodes of a pool Karpenter may disrupt at a time. Budgets do not stop expiry, interruptions or manual deletes."""
 
-    nodes: Annotated[str, U, NODES, countable]
+    nodes: Annotated[str, U, NUMBER_OF_NODES, countable]
     """A number of nodes, or a percentage of the pool's nodes."""
     reasons: Annotated[Sequence[Reason], U, distinct] = ()
     """The reasons to which the budget applies; () for every reason."""

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 
-from imports.expressions import Expression
-
 from stacks.config import Budget, DataVolume, Taint
 from stacks.config.checks import matches, refuse
 from stacks.config.pools import CONSOLIDATE_AFTER, EXPIRE_AFTER, one_per_key_and_effect
-from stacks.config.versions import RELEASE
+from stacks.hcl.expressions import Expression
+from stacks.knowledge.versions import RELEASE
 
 Manifest: TypeAlias = dict[str, Any]
 

@@ -1,19 +1,22 @@
 """Karpenter's objects: the default general and GPU node pools and the pools of the configuration, each with a node class."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated
+from collections.abc import Sequence
 
-from imports.expressions import Expression, hcl
 from imports.kubectl import KubectlManifest
 
 from constructs import Construct
 
+from stacks.aws.gpu_types import GpuTypes
 from stacks.aws.offerings import MOST_TYPES, offered
-from stacks.config import GeneralPool, GpuPool, SociParallelPull, Taint, catalogue
-from stacks.config.checks import whole
+from stacks.config import GeneralPool, GpuPool, SociParallelPull, Taint
+from stacks.config.checks import ConfigurationError
+from stacks.config.common import Common
+from stacks.config.node_pools import NodePoolOptions, gpu_capacity_type_rules, gpu_drift_budget_size
 from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI, GPU_SOCI, GPU_TAINT, Pool
-from stacks.config.rules import Finding, Rule, gpu_drift_budget_size
-from stacks.config.versions import mounts_all_disks
+from stacks.hcl.expressions import Expression, hcl
+from stacks.hcl.rules import EmptyList, Rule
+from stacks.knowledge import catalogue
+from stacks.knowledge.versions import mounts_all_disks
 from stacks.kubernetes import bottlerocket
 from stacks.kubernetes.karpenter import Karpenter
 from stacks.kubernetes.manifests import NodeClass, NodePool, Requirement
@@ -26,20 +29,6 @@ class NodePools(Addressed):
 
     Args:
         karpenter: the controller that reads the objects.
-        discovery: the value of the tag `karpenter.sh/discovery` on the subnets and security groups to use.
-        gpu_instance_types: a list, for the reference's GPU pool.
-        gpu_capacity_type: the capacity types of the GPU pool: any of spot, on-demand and reserved.
-        gpu_limit: a number of GPUs, or null, for that pool.
-        gpu_drift_budget: how many nodes may be replaced at a time because they drifted, or null, for that pool and for each of
-            `gpu_pools` without budgets of its own.
-        gpu_pools, general_pools: further pools.
-        offering_checks: whether a plan asks EC2 where it offers the types of further pools.
-        bottlerocket_version: the Bottlerocket release of nodes whose pool names none.
-        node_tags: the tags of all EC2 instances, beside those of a pool.
-        wait_for_nodes: whether a destroy waits until Karpenter has removed a pool's nodes.
-
-    Attributes:
-        requirements: what must hold before anything is created, as preconditions.
 
     Raises:
         ConfigurationError: an argument cannot be right.
@@ -49,59 +38,42 @@ class NodePools(Addressed):
         self,
         scope: Construct,
         id: str,
+        common: Common,
         *,
         karpenter: Karpenter,
-        discovery: str,
-        gpu_instance_types: Sequence[str],
-        gpu_capacity_type: Sequence[str] = ("spot",),
-        gpu_limit: Annotated[float | Expression | None, whole] = None,
-        gpu_drift_budget: str | None = None,
-        gpu_pools: Sequence[GpuPool] = (),
-        general_pools: Sequence[GeneralPool] = (),
-        offering_checks: bool = True,
-        bottlerocket_version: str = "latest",
-        node_tags: Mapping[str, str] | None = None,
-        wait_for_nodes: bool = False,
+        options: NodePoolOptions,
     ) -> None:
         super().__init__(scope, id)
-        check_arguments(self, locals())
-        self._karpenter = karpenter
-        self._discovery = discovery
-        self._bottlerocket = bottlerocket_version
-        self._tags = dict(node_tags or {})
-        self._wait = True if wait_for_nodes else None
-        drift = self.bind("gpu_drift_budget", gpu_drift_budget)
-        self.requirements: list[Rule] = [gpu_drift_budget_size(drift)]
-        reference_gpu = self._reference_gpu(
-            self.bind("gpu_instance_types", gpu_instance_types),
-            self.bind("gpu_capacity_type", gpu_capacity_type),
-            self.bind("gpu_limit", gpu_limit),
-            drift,
-        )
-        self._add_objects("default", self._reference_general())
-        self._add_objects("gpu", reference_gpu, nullable=True)
-        for pool in (*gpu_pools, *general_pools):
+        check_arguments(NodePools, common=common, options=options)
+        versions = {"kubernetes": karpenter.cluster.control_plane.kubernetes_version, "karpenter": karpenter.version}
+        if found := list(options.wrong_bottlerocket(**versions)):
+            raise ConfigurationError("\n".join(f"NodePools.options.{mistake}" for mistake in found))
+        self._common, self._karpenter, self._options = common, karpenter, options
+        self._azs = karpenter.cluster.network.azs
+        self._add_objects("default", self._default())
+        self._add_objects("gpu", self._gpu_spot(), nullable=True)
+        for pool in (*options.gpu_pools, *options.general_pools):
             made = self._further(pool)
             self._add_objects(pool.name, made, nullable=isinstance(made.budgets, Expression))
             if pool.zones:
-                self.requirements += self.add_rules(self._zones_of_other_networks(pool))
-            if offering_checks:
+                self.require(self._zones_of_other_networks(pool))
+            if common.offering_checks:
                 self._check_offerings(pool)
 
     def _node_class(self, name: str, *, pull: SociParallelPull | None, gpu: bool, pool: Pool | None = None) -> NodeClass:
-        tags = {**self._tags, **(pool.tags if pool else {})}
+        tags = {**self._options.node_tags, **(pool.tags if pool else {})}
         return NodeClass(
             name=name,
             role=self._karpenter.node_role_name,
-            discovery=self._discovery,
+            discovery=self._common.name,
             user_data=bottlerocket.user_data(pull, mounts_disks=gpu and not mounts_all_disks(self._karpenter.version)),
             instance_store_policy="RAID0" if gpu else None,
             tags={**GPU_LABEL, **tags} if gpu else tags,
             data_volume=pool.data_volume if pool else None,
-            ami_alias=f"bottlerocket@{(pool.bottlerocket_version if pool else None) or self._bottlerocket}",
+            ami_alias=f"bottlerocket@{(pool.bottlerocket_version if pool else None) or self._options.bottlerocket_version}",
         )
 
-    def _reference_general(self) -> NodePool:
+    def _default(self) -> NodePool:
         return NodePool(
             name="default",
             node_class=self._node_class("default", pull=GENERAL_SOCI, gpu=False),
@@ -110,7 +82,22 @@ class NodePools(Addressed):
             consolidate_after="30s",
         )
 
-    def _reference_gpu(self, types: Expression, capacity: Expression, limit: Expression, drift: Expression) -> NodePool:
+    def _gpu_spot(self) -> NodePool:
+        """The pool whose values are variables, with the rules for them."""
+        names = ("gpu_instance_types", "gpu_capacity_type", "gpu_limit", "gpu_drift_budget")
+        types, capacity, limit, drift = (self.bind(name, getattr(self._options, name)) for name in names)
+        self.require(*gpu_capacity_type_rules(capacity))
+        GpuTypes(
+            self,
+            "gpu_types",
+            types=types,
+            limit=limit,
+            azs=self._azs,
+            offering_checks=self._common.offering_checks,
+            kubernetes_version=self._karpenter.cluster.control_plane.kubernetes_version,
+            bottlerocket_version=self._options.bottlerocket_version,
+        )
+        self.require(gpu_drift_budget_size(drift))
         return NodePool(
             name="gpu-spot",
             node_class=self._node_class("gpu", pull=GPU_SOCI, gpu=True),
@@ -147,7 +134,7 @@ class NodePools(Addressed):
         """A node class after Karpenter, and the pool after its node class."""
         class_name, pool_name = f"ec2nodeclass_{name}", f"nodepool_{name}"
         for kind, made in (("EC2NodeClass", pool.node_class.name), ("NodePool", pool.name)):
-            self.claim(f"{kind} {made}")
+            self.reserve(f"{kind} {made}")
         # As a local, a manifest is data in the JSON, and Terraform's yamlencode quotes its strings.
         node_class = self.add_local(class_name, pool.node_class.manifest())
         manifest = self.add_local(pool_name, pool.manifest())
@@ -155,24 +142,23 @@ class NodePools(Addressed):
             KubectlManifest,
             f"kubectl_manifest.{class_name}",
             yaml_body=Expression(f"yamlencode({node_class.hcl})"),
-            wait=self._wait,
+            wait=self._options.wait_for_nodes or None,
             depends_on=[self._karpenter.release],
         )
         self.add(
             KubectlManifest,
             f"kubectl_manifest.{pool_name}",
             yaml_body=Expression(f"yamlencode({_without_nulls(manifest.hcl) if nullable else manifest.hcl})"),
-            wait=self._wait,
+            wait=self._options.wait_for_nodes or None,
             depends_on=[after],
         )
 
-    def _zones_of_other_networks(self, pool: Pool) -> Finding:
-        azs = self._karpenter.cluster.network.azs
-        return Finding(
+    def _zones_of_other_networks(self, pool: Pool) -> EmptyList:
+        return EmptyList(
             f"nodepool_{pool.name}_zones_of_other_networks",
-            f"setsubtract({hcl(list(pool.zones))}, {azs.hcl})",
+            f"setsubtract({hcl(list(pool.zones))}, {self._azs.hcl})",
             f"The zones of pool {pool.name} must be zones of the network (got {{found}}). Its zones are "
-            f'${{join(", ", {azs.hcl})}}.',
+            f'${{join(", ", {self._azs.hcl})}}.',
         )
 
     def _check_offerings(self, pool: Pool) -> None:
@@ -187,8 +173,8 @@ class NodePools(Addressed):
         listed = _types_in(pool) if pool.types() else types
         asked = offered(self, f"nodepool_{pool.name}", self.add_local(f"nodepool_{pool.name}_types", listed))
         if unknown := [name for name in pool.unknown().get("instance_types", []) if catalogue.sizes(name)]:
-            self.requirements += self.add_rules(_unknown_sizes(pool, unknown, asked))
-        zones = hcl(list(pool.zones)) if pool.zones else self._karpenter.cluster.network.azs.hcl
+            self.require(_unknown_sizes(pool, unknown, asked))
+        zones = hcl(list(pool.zones)) if pool.zones else self._azs.hcl
         self.add_check(
             f"nodepool_{pool.name}_types_are_offered",
             Rule(
@@ -199,10 +185,10 @@ class NodePools(Addressed):
         )
 
 
-def _unknown_sizes(pool: Pool, unknown: Sequence[str], offered: Expression) -> Finding:
+def _unknown_sizes(pool: Pool, unknown: Sequence[str], offered: Expression) -> EmptyList:
     """EC2 is asked, because it adds sizes to the families that the catalogue knows."""
     known = [size for name in dict.fromkeys(map(catalogue.family, unknown)) for size in catalogue.sizes(name)]
-    return Finding(
+    return EmptyList(
         f"nodepool_{pool.name}_types_of_unknown_size",
         f"setsubtract({hcl(list(unknown))}, {offered.hcl}.instance_types)",
         f"The instance types of pool {pool.name} must be sizes that EC2 offers (got {{found}}). The known sizes are "

@@ -1,26 +1,20 @@
 """The Terraform variables of a stack: the fields of `ClusterConfig` that are marked `Variable`."""
 
+from dataclasses import replace
 from typing import Any
-
-from imports.expressions import Expression
 
 from stacks.config import ClusterConfig
 from stacks.config.fields import Documented, documented, terraform_type
 from stacks.terraform.addresses import Addressed
 
 
-class Variables:
-    """Each attribute is the expression of the variable of that name: `variables.region` is `${var.region}`."""
-
-    def __init__(self, stack: Addressed, config: ClusterConfig) -> None:
-        fields = [field for field in documented(ClusterConfig) if field.variable]
-        self._declared = stack.add_first_variables({field.name: _body(field, getattr(config, field.name)) for field in fields})
-
-    def __getattr__(self, name: str) -> Expression:
-        try:
-            return self._declared[name]
-        except KeyError:
-            raise AttributeError(f"no variable is named {name!r}") from None
+def add_variables(stack: Addressed, config: ClusterConfig) -> ClusterConfig:
+    """Declare the variables; returns the configuration with the expression of each variable in the place of its default."""
+    fields = [field for field in documented(ClusterConfig) if field.variable]
+    declared: dict[str, Any] = dict(
+        stack.add_first_variables({field.name: _body(field, getattr(config, field.name)) for field in fields})
+    )
+    return replace(config, **declared)
 
 
 def _body(field: Documented, default: Any) -> dict[str, Any]:

@@ -7,8 +7,8 @@ awslabs/amazon-eks-ami. Read in November 2026.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stacks.config import catalogue
-from stacks.config.versions import LATEST, parts
+from stacks.knowledge import catalogue
+from stacks.knowledge.versions import LATEST, parts
 
 NEVER_JOINS = "Without a driver a node never joins the cluster, and Karpenter buys the next one."
 

@@ -25,7 +25,7 @@ INSTANCE_TYPE = r"^[a-z][a-z0-9-]*[.][a-z0-9-]+$"
 ARM64_GPU_FAMILY = r"^g[0-9]+g[a-z]*$|-gb[0-9]+$"
 
 # The families with Graviton CPUs.
-GRAVITON_FAMILY = r"^(a1|[a-z]+[0-9]+g[a-z]*)$"
+GRAVITON = r"(a1|[a-z]+[0-9]+g[a-z]*)"
 
 # Category and generation of a family as Karpenter reads them (`instanceTypeScheme` in pkg/providers/instancetype/types.go, 1.6.0).
 FAMILY_SCHEME = re.compile(r"([a-z]+)(?:-[0-9]+tb)?([0-9]+)")
@@ -214,7 +214,7 @@ def unusable_for_general(names: Iterable[str], *, shape: str, like: str) -> dict
     for name in names:
         if not re.fullmatch(shape, name):
             found.setdefault(f"be {like}", []).append(name)
-        elif re.match(GRAVITON_FAMILY, family(name)):
+        elif re.fullmatch(GRAVITON, family(name)):
             found.setdefault("have x86_64 CPUs, because the nodes are amd64", []).append(name)
         elif family(name) in usable_families():
             found.setdefault("not have GPUs: use a GpuPool, which keeps other pods off", []).append(name)

@@ -1,4 +1,4 @@
-"""Who may do what with a cluster. Plain Python."""
+"""Who administers a cluster, and who else may use its API. Plain Python."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -6,9 +6,7 @@ from typing import Annotated, Literal
 
 from stacks.config.checks import Check, distinct, each, matches
 from stacks.config.fields import Change, U
-
-PARTITION = "aws"
-"""The only partition in which the program works; `rules.region` refuses regions of others."""
+from stacks.knowledge.regions import PARTITION
 
 _ARN = rf"arn:{PARTITION}:iam::\d{{12}}:"
 
@@ -80,3 +78,43 @@ class AccessEntry:
             policy = f"arn:{PARTITION}:eks::aws:cluster-access-policy/AmazonEKS{self.policy}Policy"
             entry["policy_associations"] = {"admin": {"policy_arn": policy, "access_scope": scope}}
         return entry
+
+
+ADMIN = Change("Z where the role or user created the cluster; else R (an access entry) and U")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Administrators:
+    """Who reaches the Kubernetes API, and who administers the key of its secrets."""
+
+    cluster_admin_arn: Annotated[str | None, ADMIN, principal] = None
+    """ARN of the IAM role or user that administers the cluster and its KMS key; None for the identity that runs Terraform."""
+    access_entries: Annotated[Sequence[AccessEntry], U] = ()
+    """Further IAM roles and users that may use the Kubernetes API. Whoever runs Terraform has an entry already, unless
+    `cluster_admin_arn` is set."""
+    kms_key_administrators: Annotated[Sequence[str], U, each(principal), distinct] = ()
+    """ARNs of further administrators of the KMS key of Kubernetes secrets. Needs `cluster_admin_arn`."""
+
+    def mistakes(self) -> Iterator[str]:
+        """What is wrong between fields."""
+        if self.kms_key_administrators and self.cluster_admin_arn is None:
+            yield "kms_key_administrators must not be set without cluster_admin_arn: Terraform's own identity would lose the key."
+        entries = [*self.access_entries]
+        for what, values in (("name", [e.name for e in entries]), ("principal_arn", [e.principal_arn for e in entries])):
+            for value in sorted({value for value in values if values.count(value) > 1}):
+                yield f"access_entries must not contain two entries with the {what} {value!r}."
+        if self.cluster_admin_arn in [entry.principal_arn for entry in entries]:
+            yield f"access_entries must not contain cluster_admin_arn ({self.cluster_admin_arn!r}), which has an entry already."
+
+    def access_inputs(self) -> dict[str, dict[str, object]] | None:
+        """The entries in the module's shape; None where there are none."""
+        entries = {entry.name: entry.inputs() for entry in self.access_entries}
+        if self.cluster_admin_arn:
+            # The key and the association are the module's own for the creator, so that the addresses stay.
+            admin = AccessEntry("cluster_creator", principal_arn=self.cluster_admin_arn, policy="ClusterAdmin")
+            entries["cluster_creator"] = admin.inputs()
+        return entries or None
+
+    def key_administrators(self) -> list[str] | None:
+        """All administrators of the key; None for whoever runs Terraform."""
+        return [self.cluster_admin_arn, *self.kms_key_administrators] if self.cluster_admin_arn else None

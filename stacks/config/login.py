@@ -1,0 +1,54 @@
+"""The AWS identity of Terraform. Plain Python."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from stacks.config.administrators import ROLE
+from stacks.config.checks import literal, not_empty, user_tags
+from stacks.config.fields import Change, R, U, Variable, Z
+from stacks.config.tags import wrong_tags
+from stacks.hcl.rules import Rule, given, matches
+from stacks.knowledge.regions import OTHER_PARTITIONS, REGION
+
+ASSUME = Change("Z with cluster_admin_arn and access for the role; else R (an access entry) and U")
+
+
+def region_rules() -> tuple[Rule, ...]:
+    """The shape of a region of the partition `aws`; AWS knows which regions exist."""
+    others = rf"^({'|'.join(OTHER_PARTITIONS)})-"
+    return (
+        Rule(
+            matches("var.region", f"^{REGION}$"),
+            f"region must be an AWS region such as us-west-2 (got {given('region')}).",
+        ),
+        Rule(
+            f"!{matches('var.region', others)}",
+            f"region must be in the AWS partition aws (got {given('region')}). Regions that start with "
+            f"{', '.join(OTHER_PARTITIONS)} are in other partitions, which this program does not support yet.",
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """Where and as whom Terraform, and the commands that it runs, reach AWS."""
+
+    region: Annotated[str | None, R, Variable(region_rules(), required=True)] = None
+    """AWS region of the cluster, such as us-west-2. Every zone of the region that does not need an opt-in gets subnets."""
+    aws_profile: Annotated[str | None, Z, not_empty, literal] = "default"
+    """AWS profile of Terraform and of `aws eks get-token`; None for credentials of the environment, OIDC or the instance."""
+    assume_role_arn: Annotated[str | None, ASSUME, ROLE] = None
+    """ARN of an IAM role that Terraform and `aws eks get-token` assume."""
+    tags: Annotated[Mapping[str, str], U, user_tags] = field(default_factory=dict)
+    """Tags of everything that Terraform creates, except the instances of the node group."""
+
+    @property
+    def arguments(self) -> list[str]:
+        """For the AWS CLI's `eks get-token` and `eks update-kubeconfig`."""
+        given = {"--region": self.region, "--profile": self.aws_profile, "--role-arn": self.assume_role_arn}
+        return [word for option, value in given.items() if value for word in (option, value)]
+
+    def mistakes(self) -> Iterator[str]:
+        """What is wrong between fields."""
+        yield from (f"tags {text}." for text in wrong_tags(self.tags))

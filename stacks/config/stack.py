@@ -1,0 +1,21 @@
+"""The stack of a cluster: its name, and where its state is. Plain Python."""
+
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Annotated
+
+from stacks.config.backends import LocalBackend, S3Backend
+from stacks.config.checks import matches
+from stacks.config.fields import Z
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack of the program."""
+
+    name: Annotated[
+        str, Z, matches(r"[a-z][a-z0-9-]{0,62}", "at most 63 lower-case letters, digits and hyphens, and start with a letter")
+    ]
+    """Name of the stack: of its folder in `cdktf.out/stacks`, and of its state."""
+    _: KW_ONLY
+    backend: Annotated[LocalBackend | S3Backend, Z] = field(default_factory=LocalBackend)
+    """Where Terraform keeps the state."""
