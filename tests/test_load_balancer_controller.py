@@ -5,14 +5,14 @@ import yaml
 from cdktf import TerraformStack
 
 from stacks.kubernetes.load_balancer_controller import LoadBalancerController
-from tests.constructs import TAGS, karpenter
+from tests.constructs import COMMON, karpenter
 from tests.synthesis import Json, addresses, synth
 
 NAME = "aws_load_balancer_controller"
 
 
 def alb(stack: TerraformStack) -> LoadBalancerController:
-    return LoadBalancerController(stack, "alb", name="gpu", karpenter=karpenter(stack), region="us-west-2", tags=TAGS)
+    return LoadBalancerController(stack, "alb", COMMON, karpenter=karpenter(stack))
 
 
 def resource(kind: str) -> dict[str, Any]:

@@ -4,24 +4,22 @@ from typing import Any
 import pytest
 from cdktf import TerraformStack
 
+from stacks.config.node_pools import NodePoolOptions
 from stacks.kubernetes.node_pools import NodePools
-from tests.constructs import karpenter, var
+from tests.constructs import COMMON, karpenter, var
 from tests.synthesis import Json, addresses, synth
 
 BIND = ["apiclient", "ephemeral-storage", "bind", "--dirs"]
 
 
 def nodepools(stack: TerraformStack) -> NodePools:
-    return NodePools(
-        stack,
-        "nodepools",
-        karpenter=karpenter(stack),
-        discovery="gpu",
+    options = NodePoolOptions(
         gpu_instance_types=var("gpu_instance_types"),
         gpu_capacity_type=var("gpu_capacity_type"),
-        gpu_limit=var("gpu_limit"),
+        gpu_limit=var("gpu_limit"),  # type: ignore[arg-type]
         gpu_drift_budget=var("gpu_drift_budget"),
     )
+    return NodePools(stack, "nodepools", COMMON, karpenter=karpenter(stack), options=options)
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,17 @@
 """Which version of Kubernetes a cluster that exists may get. tests/cases.py shows what the conditions refuse."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cdktf import TerraformStack
+from cdktf import TerraformOutput, TerraformStack
 
 from stacks.aws.version_check import VersionCheck
 from stacks.config import ClusterConfig
 from stacks.config.checks import ConfigurationError
+from stacks.config.common import Common
+from stacks.config.control_plane import ControlPlane
 from tests.synthesis import Json, addresses, synth, synth_stack, write_stack
 from tests.terraform import NO_CHANGES, Workspace, needs_modules, needs_terraform
 
@@ -54,19 +57,29 @@ def test_the_check_can_be_switched_off(stack: Json) -> None:
     assert "precondition" not in without["output"]["cluster_version"]
 
 
-def test_it_can_be_used_alone() -> None:
-    def alone(stack: TerraformStack) -> None:
-        check = VersionCheck(stack, "check", name="gpu-abcd", name_prefix="gpu", kubernetes_version="1.35")
-        assert check.requirements[0].condition == "local.kubernetes_version_steps <= 1"
+def version_check(version: str) -> Callable[[TerraformStack], object]:
+    """The check alone, on an output of another stack."""
 
-    made = synth(alone)["locals"]
+    def make(stack: TerraformStack) -> VersionCheck:
+        common = Common(name="gpu-abcd", region="us-west-2")
+        control_plane = ControlPlane(kubernetes_version=version)
+        on = TerraformOutput(stack, "version", value=version)
+        return VersionCheck(stack, "check", common, name_prefix="gpu", control_plane=control_plane, on=on)
+
+    return make
+
+
+def test_it_can_be_used_alone() -> None:
+    document = synth(version_check("1.35"))
+    assert document["output"]["version"]["precondition"][0]["condition"] == "${local.kubernetes_version_steps <= 1}"
+    made = document["locals"]
     assert (made["cluster_name"], made["cluster_name_prefix"]) == ("gpu-abcd", "gpu")
     assert made["running_kubernetes_version"] == '${try(data.aws_eks_cluster.existing[local.cluster_name].version, "1.35")}'
 
 
 def test_a_version_without_a_minor_part_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"VersionCheck\.kubernetes_version must be a version such as 1\.33 \(got '1'\)"):
-        synth(lambda stack: VersionCheck(stack, "check", name="a", name_prefix="a", kubernetes_version="1"))
+    with pytest.raises(ConfigurationError, match=r"^VersionCheck\.control_plane\.kubernetes_version must be .* \(got '1'\)\.$"):
+        synth(version_check("1"))
 
 
 @pytest.mark.terraform
