@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Annotated, get_args
 
 from stacks.config.checks import user_tags
-from stacks.config.fields import D, U, Variable
+from stacks.config.fields import Change, D, U, Variable
 from stacks.config.pools import BOTTLEROCKET, NODES, TYPES, CapacityType, GeneralPool, GpuPool, overlaps
 from stacks.config.tags import wrong_node_tags
 from stacks.hcl.expressions import Expression
@@ -14,6 +14,8 @@ from stacks.hcl.rules import EmptyList, Rule, given, has_elements, matches, no_d
 from stacks.knowledge.catalogue import family
 from stacks.knowledge.gpu_drivers import mismatches
 from stacks.knowledge.versions import bottlerocket_mistake, mounts_all_disks
+
+POOL = Change("R (the pool): its nodes end")
 
 MOST_LIMIT = 2**63 - 1  # the API server refuses a larger integer
 
@@ -72,6 +74,11 @@ def gpu_capacity_type_rules(types: Expression) -> tuple[Rule | EmptyList, ...]:
 class NodePoolOptions:
     """Which nodes Karpenter may create."""
 
+    default_pool: Annotated[bool, POOL] = True
+    """Whether there is the pool default, for pods that do not need a GPU. Without the pool, its nodes end."""
+    gpu_spot_pool: Annotated[bool, POOL] = True
+    """Whether there is the pool gpu-spot, to which `gpu_instance_types`, `gpu_capacity_type` and `gpu_limit` belong. Without the
+    pool, its nodes end."""
     gpu_instance_types: Annotated[
         Sequence[str] | None,
         TYPES,
@@ -99,16 +106,28 @@ class NodePoolOptions:
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields."""
         yield from self._wrong_tags()
+        defaults = {field.name: field.default for field in fields(NodePoolOptions)}
+        for name in sorted(self.unused_variables()):
+            if (given := getattr(self, name)) != defaults[name]:
+                yield f"{name} must not be set if gpu_spot_pool is False (got {given!r}): nothing would use the value."
         pools = [*self.gpu_pools, *self.general_pools]
         names = [pool.name for pool in pools]
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield f"gpu_pools and general_pools must not contain two pools named {name!r}."
         for kind, listed in (("gpu_pools", self.gpu_pools), ("general_pools", self.general_pools)):
-            for pool, other in overlaps(listed):
+            there = self.gpu_spot_pool if kind == "gpu_pools" else self.default_pool
+            for pool, other in overlaps(listed, beside="the default pool" if there else None):
                 yield (
                     f'{kind}["{pool.name}"] must differ from {other} in weight, or in a label or taint, because both could take '
                     "the same pod. Set a weight, for example."
                 )
+
+    def unused_variables(self) -> frozenset[str]:
+        """The variables that only a pool has that is off."""
+        if self.gpu_spot_pool:
+            return frozenset()
+        unused = {"gpu_instance_types", "gpu_capacity_type", "gpu_limit"}
+        return frozenset(unused if any(not pool.budgets for pool in self.gpu_pools) else unused | {"gpu_drift_budget"})
 
     def _wrong_tags(self) -> Iterator[str]:
         """Tags that AWS refuses together on an instance."""
@@ -121,10 +140,13 @@ class NodePoolOptions:
 
     def wrong_bottlerocket(self, *, kubernetes: str, karpenter: str) -> Iterator[str]:
         """Bottlerocket releases that these versions of Kubernetes and Karpenter, or the GPUs of a pool, cannot use."""
-        # The default GPU pool needs what any GPU pool needs.
-        used = [("", True, True, self.bottlerocket_version)]
+        used = []
+        if self.gpu_spot_pool or self.default_pool:
+            used.append(("", self.gpu_spot_pool, True, self.bottlerocket_version))
         for kind, gpu, pools in (("gpu_pools", True, self.gpu_pools), ("general_pools", False, self.general_pools)):
-            used += [(f'{kind}["{p.name}"].', gpu, p.soci is not None, p.bottlerocket_version or "latest") for p in pools]
+            # The pool gpu-spot needs what any pool needs, and so is the first to be refused.
+            of_cluster = "latest" if self.gpu_spot_pool else self.bottlerocket_version
+            used += [(f'{kind}["{p.name}"].', gpu, p.soci is not None, p.bottlerocket_version or of_cluster) for p in pools]
         for place, gpu, soci, version in used:
             if BOTTLEROCKET(version):
                 continue  # the check of the field reports it

@@ -443,9 +443,14 @@ def chosen_by(pool: Pool) -> str:
     return f"weight {pool.weight or 0}: pods that choose no pool get it {order} pool {name}{chosen}"
 
 
-def overlaps(pools: Sequence[Pool]) -> Iterator[tuple[Pool, str]]:
-    """The pools that differ from an earlier one, or from the reference's, neither in weight nor in a label or taint."""
-    seen: dict[tuple[object, ...], str] = {(None, (), ()): "the reference's pool"}
+def overlaps(pools: Sequence[Pool], *, beside: str | None) -> Iterator[tuple[Pool, str]]:
+    """The pools that differ from an earlier one, or from that without weight, neither in weight nor in a label or taint.
+
+    Args:
+        pools: in their order.
+        beside: the pool without weight, labels and taints of its own; None if there is none.
+    """
+    seen: dict[tuple[object, ...], str] = {(None, (), ()): beside} if beside else {}
     for pool in pools:
         taints = tuple(sorted((taint.key, taint.value, taint.effect) for taint in pool.taints))
         key = (pool.weight, tuple(sorted(pool.labels.items())), taints)

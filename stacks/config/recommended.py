@@ -25,7 +25,9 @@ def _with_recommended(make: Callable[P, ClusterConfig]) -> Callable[P, ClusterCo
 
     def recommended(*args: P.args, **kwargs: P.kwargs) -> ClusterConfig:
         """A ClusterConfig whose fields have the recommended values where they are not given."""
-        return make(*args, **(RECOMMENDED | kwargs))
+        unused = make(*args, **kwargs).unused_variables()
+        values = {name: value for name, value in RECOMMENDED.items() if name not in unused}
+        return make(*args, **(values | kwargs))
 
     return recommended
 

@@ -50,10 +50,23 @@ class NodePools(Addressed):
             raise ConfigurationError("\n".join(f"NodePools.options.{mistake}" for mistake in found))
         self._common, self._karpenter, self._options = common, karpenter, options
         self._azs = karpenter.cluster.network.azs
-        self._add_objects("default", self._default())
-        self._add_objects("gpu", self._gpu_spot(), nullable=True)
+        if options.default_pool:
+            self._add_objects("default", self._default())
+        budgets: Expression | None = None
+        if "gpu_drift_budget" not in options.unused_variables():
+            drift = self.bind("gpu_drift_budget", options.gpu_drift_budget)
+            # Any budget replaces Karpenter's default of 10%, so this list repeats the default for the other reasons.
+            budgets = Expression(
+                f'{drift.hcl} == null ? null : [{{nodes = "10%"}}, {{nodes = {drift.hcl}, reasons = ["Drifted"]}}]'
+            )
+            if options.gpu_spot_pool:
+                self._add_objects("gpu", self._gpu_spot(budgets), nullable=True)
+                budgets = Expression("local.nodepool_gpu.spec.disruption.budgets")
+            else:
+                budgets = self.add_local("gpu_drift_budgets", budgets)
+            self.require(gpu_drift_budget_size(drift))
         for pool in (*options.gpu_pools, *options.general_pools):
-            made = self._further(pool)
+            made = self._further(pool, budgets if isinstance(pool, GpuPool) else None)
             self._add_objects(pool.name, made, nullable=isinstance(made.budgets, Expression))
             if pool.zones:
                 self.require(self._zones_of_other_networks(pool))
@@ -82,10 +95,10 @@ class NodePools(Addressed):
             consolidate_after="30s",
         )
 
-    def _gpu_spot(self) -> NodePool:
+    def _gpu_spot(self, budgets: Expression) -> NodePool:
         """The pool whose values are variables, with the rules for them."""
-        names = ("gpu_instance_types", "gpu_capacity_type", "gpu_limit", "gpu_drift_budget")
-        types, capacity, limit, drift = (self.bind(name, getattr(self._options, name)) for name in names)
+        names = ("gpu_instance_types", "gpu_capacity_type", "gpu_limit")
+        types, capacity, limit = (self.bind(name, getattr(self._options, name)) for name in names)
         self.require(*gpu_capacity_type_rules(capacity))
         GpuTypes(
             self,
@@ -97,7 +110,6 @@ class NodePools(Addressed):
             kubernetes_version=self._karpenter.cluster.control_plane.kubernetes_version,
             bottlerocket_version=self._options.bottlerocket_version,
         )
-        self.require(gpu_drift_budget_size(drift))
         return NodePool(
             name="gpu-spot",
             node_class=self._node_class("gpu", pull=GPU_SOCI, gpu=True),
@@ -108,12 +120,11 @@ class NodePools(Addressed):
             # Keeps an empty GPU node for the next job: Spot capacity may not be available again.
             consolidate_after="1h",
             limits=Expression(f'{limit.hcl} == null ? null : {{"{GPU_TAINT}" = {limit.hcl}}}'),
-            # Any budget replaces Karpenter's default of 10%, so this list repeats the default for the other reasons.
-            budgets=Expression(f'{drift.hcl} == null ? null : [{{nodes = "10%"}}, {{nodes = {drift.hcl}, reasons = ["Drifted"]}}]'),
+            budgets=budgets,
         )
 
-    def _further(self, pool: Pool) -> NodePool:
-        """A pool of the configuration."""
+    def _further(self, pool: Pool, budgets: Expression | None) -> NodePool:
+        """A pool of the configuration; `budgets` for a pool that names none."""
         gpu = isinstance(pool, GpuPool)
         zones = [_is_in("topology.kubernetes.io/zone", pool.zones)] if pool.zones else []
         return NodePool(
@@ -124,7 +135,7 @@ class NodePools(Addressed):
             consolidate_after=pool.consolidate_after,
             expire_after=pool.expire_after,
             limits=pool.limits(),
-            budgets=pool.budgets or (BUDGETS_OF_GPU_SPOT if gpu else ()),
+            budgets=pool.budgets or budgets or (),
             weight=pool.weight,
             labels={**(GPU_LABEL if gpu else {}), "nodepool": pool.name, **pool.labels},
             taints=pool.all_taints(),
@@ -210,9 +221,6 @@ def _without_nulls(pool: str) -> str:
 
 
 GPU_LABEL = {"gpu-type": "nvidia"}
-
-# Those that `gpu_drift_budget` gives, or null.
-BUDGETS_OF_GPU_SPOT = Expression("local.nodepool_gpu.spec.disruption.budgets")
 
 CAPACITY_TYPE = "karpenter.sh/capacity-type"
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"

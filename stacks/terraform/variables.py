@@ -10,7 +10,8 @@ from stacks.terraform.addresses import Addressed
 
 def add_variables(stack: Addressed, config: ClusterConfig) -> ClusterConfig:
     """Declare the variables; returns the configuration with the expression of each variable in the place of its default."""
-    fields = [field for field in documented(ClusterConfig) if field.variable]
+    unused = config.unused_variables()
+    fields = [field for field in documented(ClusterConfig) if field.variable and field.name not in unused]
     declared: dict[str, Any] = dict(
         stack.add_first_variables({field.name: _body(field, getattr(config, field.name)) for field in fields})
     )
