@@ -75,11 +75,32 @@ def test_the_model_is_what_the_package_offers() -> None:
 @pytest.mark.parametrize("kind", sorted(MODEL, key=repr))
 def test_every_field_has_documentation_and_a_class_of_change(kind: type) -> None:
     described = documented(kind)
-    assert [field.name for field in described] == [field.name for field in fields(kind)]
+    assert sorted(field.name for field in described) == sorted(field.name for field in fields(kind))
     for field in described:
         assert re.match(r"[ZUDR]\b", field.change), f"{kind.__name__}.{field.name}: {field.change!r}"
         assert len(field.text) > 10
         assert field.text.endswith("."), f"{kind.__name__}.{field.name}: {field.text!r}"
+
+
+PARTS = ClusterConfig.__bases__
+
+
+def test_no_field_is_in_two_parts() -> None:
+    """Of two fields with one name, `dataclass` would keep one silently."""
+    names = [field.name for part in PARTS for field in fields(part)]
+    assert len(PARTS) > 5
+    assert sorted(names) == sorted({field.name for field in fields(ClusterConfig)})
+
+
+def test_the_fields_are_documented_in_the_order_of_their_parts() -> None:
+    assert [field.name for field in documented(ClusterConfig)] == [field.name for part in PARTS for field in documented(part)]
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
+def test_a_default_stands_once_in_its_part(part: type) -> None:
+    whole = {field.name: field.default for field in documented(ClusterConfig)}
+    assert {field.name: field.default for field in documented(part)}.items() <= whole.items()
+    assert set(inspect.get_annotations(ClusterConfig)) == set()
 
 
 @dataclass(frozen=True)
@@ -165,9 +186,26 @@ def test_null_is_refused_where_it_says_nothing(stack: Json) -> None:
     assert required == {"region", "gpu_instance_types"}
 
 
-def test_terraform_alone_judges_the_value_of_a_variable() -> None:
-    """One judge, one wording: a value that Python accepted could be overridden with -var."""
-    assert wrong(region="oregon", vpc_cidr="10.0.0.0/8", gpu_limit=0, gpu_capacity_type=["ondemand"], cluster_name_prefix="-") == []
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"vpc_cidr": "10.0.0.0/8"}, "vpc_cidr must be a /16 to /20 network (got '10.0.0.0/8')."),
+        ({"vpc_cidr": "10.0.0.0/24"}, "vpc_cidr must be a /16 to /20 network (got '10.0.0.0/24')."),
+        ({"vpc_cidr": "10.0.0.1/16"}, "vpc_cidr must be an IPv4 network such as 10.0.0.0/16: 10.0.0.1/16 has host bits set"),
+        *(
+            ({f"karpenter_node_{size}_size": 0}, f"karpenter_node_{size}_size must be at least 1 (got 0).")
+            for size in ("min", "max", "desired")
+        ),
+    ],
+)
+def test_python_judges_the_default_that_it_gives_to_a_variable(given: dict[str, Any], said: str) -> None:
+    """A plan would say the same later: tests/cases.py has what Terraform judges."""
+    (text,) = wrong(**given)
+    assert text.startswith(said)
+
+
+def test_terraform_judges_the_other_values_of_variables() -> None:
+    assert wrong(gpu_limit=0, gpu_capacity_type=["ondemand"], cluster_name_prefix="-") == []
     for field in documented(ClusterConfig):
         if isinstance(field.variable, Variable):
             assert terraform_type(field.hint) in ("string", "number", "list(string)", "map(string)")
@@ -189,9 +227,7 @@ TEN_MISTAKES = ClusterConfig(
     general_pools=[GeneralPool("web", cpu_limit=True, weight=4)],
 )
 TEN_LINES = """\
-prod.vpc_cidr must be a string (got 16).
-prod.backend.bucket must be 3 to 63 lower-case letters, digits, hyphens and dots, and start and end with a letter or a digit \
-(got '').
+prod.load_balancer_controller_policy must be 'reference' or 'official' (got 'best').
 prod.gpu_pools["inference"].budgets[1].nodes must be a number of nodes such as 1, or a percentage such as 10% (got 'many').
 prod.gpu_pools["inference"].limit must be at least 1 (got 0).
 prod.gpu_pools["research"].data_volume.size_gib must be between 20 and 59000 (got 1).
@@ -201,7 +237,9 @@ prod.gpu_pools["batch"].instance_types must be a list of strings (got 'p5.48xlar
 prod.gpu_pools["batch"].taints[0].value must be at most 63 letters, digits, hyphens, underscores and dots (got 'a b').
 prod.general_pools["web"].cpu_limit must be a whole number (got True).
 prod.registry_login must be True or False (got 'no').
-prod.load_balancer_controller_policy must be 'reference' or 'official' (got 'best')."""
+prod.vpc_cidr must be a string (got 16).
+prod.backend.bucket must be 3 to 63 lower-case letters, digits, hyphens and dots, and start and end with a letter or a digit \
+(got '')."""
 
 
 def test_every_mistake_is_reported_in_a_line_with_its_place(tmp_path: Path) -> None:
