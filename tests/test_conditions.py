@@ -6,14 +6,14 @@
 import pytest
 
 from stacks.config import ClusterConfig
-from stacks.config.fields import documented
-from stacks.hcl.rules import (
+from stacks.config.common import (
     CLUSTER_NAME_PREFIX_LENGTH,
     MOST_POLICY_LENGTH,
     NAMES_IN_POLICY,
     POLICY_LENGTH,
     REGIONS_IN_POLICY,
 )
+from stacks.config.fields import documented
 from tests.synthesis import Json
 
 VALIDATIONS: dict[str, list[str]] = {

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stacks.config import Budget, SociParallelPull, Taint
+from stacks.config.network import MOST_ZONES
 from stacks.config.pools import GENERAL_SOCI, GPU_SOCI
-from stacks.hcl.rules import MOST_ZONES
 from stacks.knowledge.catalogue import gpus_by_type
 from stacks.knowledge.versions import load_balancer_controller_actions
 from stacks.kubernetes.bottlerocket import user_data

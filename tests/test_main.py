@@ -65,7 +65,7 @@ def test_a_mistake_in_cdktf_json_is_a_sentence_that_names_the_file(project: Path
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("missing", ["stacks/config/gpu_instance_types.csv"])
+@pytest.mark.parametrize("missing", ["stacks/knowledge/gpu_instance_types.csv"])
 def test_a_file_that_is_missing_is_named(project: Path, missing: str) -> None:
     (project / missing).unlink()
     code, _, error = run(project)

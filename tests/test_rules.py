@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks.hcl.rules import (
+from stacks.config.common import (
     CLUSTER_NAME_PREFIX_LENGTH,
     MOST_POLICY_LENGTH,
     NAMES_IN_POLICY,

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks.config import versions
+from stacks.knowledge import versions
 from stacks.knowledge.versions import (
     KARPENTER,
     KARPENTER_RELEASES,
