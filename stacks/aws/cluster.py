@@ -9,21 +9,13 @@ from stacks.aws.network import Network
 from stacks.aws.offerings import zones_by_type
 from stacks.config.administrators import Administrators
 from stacks.config.common import Common
-from stacks.config.control_plane import ControlPlane, addon_version_rules
-from stacks.config.node_group import NodeGroup, instance_type_rules, size_rules
+from stacks.config.control_plane import ADDONS, MALFORMED_VERSIONS, OTHER_ADDONS, ControlPlane
+from stacks.config.node_group import INSTANCE_TYPES, NodeGroup, size_rules
 from stacks.hcl.expressions import Expression
-from stacks.hcl.rules import EmptyList, Rule, shown
+from stacks.hcl.rules import DISTINCT, EmptyList, Rule, shown
 from stacks.knowledge.versions import EXTENDED_SUPPORT_PRICE, STANDARD_SUPPORT_PRICE
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
-
-ADDONS: dict[str, dict[str, bool]] = {
-    "coredns": {},
-    "kube-proxy": {},
-    # Before the nodes: a node is ready only with its network, and Karpenter gets its credentials from the agent.
-    "eks-pod-identity-agent": {"before_compute": True},
-    "vpc-cni": {"before_compute": True},
-}
 
 
 class Cluster(Addressed):
@@ -67,10 +59,12 @@ class Cluster(Addressed):
             "karpenter_node_azs", Expression(f"length({chosen.hcl}) > 0 ? tolist({chosen.hcl}) : {network.azs.hcl}")
         )
         self.require(
-            *instance_type_rules(types),
+            DISTINCT.rule("karpenter_node_instance_types", types),
+            *(rule.rule(types) for rule in INSTANCE_TYPES),
             *size_rules(low, desired, high),
             _zones_of_other_networks(chosen, network.azs),
-            *addon_version_rules(versions, list(ADDONS)),
+            OTHER_ADDONS.rule(versions),
+            MALFORMED_VERSIONS.rule(versions),
         )
         self.eks = self.add(
             Eks,

@@ -1,68 +1,27 @@
 """Which instance types the pool gpu-spot may name, judged at plan."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from constructs import Construct
 
 from stacks.aws.offerings import zones_by_type
+from stacks.config.node_pools import GPU_TYPES, WELL_FORMED_TYPES, limit_below, types_without_drivers
 from stacks.hcl.expressions import Expression
-from stacks.hcl.rules import EmptyList, Rule, no_duplicates, shown, well_formed
-from stacks.knowledge.catalogue import (
-    ARM64_GPU_FAMILY,
-    INSTANCE_TYPE,
-    UNKNOWN_GPU_TYPES,
-    families_with_a_fraction_of_a_gpu,
-    families_without_nvidia_gpus,
-    gpus_by_type,
-)
-from stacks.knowledge.gpu_drivers import NEVER_JOINS, mismatches, named, unproven_families
+from stacks.hcl.rules import DISTINCT, EmptyList, Rule, shown
+from stacks.knowledge.catalogue import UNKNOWN_GPU_TYPES, families_without_nvidia_gpus, gpus_by_type
+from stacks.knowledge.gpu_drivers import NEVER_JOINS, named, unproven_families
 from stacks.terraform.addresses import Addressed
-
-
-def _types_if(condition: str) -> str:
-    return f"[for type, family in local.gpu_type_families : type if {condition}]"
-
-
-REFUSALS = (
-    EmptyList(
-        "gpu_types_without_nvidia_gpus",
-        _types_if("contains(local.families_without_nvidia_gpus, family)"),
-        "gpu_instance_types must have NVIDIA GPUs (got {found}): pods of the GPU pool request nvidia.com/gpu.",
-    ),
-    EmptyList(
-        "gpu_types_with_a_fraction_of_a_gpu",
-        _types_if(f"contains({json.dumps(families_with_a_fraction_of_a_gpu())}, family)"),
-        "gpu_instance_types must have whole GPUs (got {found}): Karpenter counts a fraction of a GPU as 0.",
-    ),
-    EmptyList(
-        "gpu_types_with_arm64_cpus",
-        _types_if(f"can(regex({json.dumps(ARM64_GPU_FAMILY)}, family))"),
-        "gpu_instance_types must have x86_64 CPUs (got {found}, which have arm64 CPUs): the GPU pool is amd64.",
-    ),
-)
 
 # EC2 is asked, because it adds sizes to the families that the catalogue knows.
 NOT_OFFERED = EmptyList(
     "gpu_types_of_unknown_size",
-    _types_if(
-        "contains(local.gpu_families, family) && !contains(keys(local.gpus_by_type), type) && "
-        "length(local.gpu_type_zones[type]) == 0"
-    ),
+    "[for type, family in local.gpu_type_families : type if contains(local.gpu_families, family) && "
+    "!contains(keys(local.gpus_by_type), type) && length(local.gpu_type_zones[type]) == 0]",
     "gpu_instance_types must be sizes that EC2 offers (got {found}). The known sizes are "
     '${join(", ", [for type in keys(local.gpus_by_type) : type if '
     'contains([for t in local.gpu_types_of_unknown_size : split(".", t)[0]], split(".", type)[0])])}.',
 )
-
-
-def _without_drivers(*, kubernetes: str, bottlerocket: str) -> Iterator[EmptyList]:
-    """A rule for each GPU that the driver of the nodes' Bottlerocket does not support."""
-    for mismatch in mismatches(kubernetes=kubernetes, bottlerocket=bottlerocket):
-        yield EmptyList(
-            f"gpu_types_without_a_driver_for_{mismatch.gpu.replace('-', '_')}",
-            _types_if(f"contains({json.dumps(mismatch.families)}, family)"),
-            f"gpu_instance_types must have GPUs that the driver of Bottlerocket supports (got {{found}}): {mismatch.why}",
-        )
 
 
 class GpuTypes(Addressed):
@@ -92,13 +51,13 @@ class GpuTypes(Addressed):
         super().__init__(scope, id)
         self._add_catalogue(types)
         versions = {"kubernetes": kubernetes_version, "bottlerocket": bottlerocket_version}
-        refusals: tuple[EmptyList, ...] = (*REFUSALS, *_without_drivers(**versions))
+        refusals = [rule.rule(types) for rule in (*GPU_TYPES, *types_without_drivers(**versions))]
         if offering_checks:
             zones_of = zones_by_type(self, "gpu", instance_types=types, azs=azs)
-            refusals = (*refusals, NOT_OFFERED)
+            refusals.append(NOT_OFFERED)
         self.require(
-            no_duplicates("gpu_instance_types", types),
-            well_formed("gpu_instance_types", types, INSTANCE_TYPE, like="instance types such as p5.48xlarge"),
+            DISTINCT.rule("gpu_instance_types", types),
+            WELL_FORMED_TYPES.rule(types),
             self._within(types, limit),
             *refusals,
         )
@@ -128,8 +87,7 @@ class GpuTypes(Addressed):
         )
         return Rule(
             f"{limit.hcl} == null ? true : {limit.hcl} >= {smallest.hcl}",
-            f"gpu_limit must be at least {smallest}, the GPUs of the smallest of gpu_instance_types (got {shown(limit)}): "
-            "with a lower limit Karpenter never launches a node.",
+            limit_below(smallest, shown(limit)),
         )
 
     def _warn_of_unknown(self, types: Expression) -> None:

@@ -128,7 +128,7 @@ class Network(Addressed):
 
 def _private(cidr: Expression) -> Rule:
     return Rule(
-        inside_any(cidr, PRIVATE_NETWORKS),
+        inside_any(cidr.hcl, PRIVATE_NETWORKS),
         f"vpc_cidr should be in a private network: {', '.join(PRIVATE_NETWORKS)} (got {shown(cidr)}). Nodes cannot reach "
         "public addresses inside it.",
     )

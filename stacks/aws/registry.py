@@ -24,7 +24,7 @@ class Registry(Addressed):
 
     def __init__(self, scope: Construct, id: str, *, provider: AwsProvider) -> None:
         super().__init__(scope, id)
-        token = "data.aws_ecrpublic_authorization_token.token"
-        self.add(DataAwsEcrpublicAuthorizationToken, token, provider=provider)
-        self.user = Expression(f"{token}.user_name")
-        self.password = Expression(f"sensitive({token}.password)")
+        data = "data.aws_ecrpublic_authorization_token.token"
+        self.add(DataAwsEcrpublicAuthorizationToken, data, provider=provider)
+        self.user = Expression(f"{data}.user_name")
+        self.password = Expression(f"sensitive({data}.password)")

@@ -11,7 +11,7 @@ from constructs import Construct
 from stacks.config.common import Common
 from stacks.config.control_plane import ControlPlane
 from stacks.hcl.expressions import Expression, hcl
-from stacks.hcl.rules import Rule
+from stacks.hcl.rules import Rule, shown
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
 
@@ -20,6 +20,9 @@ ROLLBACK = "https://docs.aws.amazon.com/eks/latest/userguide/rollback-cluster.ht
 
 class VersionCheck(Addressed):
     """Compares the configured version with the one that the cluster runs. A cluster that does not exist may have any version.
+
+    A cluster of another prefix with the suffix of this state is the same cluster before its prefix changed: a plan would make a
+    second cluster and end the first.
 
     A new cluster's name is unknown at plan, and `for_each` needs known names: EKS is asked for the clusters that can have the name.
 
@@ -69,7 +72,19 @@ class VersionCheck(Addressed):
                 f"AWS rolls a cluster back by one minor version: {ROLLBACK}. Lower kubernetes_version after that.",
             ),
         ]
-        on.add_override("precondition", [rule.block() for rule in rules])
+        on.add_override("precondition", [rule.block() for rule in (*rules, self._same_prefix(listed, named, prefix))])
+
+    def _same_prefix(self, listed: Expression, named: Expression, prefix: Expression) -> Rule:
+        names, suffix = f"{listed.hcl}.names", f"substr({named.hcl}, -5, -1)"
+        others = f"endswith(name, {suffix}) && !contains({names}, {named.hcl})"
+        before = self.add_local(
+            "prefix_of_this_suffix", Expression(f'join(", ", [for name in {names} : trimsuffix(name, {suffix}) if {others}])')
+        )
+        return Rule(
+            f'{before.hcl} == ""',
+            f'cluster_name_prefix must stay "{before}" (got {shown(prefix)}): the cluster of this state has this prefix, and with '
+            f'another one Terraform would end the cluster and make a second. Set cluster_name_prefix="{before}" in main.py.',
+        )
 
 
 def _minor(version: str) -> str:

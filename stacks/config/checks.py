@@ -13,6 +13,8 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
+from stacks.hcl.rules import mistakes as mistakes_of_literal
+
 Check: TypeAlias = Callable[[Any], str | None]
 """Judges a value: None, or what the value must be, such as `must be at least 1`."""
 
@@ -56,6 +58,7 @@ def mistakes_of(
             yield f"{where} must be {words(inner)} (got {brief(value)})."
         elif value is not None:
             yield from (f"{where} {text} (got {brief(value)})." for check in checks if (text := check(value)))
+            yield from (f"{place}.{text}" for text in judged(name, value, hint))
         for key, part in _inside(value):
             yield from mistakes(f"{where}{key}", part, skip, part=_declared(part, inner))
 
@@ -111,6 +114,12 @@ def _parts(hint: Any) -> tuple[Any, tuple[Check, ...]]:
         return hint, ()
     inner, *extras = get_args(hint)
     return inner, tuple(extra for extra in extras if callable(extra))
+
+
+def judged(name: str, value: Any, hint: Any) -> Iterator[str]:
+    """What a plan would refuse of a literal that is the default of a Terraform variable, in Terraform's words."""
+    for extra in get_args(hint)[1:] if get_origin(hint) is Annotated else ():
+        yield from mistakes_of_literal(name, value, getattr(extra, "musts", ()))
 
 
 def _inside(value: Any) -> Iterator[tuple[str, object]]:

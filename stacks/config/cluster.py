@@ -40,12 +40,12 @@ class ClusterConfig(
         for part in ClusterConfig.__bases__:
             if found := getattr(part, "mistakes", None):
                 yield from found(self)
-        if self.assume_role_arn and not self.cluster_admin_arn:
-            if self.assume_role_arn in [entry.principal_arn for entry in self.access_entries]:
-                yield (
-                    f"access_entries must not contain assume_role_arn ({self.assume_role_arn!r}), which has an entry as long as "
-                    "cluster_admin_arn is None."
-                )
+        principals = [entry.principal_arn for entry in self.access_entries]
+        if self.assume_role_arn in principals and not self.cluster_admin_arn:
+            yield (
+                f"access_entries must not contain assume_role_arn ({self.assume_role_arn!r}), which has an entry as long as "
+                "cluster_admin_arn is None."
+            )
         yield from self._wrong_versions()
 
     def _wrong_versions(self) -> Iterator[str]:

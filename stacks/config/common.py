@@ -7,7 +7,7 @@ from typing import Annotated
 from stacks.config.administrators import POLICY
 from stacks.config.fields import R, U, Variable, Z
 from stacks.hcl.expressions import Expression
-from stacks.hcl.rules import Rule, given, matches, shown
+from stacks.hcl.rules import VALUE, Must, Rule, as_json, ending, match, shown
 
 # The cluster role's name is the tightest of all names that the modules derive: IAM takes a name_prefix of 38 characters, and
 # `-cluster-` follows the name, which is the prefix with a hyphen and four characters.
@@ -19,25 +19,28 @@ POLICY_LENGTH, NAMES_IN_POLICY, REGIONS_IN_POLICY = 5267, 17, 30
 MOST_POLICY_LENGTH = 6144  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 
 
-def cluster_name_prefix_rules() -> tuple[Rule, ...]:
-    """A name that EKS, IAM, SQS and security groups accept with everything that is added to it."""
-    got = f"(got {given('cluster_name_prefix')}"
-    return (
-        Rule(
-            matches("var.cluster_name_prefix", r"^[0-9A-Za-z][0-9A-Za-z_-]*$"),
-            "cluster_name_prefix must consist of letters, digits, hyphens and underscores, and start with a letter or a digit "
-            f"{got}).",
+# A name that EKS, IAM, SQS and security groups accept with everything that is added to it.
+CLUSTER_NAME_PREFIX = (
+    match(
+        r"^[0-9A-Za-z][0-9A-Za-z_-]*$", "consist of letters, digits, hyphens and underscores, and start with a letter or a digit"
+    ),
+    Must(
+        f"have at most {CLUSTER_NAME_PREFIX_LENGTH} characters",
+        f"length({VALUE}) <= {CLUSTER_NAME_PREFIX_LENGTH}",
+        lambda prefix: len(prefix) <= CLUSTER_NAME_PREFIX_LENGTH,
+        got=(
+            f"${{jsonencode({VALUE})}}, ${{length({VALUE})}} characters",
+            lambda prefix: f"{as_json(prefix)}, {len(prefix)} characters",
         ),
-        Rule(
-            f"length(var.cluster_name_prefix) <= {CLUSTER_NAME_PREFIX_LENGTH}",
-            f"cluster_name_prefix must have at most {CLUSTER_NAME_PREFIX_LENGTH} characters {got}, "
-            "${length(var.cluster_name_prefix)} characters): IAM takes 38 for the name prefix <cluster_name_prefix>-xxxx-cluster-.",
-        ),
-        Rule(
-            '!startswith("${lower(var.cluster_name_prefix)}-", "sg-")',
-            f'cluster_name_prefix must not be "sg" or start with "sg-" {got}): EC2 reserves such names for security group IDs.',
-        ),
-    )
+        tail=ending(": IAM takes 38 for the name prefix <cluster_name_prefix>-xxxx-cluster-."),
+    ),
+    Must(
+        'not be "sg" or start with "sg-"',
+        f'!startswith("${{lower({VALUE})}}-", "sg-")',
+        lambda prefix: not f"{prefix.lower()}-".startswith("sg-"),
+        tail=ending(": EC2 reserves such names for security group IDs."),
+    ),
+)
 
 
 def karpenter_policy_length(prefix: Expression, region: Expression, longest: Expression) -> Rule:
@@ -60,7 +63,7 @@ def longest_cluster_name_prefix(region: Expression) -> Expression:
 class CommonOptions:
     """The name of the cluster, and what holds for all of its resources."""
 
-    cluster_name_prefix: Annotated[str, R, Variable(cluster_name_prefix_rules())] = "eks-spot-gpu"
+    cluster_name_prefix: Annotated[str, R, Variable(CLUSTER_NAME_PREFIX)] = "eks-spot-gpu"
     """Name of the cluster, before a hyphen and four random characters."""
     permissions_boundary: Annotated[str | None, U, POLICY] = None
     """ARN of the IAM policy that is the permissions boundary of every role of the stack."""

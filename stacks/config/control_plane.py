@@ -7,8 +7,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from stacks.config.checks import distinct, ipv4_networks
 from stacks.config.fields import Change, U, Variable, Z
-from stacks.hcl.expressions import Expression
-from stacks.hcl.rules import EmptyList, matches
+from stacks.hcl.expressions import is_expression
+from stacks.hcl.rules import VALUE, Elements, found, matches
 from stacks.knowledge.versions import known_kubernetes_version
 
 LogType: TypeAlias = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
@@ -19,21 +19,27 @@ ROLLS = Change("U and D: EKS rolls the node group, Karpenter its nodes")
 ADDON_VERSION = r"^v[0-9]+[.][0-9]+[.][0-9]+(-[a-z0-9.]+)*-eksbuild[.][0-9]+$"
 
 
-def addon_version_rules(versions: Expression, addons: Sequence[str]) -> tuple[EmptyList, EmptyList]:
-    """Versions of add-ons that the cluster has. `aws eks describe-addon-versions` lists them."""
-    malformed = f"version != null && !{matches('version', ADDON_VERSION)}"
-    return (
-        EmptyList(
-            "addon_versions_of_other_addons",
-            f"setsubtract(keys({versions.hcl}), {json.dumps(addons)})",
-            f"addon_versions must name add-ons of the cluster: {', '.join(addons)} (got {{found}}).",
-        ),
-        EmptyList(
-            "addon_versions_malformed",
-            f"{{for addon, version in {versions.hcl} : addon => version if {malformed}}}",
-            "addon_versions must have versions such as v1.12.1-eksbuild.2 (got {found}). Leave an add-on out for the latest.",
-        ),
-    )
+ADDONS: dict[str, dict[str, bool]] = {
+    "coredns": {},
+    "kube-proxy": {},
+    # Before the nodes: a node is ready only with its network, and Karpenter gets its credentials from the agent.
+    "eks-pod-identity-agent": {"before_compute": True},
+    "vpc-cni": {"before_compute": True},
+}
+
+# `aws eks describe-addon-versions` lists the versions.
+OTHER_ADDONS = Elements(
+    "addon_versions_of_other_addons",
+    f"setsubtract(keys({VALUE}), {json.dumps(list(ADDONS))})",
+    lambda addon: addon not in ADDONS,
+    f"addon_versions must name add-ons of the cluster: {', '.join(ADDONS)} (got {{found}}).",
+)
+MALFORMED_VERSIONS = Elements(
+    "addon_versions_malformed",
+    f"{{for addon, version in {VALUE} : addon => version if version != null && !{matches('version', ADDON_VERSION)}}}",
+    lambda version: not found(ADDON_VERSION, version),
+    "addon_versions must have versions such as v1.12.1-eksbuild.2 (got {found}). Leave an add-on out for the latest.",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +70,9 @@ class ControlPlane:
     `terraform destroy` removes everything else first."""
 
     def mistakes(self) -> Iterator[str]:
-        """What is wrong between fields."""
+        """What is wrong between fields, and with literals that a plan would refuse."""
+        if not is_expression(self.addon_versions):
+            both = OTHER_ADDONS.mistake(list(self.addon_versions)), MALFORMED_VERSIONS.mistake(self.addon_versions)
+            yield from filter(None, both)
         if self.endpoint_public_access_cidrs and not self.endpoint_public_access:
             yield "endpoint_public_access_cidrs must be () if endpoint_public_access is False."

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 from stacks.config.checks import fits, hints
-from stacks.hcl.rules import Rule
+from stacks.hcl.rules import Must
 
 
 class Change(str):
@@ -26,14 +26,14 @@ Z, U, D, R = Change("Z"), Change("U"), Change("D"), Change("R")
 
 
 class Variable(NamedTuple):
-    """Marks a field as the default of a Terraform variable of the same name, which Terraform alone judges.
+    """Marks a field as the default of a Terraform variable of the same name.
 
     Attributes:
-        rules: its `validation` blocks.
+        musts: its `validation` blocks, and what a literal must be.
         required: whether None means that the variable has no default, so that the user gives the value at plan.
     """
 
-    rules: tuple[Rule, ...] = ()
+    musts: tuple[Must, ...] = ()
     required: bool = False
 
 

@@ -8,33 +8,32 @@ from stacks.config.administrators import ROLE
 from stacks.config.checks import literal, not_empty, user_tags
 from stacks.config.fields import Change, R, U, Variable, Z
 from stacks.config.tags import wrong_tags
-from stacks.hcl.rules import Rule, given, matches
+from stacks.hcl.rules import ending, match
 from stacks.knowledge.regions import OTHER_PARTITIONS, REGION
 
 ASSUME = Change("Z with cluster_admin_arn and access for the role; else R (an access entry) and U")
 
 
-def region_rules() -> tuple[Rule, ...]:
-    """The shape of a region of the partition `aws`; AWS knows which regions exist."""
-    others = rf"^({'|'.join(OTHER_PARTITIONS)})-"
-    return (
-        Rule(
-            matches("var.region", f"^{REGION}$"),
-            f"region must be an AWS region such as us-west-2 (got {given('region')}).",
+# The shape of a region of the partition `aws`; AWS knows which regions exist.
+REGION_OF_AWS = (
+    match(f"^{REGION}$", "be an AWS region such as us-west-2"),
+    match(
+        rf"^({'|'.join(OTHER_PARTITIONS)})-",
+        "be in the AWS partition aws",
+        unless=True,
+        tail=ending(
+            f". Regions that start with {', '.join(OTHER_PARTITIONS)} are in other partitions, which this program does not support "
+            "yet."
         ),
-        Rule(
-            f"!{matches('var.region', others)}",
-            f"region must be in the AWS partition aws (got {given('region')}). Regions that start with "
-            f"{', '.join(OTHER_PARTITIONS)} are in other partitions, which this program does not support yet.",
-        ),
-    )
+    ),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Login:
     """Where and as whom Terraform, and the commands that it runs, reach AWS."""
 
-    region: Annotated[str | None, R, Variable(region_rules(), required=True)] = None
+    region: Annotated[str | None, R, Variable(REGION_OF_AWS, required=True)] = None
     """AWS region of the cluster, such as us-west-2. Every zone of the region that does not need an opt-in gets subnets."""
     aws_profile: Annotated[str | None, Z, not_empty, literal] = "default"
     """AWS profile of Terraform and of `aws eks get-token`; None for credentials of the environment, OIDC or the instance."""

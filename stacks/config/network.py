@@ -1,13 +1,13 @@
 """The network. Plain Python."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import Annotated
 
-from stacks.config.checks import ipv4_network
 from stacks.config.fields import R, Variable
-from stacks.hcl.expressions import Expression
-from stacks.hcl.rules import Rule, given, inside_any, no_duplicates, without_nulls
+from stacks.hcl.rules import DISTINCT, VALUE, WITHOUT_NULLS, Must, ending, has_at_most, inside_any, starts_inside
 
 VPC_PREFIXES = (16, 20)
 MOST_ZONES = 8
@@ -17,46 +17,61 @@ MOST_ZONES = 8
 RESERVED_NETWORKS = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4")
 
 
-def vpc_cidr_rules() -> tuple[Rule, ...]:
-    """An IPv4 network that EC2 accepts, and from which subnets of AWS's sizes come."""
-    largest, smallest = VPC_PREFIXES
-    got = f"(got {given('vpc_cidr')})"
-    return (
-        Rule("can(cidrnetmask(var.vpc_cidr))", f"vpc_cidr must be an IPv4 network such as 10.0.0.0/16 {got}."),
-        Rule(
-            "try(cidrsubnet(var.vpc_cidr, 0, 0) == var.vpc_cidr, true)",
-            f'vpc_cidr must not have host bits {got}. The network is ${{try(cidrsubnet(var.vpc_cidr, 0, 0), "invalid")}}.',
+_LARGEST, _SMALLEST = VPC_PREFIXES
+_PREFIX = f'tonumber(split("/", {VALUE})[1])'
+
+# An IPv4 network that EC2 accepts, and from which subnets of AWS's sizes come.
+VPC_CIDR = (
+    Must("be an IPv4 network such as 10.0.0.0/16", f"can(cidrnetmask({VALUE}))", lambda cidr: _is_network(cidr)),
+    Must(
+        "not have host bits",
+        f"try(cidrsubnet({VALUE}, 0, 0) == {VALUE}, true)",
+        lambda cidr: _network(cidr) == cidr,
+        tail=(
+            f'. The network is ${{try(cidrsubnet({VALUE}, 0, 0), "invalid")}}.',
+            lambda cidr: f". The network is {_network(cidr)}.",
         ),
-        Rule(
-            f'try(tonumber(split("/", var.vpc_cidr)[1]) >= {largest} && tonumber(split("/", var.vpc_cidr)[1]) <= {smallest}, true)',
-            f"vpc_cidr must be a /{largest} to /{smallest} network {got}. A VPC cannot be larger, and from a smaller network the "
-            "public and intra subnets, which are 8 bits longer, would be below AWS's minimum of /28.",
+    ),
+    Must(
+        f"be a /{_LARGEST} to /{_SMALLEST} network",
+        f"try({_PREFIX} >= {_LARGEST} && {_PREFIX} <= {_SMALLEST}, true)",
+        lambda cidr: _LARGEST <= int(cidr.partition("/")[2]) <= _SMALLEST,
+        tail=ending(
+            ". A VPC cannot be larger, and from a smaller network the public and intra subnets, which are 8 bits longer, would be "
+            "below AWS's minimum of /28."
         ),
-        Rule(
-            f"!try({inside_any(Expression('var.vpc_cidr'), RESERVED_NETWORKS)}, false)",
-            f"vpc_cidr must not be in {', '.join(RESERVED_NETWORKS)} {got}: EC2 refuses these networks for a VPC.",
-        ),
-    )
+    ),
+    Must(
+        f"not be in {', '.join(RESERVED_NETWORKS)}",
+        f"!try({inside_any(VALUE, RESERVED_NETWORKS)}, false)",
+        lambda cidr: not starts_inside(cidr, RESERVED_NETWORKS),
+        tail=ending(": EC2 refuses these networks for a VPC."),
+    ),
+)
+
+AVAILABILITY_ZONES = (
+    WITHOUT_NULLS,
+    DISTINCT,
+    has_at_most(MOST_ZONES, "zones", ": the subnets of further zones would overlap."),
+)
 
 
-def availability_zone_rules() -> tuple[Rule, ...]:
-    """At most as many zones as there are subnets for."""
-    return (
-        *without_nulls("availability_zones"),
-        no_duplicates("availability_zones", Expression("var.availability_zones")),
-        Rule(
-            f"length(var.availability_zones) <= {MOST_ZONES}",
-            f"availability_zones must have at most {MOST_ZONES} zones (got ${{length(var.availability_zones)}}): the subnets of "
-            "further zones would overlap.",
-        ),
-    )
+def _is_network(cidr: str) -> bool:
+    return re.fullmatch(r"(\d{1,3}\.){3}\d{1,3}/\d{1,2}", cidr, re.ASCII) is not None and _network(cidr) is not None
+
+
+def _network(cidr: str) -> str | None:
+    try:
+        return str(IPv4Network(cidr, strict=False))
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkOptions:
     """The addresses and the zones of the VPC."""
 
-    vpc_cidr: Annotated[str, R, ipv4_network(*VPC_PREFIXES), Variable(vpc_cidr_rules())] = "10.0.0.0/16"
+    vpc_cidr: Annotated[str, R, Variable(VPC_CIDR)] = "10.0.0.0/16"
     """IPv4 network of the VPC. From a /16 each zone gets a private /20, a public /24 and an intra /24."""
-    availability_zones: Annotated[Sequence[str], R, Variable(availability_zone_rules())] = ()
+    availability_zones: Annotated[Sequence[str], R, Variable(AVAILABILITY_ZONES)] = ()
     """Zones to use, in the order of their subnets; [] for every zone of the region that does not need an opt-in."""

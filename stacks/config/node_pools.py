@@ -3,15 +3,38 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Annotated, get_args
 
 from stacks.config.checks import user_tags
 from stacks.config.fields import Change, D, U, Variable
 from stacks.config.pools import BOTTLEROCKET, NODES, TYPES, CapacityType, GeneralPool, GpuPool, overlaps
 from stacks.config.tags import wrong_node_tags
-from stacks.hcl.expressions import Expression
-from stacks.hcl.rules import EmptyList, Rule, given, has_elements, matches, no_duplicates, shown
-from stacks.knowledge.catalogue import family
+from stacks.hcl.expressions import is_expression
+from stacks.hcl.rules import (
+    DISTINCT,
+    HAS_ELEMENTS,
+    VALUE,
+    WITHOUT_NULLS,
+    Elements,
+    Must,
+    as_json,
+    at_most,
+    ending,
+    found,
+    match,
+    matches,
+    well_formed,
+    whole,
+)
+from stacks.knowledge.catalogue import (
+    ARM64_GPU_FAMILY,
+    INSTANCE_TYPE,
+    families_with_a_fraction_of_a_gpu,
+    families_without_nvidia_gpus,
+    family,
+    gpus_by_type,
+)
 from stacks.knowledge.gpu_drivers import mismatches
 from stacks.knowledge.versions import bottlerocket_mistake, mounts_all_disks
 
@@ -20,53 +43,87 @@ POOL = Change("R (the pool): its nodes end")
 MOST_LIMIT = 2**63 - 1  # the API server refuses a larger integer
 
 
-def gpu_limit_rules() -> tuple[Rule, ...]:
-    """No limit, or a number of GPUs."""
+GPU_LIMIT = (
+    whole("be a whole number of at least 1, or null for no limit", optional=True),
+    at_most(MOST_LIMIT, f"be at most {MOST_LIMIT}, the largest number in Kubernetes", optional=True),
+)
+
+# Karpenter's own rule for `budgets[].nodes`.
+GPU_DRIFT_BUDGET = (match(f"^{NODES}$", 'be a number of nodes such as "1", a percentage such as "10%", or null', optional=True),)
+# A requirement, because Kubernetes accepts any number: what is deployed can be destroyed.
+GPU_DRIFT_BUDGET_SIZE = Must(
+    "have at most nine digits",
+    f"length({VALUE}) <= 9",
+    lambda budget: len(budget) <= 9,
+    tail=ending(": Karpenter keeps the lowest 32 bits of a number."),
+    optional=True,
+)
+
+KNOWN_CAPACITY_TYPES = Elements(
+    "gpu_capacity_types_unknown",
+    f"setsubtract({VALUE}, {json.dumps(get_args(CapacityType))})",
+    lambda name: name not in get_args(CapacityType),
+    'gpu_capacity_type must contain only "spot", "on-demand" and "reserved" (got {found}).',
+)
+NOT_RESERVED_ALONE = Must(
+    'contain "spot" or "on-demand"',
+    f'join(",", {VALUE}) != "reserved"',
+    lambda types: list(types) != ["reserved"],
+    got=('["reserved"]', as_json),
+    tail=ending(": the GPU node class selects no capacity reservation, so Karpenter would never launch a node."),
+)
+
+WELL_FORMED_TYPES = well_formed("gpu_instance_types", INSTANCE_TYPE, like="instance types such as p5.48xlarge")
+
+
+def _families_if(condition: str) -> str:
+    """The well-formed types whose `family` meets a condition, in HCL. The construct has the local."""
+    return f"[for type, family in local.gpu_type_families : type if {condition}]"
+
+
+def _is_of(families: Sequence[str], instance_type: str) -> bool:
+    return family(instance_type) in families
+
+
+# Of well-formed types.
+GPU_TYPES = (
+    Elements(
+        "gpu_types_without_nvidia_gpus",
+        _families_if("contains(local.families_without_nvidia_gpus, family)"),
+        lambda name: family(name) in families_without_nvidia_gpus(),
+        "gpu_instance_types must have NVIDIA GPUs (got {found}): pods of the GPU pool request nvidia.com/gpu.",
+    ),
+    Elements(
+        "gpu_types_with_a_fraction_of_a_gpu",
+        _families_if(f"contains({json.dumps(families_with_a_fraction_of_a_gpu())}, family)"),
+        lambda name: family(name) in families_with_a_fraction_of_a_gpu(),
+        "gpu_instance_types must have whole GPUs (got {found}): Karpenter counts a fraction of a GPU as 0.",
+    ),
+    Elements(
+        "gpu_types_with_arm64_cpus",
+        _families_if(matches("family", ARM64_GPU_FAMILY)),
+        lambda name: found(ARM64_GPU_FAMILY, family(name)),
+        "gpu_instance_types must have x86_64 CPUs (got {found}, which have arm64 CPUs): the GPU pool is amd64.",
+    ),
+)
+
+
+def types_without_drivers(*, kubernetes: str, bottlerocket: str) -> Iterator[Elements]:
+    """A rule for each GPU that the driver of the nodes' Bottlerocket does not support."""
+    for mismatch in mismatches(kubernetes=kubernetes, bottlerocket=bottlerocket):
+        yield Elements(
+            f"gpu_types_without_a_driver_for_{mismatch.gpu.replace('-', '_')}",
+            _families_if(f"contains({json.dumps(mismatch.families)}, family)"),
+            partial(_is_of, mismatch.families),
+            f"gpu_instance_types must have GPUs that the driver of Bottlerocket supports (got {{found}}): {mismatch.why}",
+        )
+
+
+def limit_below(smallest: str, limit: str) -> str:
+    """The message about a limit with which Karpenter never launches a node. An unknown type counts as 1 GPU."""
     return (
-        Rule(
-            "var.gpu_limit == null ? true : var.gpu_limit >= 1 && floor(var.gpu_limit) == var.gpu_limit",
-            f"gpu_limit must be a whole number of at least 1, or null for no limit (got {given('gpu_limit')}).",
-        ),
-        Rule(
-            f"var.gpu_limit == null ? true : var.gpu_limit <= {MOST_LIMIT}",
-            f"gpu_limit must be at most {MOST_LIMIT}, the largest number in Kubernetes (got {given('gpu_limit')}).",
-        ),
-    )
-
-
-def gpu_drift_budget_rules() -> tuple[Rule, ...]:
-    """Karpenter's own rule for `budgets[].nodes`."""
-    return (
-        Rule(
-            "var.gpu_drift_budget == null ? true : " + matches("var.gpu_drift_budget", f"^{NODES}$"),
-            'gpu_drift_budget must be a number of nodes such as "1", a percentage such as "10%", or null '
-            f"(got {given('gpu_drift_budget')}).",
-        ),
-    )
-
-
-def gpu_drift_budget_size(budget: Expression) -> Rule:
-    """A number that Karpenter can count. A requirement, because Kubernetes accepts any: what is deployed can be destroyed."""
-    return Rule(
-        f"{budget.hcl} == null ? true : length({budget.hcl}) <= 9",
-        f"gpu_drift_budget must have at most nine digits (got {shown(budget)}): Karpenter keeps the lowest 32 bits of a number.",
-    )
-
-
-def gpu_capacity_type_rules(types: Expression) -> tuple[Rule | EmptyList, ...]:
-    """What Karpenter calls the ways to buy a node."""
-    return (
-        no_duplicates("gpu_capacity_type", types),
-        EmptyList(
-            "gpu_capacity_types_unknown",
-            f"setsubtract({types.hcl}, {json.dumps(get_args(CapacityType))})",
-            'gpu_capacity_type must contain only "spot", "on-demand" and "reserved" (got {found}).',
-        ),
-        Rule(
-            f'join(",", {types.hcl}) != "reserved"',
-            'gpu_capacity_type must contain "spot" or "on-demand" (got ["reserved"]): the GPU node class selects no capacity '
-            "reservation, so Karpenter would never launch a node.",
-        ),
+        f"gpu_limit must be at least {smallest}, the GPUs of the smallest of gpu_instance_types (got {limit}): with a lower limit "
+        "Karpenter never launches a node."
     )
 
 
@@ -82,14 +139,14 @@ class NodePoolOptions:
     gpu_instance_types: Annotated[
         Sequence[str] | None,
         TYPES,
-        Variable(has_elements("gpu_instance_types"), required=True),
+        Variable((HAS_ELEMENTS, WITHOUT_NULLS), required=True),
     ] = None
     """Instance types of the GPU node pool, such as p5.48xlarge (8 H100). Karpenter launches a type that has capacity."""
-    gpu_capacity_type: Annotated[Sequence[str], TYPES, Variable(has_elements("gpu_capacity_type"))] = ("spot",)
+    gpu_capacity_type: Annotated[Sequence[str], TYPES, Variable((HAS_ELEMENTS, WITHOUT_NULLS))] = ("spot",)
     """How GPU nodes are bought: spot, on-demand, reserved. Karpenter prefers reserved, then spot, then on-demand."""
-    gpu_limit: Annotated[int | None, U, Variable(gpu_limit_rules())] = None
+    gpu_limit: Annotated[int | None, U, Variable(GPU_LIMIT)] = None
     """Maximum number of GPUs of all nodes of the GPU pool together; null for no limit."""
-    gpu_drift_budget: Annotated[str | None, U, Variable(gpu_drift_budget_rules())] = None
+    gpu_drift_budget: Annotated[str | None, U, Variable(GPU_DRIFT_BUDGET)] = None
     """GPU nodes that Karpenter may replace at a time because they drifted, for example from an older Bottlerocket release: a
     number, a percentage, or null for Karpenter's own 10%. Applies to gpu-spot, and to each of gpu_pools without budgets."""
     gpu_pools: Annotated[Sequence[GpuPool], U] = ()
@@ -105,6 +162,7 @@ class NodePoolOptions:
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields."""
+        yield from self._wrong_literals()
         yield from self._wrong_tags()
         defaults = {field.name: field.default for field in fields(NodePoolOptions)}
         for name in sorted(self.unused_variables()):
@@ -128,6 +186,23 @@ class NodePoolOptions:
             return frozenset()
         unused = {"gpu_instance_types", "gpu_capacity_type", "gpu_limit"}
         return frozenset(unused if any(not pool.budgets for pool in self.gpu_pools) else unused | {"gpu_drift_budget"})
+
+    def _wrong_literals(self) -> Iterator[str]:
+        """Values of variables that a plan would refuse. Those that Terraform knows are for the plan to judge."""
+        types, capacity, limit, drift = self.gpu_instance_types, self.gpu_capacity_type, self.gpu_limit, self.gpu_drift_budget
+        if not is_expression(capacity):
+            yield from filter(None, [DISTINCT.mistake("gpu_capacity_type", capacity), KNOWN_CAPACITY_TYPES.mistake(capacity)])
+            yield from filter(None, [NOT_RESERVED_ALONE.mistake("gpu_capacity_type", capacity)])
+        if drift is not None and not is_expression(drift) and (mistake := GPU_DRIFT_BUDGET_SIZE.mistake("gpu_drift_budget", drift)):
+            yield mistake
+        if types is None or is_expression(types):
+            return
+        yield from filter(None, [DISTINCT.mistake("gpu_instance_types", types), WELL_FORMED_TYPES.mistake(types)])
+        formed = [name for name in types if not WELL_FORMED_TYPES.wrong(name)]
+        yield from (mistake for rule in GPU_TYPES if (mistake := rule.mistake(formed)))
+        smallest = min([gpus_by_type().get(name, 1) for name in types], default=1)
+        if limit is not None and not is_expression(limit) and 1 <= limit < smallest:
+            yield limit_below(str(smallest), str(limit))
 
     def _wrong_tags(self) -> Iterator[str]:
         """Tags that AWS refuses together on an instance."""
@@ -162,7 +237,10 @@ class NodePoolOptions:
         yield from self._without_drivers(kubernetes)
 
     def _without_drivers(self, kubernetes: str) -> Iterator[str]:
-        """GPU pools whose nodes would not have a driver for their GPUs. A plan judges `gpu_instance_types`, which is a variable."""
+        """GPU pools whose nodes would not have a driver for their GPUs."""
+        if self.gpu_instance_types and not is_expression(self.gpu_instance_types):
+            rules = types_without_drivers(kubernetes=kubernetes, bottlerocket=self.bottlerocket_version)
+            yield from (mistake for rule in rules if (mistake := rule.mistake(self.gpu_instance_types)))
         for pool in self.gpu_pools:
             bottlerocket = pool.bottlerocket_version or self.bottlerocket_version
             if BOTTLEROCKET(bottlerocket):

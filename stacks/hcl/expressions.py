@@ -24,6 +24,15 @@ class Expression(str):
         return made
 
 
+def is_expression(value: object) -> bool:
+    """Whether Terraform, or CDKTF at synthesis, knows the value, and Python does not."""
+    if isinstance(value, str):
+        return isinstance(value, Expression) or "${" in value
+    if isinstance(value, list):
+        return any(isinstance(part, str) and "TfToken[" in part for part in value)
+    return _is_number_token(value)
+
+
 def hcl(value: object) -> str:
     """A literal as HCL: null, a boolean, a number, a string, a list or an object; an expression as its text.
 
@@ -41,7 +50,7 @@ def hcl(value: object) -> str:
         return f"{{{', '.join(f'{_key(key)} = {hcl(part)}' for key, part in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(hcl, value))}]"
-    if isinstance(value, float) and abs(value) > 1e280:  # as CDKTF encodes a number that it does not know yet
+    if _is_number_token(value):
         raise ValueError("An expression must not contain a number token of CDKTF. Make the token a local and refer to it.")
     return json.dumps(value)
 
@@ -49,3 +58,7 @@ def hcl(value: object) -> str:
 def _key(value: object) -> str:
     """A key of an object; Terraform takes a bare reference for a name."""
     return f"({value.hcl})" if isinstance(value, Expression) else hcl(value)
+
+
+def _is_number_token(value: object) -> bool:
+    return isinstance(value, float) and abs(value) > 1e280  # as CDKTF encodes a number that it does not know yet

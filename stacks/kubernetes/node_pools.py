@@ -11,10 +11,10 @@ from stacks.aws.offerings import MOST_TYPES, offered
 from stacks.config import GeneralPool, GpuPool, SociParallelPull, Taint
 from stacks.config.checks import ConfigurationError
 from stacks.config.common import Common
-from stacks.config.node_pools import NodePoolOptions, gpu_capacity_type_rules, gpu_drift_budget_size
+from stacks.config.node_pools import GPU_DRIFT_BUDGET_SIZE, KNOWN_CAPACITY_TYPES, NOT_RESERVED_ALONE, NodePoolOptions
 from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI, GPU_SOCI, GPU_TAINT, Pool
 from stacks.hcl.expressions import Expression, hcl
-from stacks.hcl.rules import EmptyList, Rule
+from stacks.hcl.rules import DISTINCT, EmptyList, Rule
 from stacks.knowledge import catalogue
 from stacks.knowledge.versions import mounts_all_disks
 from stacks.kubernetes import bottlerocket
@@ -64,7 +64,7 @@ class NodePools(Addressed):
                 budgets = Expression("local.nodepool_gpu.spec.disruption.budgets")
             else:
                 budgets = self.add_local("gpu_drift_budgets", budgets)
-            self.require(gpu_drift_budget_size(drift))
+            self.require(GPU_DRIFT_BUDGET_SIZE.rule("gpu_drift_budget", drift))
         for pool in (*options.gpu_pools, *options.general_pools):
             made = self._further(pool, budgets if isinstance(pool, GpuPool) else None)
             self._add_objects(pool.name, made, nullable=isinstance(made.budgets, Expression))
@@ -99,7 +99,11 @@ class NodePools(Addressed):
         """The pool whose values are variables, with the rules for them."""
         names = ("gpu_instance_types", "gpu_capacity_type", "gpu_limit")
         types, capacity, limit = (self.bind(name, getattr(self._options, name)) for name in names)
-        self.require(*gpu_capacity_type_rules(capacity))
+        self.require(
+            DISTINCT.rule("gpu_capacity_type", capacity),
+            KNOWN_CAPACITY_TYPES.rule(capacity),
+            NOT_RESERVED_ALONE.rule("gpu_capacity_type", capacity),
+        )
         GpuTypes(
             self,
             "gpu_types",

@@ -4,10 +4,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, get_type_hints
 
-from cdktf import Token
-
 from stacks.config.checks import ConfigurationError, mistakes_of
-from stacks.hcl.expressions import Expression
+from stacks.hcl.expressions import is_expression
 
 
 def check_arguments(construct: type, **arguments: object) -> None:
@@ -22,15 +20,6 @@ def check_arguments(construct: type, **arguments: object) -> None:
     wanted = {name: hints[name] for name in arguments}
     if found := list(mistakes_of(construct.__name__, arguments, wanted, skip=is_expression)):
         raise ConfigurationError("\n".join(found))
-
-
-def is_expression(value: object) -> bool:
-    """Whether Terraform, or CDKTF at synthesis, knows the value, and Python does not."""
-    if isinstance(value, str):
-        return isinstance(value, Expression) or "${" in value
-    if isinstance(value, list):
-        return any(isinstance(part, str) and "TfToken[" in part for part in value)
-    return isinstance(value, float) and bool(Token.is_unresolved(value))
 
 
 @cache

@@ -5,6 +5,7 @@ from typing import Any
 
 from stacks.config import ClusterConfig
 from stacks.config.fields import Documented, documented, terraform_type
+from stacks.hcl.expressions import Expression
 from stacks.terraform.addresses import Addressed
 
 
@@ -21,8 +22,9 @@ def add_variables(stack: Addressed, config: ClusterConfig) -> ClusterConfig:
 def _body(field: Documented, default: Any) -> dict[str, Any]:
     assert field.variable  # noqa: S101  (the caller asked)
     body: dict[str, Any] = {"type": terraform_type(field.hint), "description": field.text}
-    if field.variable.rules:
-        body["validation"] = [rule.block() for rule in field.variable.rules]
+    if field.variable.musts:
+        value = Expression(f"var.{field.name}")
+        body["validation"] = [must.rule(field.name, value).block() for must in field.variable.musts]
     required = field.variable.required and default is None
     if not required:
         body["default"] = default
