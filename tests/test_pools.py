@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 from stacks.config import Budget, ClusterConfig, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint
 from stacks.config.checks import mistakes
+from stacks.config.node_pools import NodePoolOptions
 from stacks.config.pools import Pool, chosen_by
 from stacks.karpenter_stack import KarpenterStack
 from stacks.knowledge.catalogue import gpu_instance_types, gpus_by_type, usable_families, usable_gpus
 from stacks.kubernetes.node_pools import NodePools
 from tests import karpenter_rules
 from tests.conftest import SHARED
-from tests.constructs import karpenter
+from tests.constructs import COMMON, karpenter
 from tests.crd import Crd
 from tests.synthesis import Json, synth, synth_stack, write_stack
 from tests.terraform import Workspace, needs_terraform
@@ -499,8 +500,8 @@ TEAM, BATCH = Taint(key="team", value="a"), Taint(key="batch")
 @pytest.mark.parametrize(
     ("pools", "overlap"),
     [
-        ([gpu("a", weight=None)], [("a", "the reference's pool")]),
-        ([general("a", weight=None)], [("a", "the reference's pool")]),
+        ([gpu("a", weight=None)], [("a", "the default pool")]),
+        ([general("a", weight=None)], [("a", "the default pool")]),
         ([gpu("a"), gpu("b")], [("b", "a")]),
         ([gpu("a"), gpu("b"), gpu("c")], [("b", "a"), ("c", "a")]),
         ([gpu("a", instance_types=["g6e.xlarge"], limit=1), gpu("b")], [("b", "a")]),
@@ -753,16 +754,19 @@ def test_offering_checks_of_pools_can_be_disabled() -> None:
     assert not any("pool" in name for name in without["check"])
 
 
+OPTIONS = NodePoolOptions(gpu_instance_types=("p5.48xlarge",))
+
+
 def test_two_objects_with_one_kind_and_name_are_refused(tmp_path: Path) -> None:
     stack = KarpenterStack(App(outdir=str(tmp_path)), ClusterConfig("karpenter"), project=tmp_path)
     with pytest.raises(ValueError, match="EC2NodeClass default must be unique in its stack"):
-        NodePools(stack, "more", karpenter=stack.karpenter, discovery="x", gpu_instance_types=["p5.48xlarge"])
+        NodePools(stack, "more", COMMON, karpenter=stack.karpenter, options=OPTIONS)
 
 
 @pytest.mark.parametrize("name", ["NodePool default", "NodePool gpu-spot", "EC2NodeClass default", "EC2NodeClass gpu"])
 def test_the_names_of_the_reference_are_taken(name: str) -> None:
     def make(stack: TerraformStack) -> None:
-        NodePools(stack, "pools", karpenter=karpenter(stack), discovery="x", gpu_instance_types=["p5.48xlarge"]).claim(name)
+        NodePools(stack, "pools", COMMON, karpenter=karpenter(stack), options=OPTIONS).reserve(name)
 
     with pytest.raises(ValueError, match=f"{name} must be unique in its stack"):
         synth(make)
@@ -772,16 +776,8 @@ def test_pools_can_be_made_with_literals_alone() -> None:
     """Terraform refuses a condition that refers to nothing, so what is given becomes locals."""
 
     def make(stack: TerraformStack) -> NodePools:
-        return NodePools(
-            stack,
-            "pools",
-            karpenter=karpenter(stack),
-            discovery="x",
-            gpu_instance_types=("p5.48xlarge",),
-            gpu_limit=8,
-            gpu_drift_budget="0",
-            wait_for_nodes=True,
-        )
+        options = replace(OPTIONS, gpu_limit=8, gpu_drift_budget="0", wait_for_nodes=True)
+        return NodePools(stack, "pools", COMMON, karpenter=karpenter(stack), options=options)
 
     made = synth(make)
     assert {
