@@ -81,13 +81,13 @@ def pool(**wrong: Any) -> Make:
             network(replace(COMMON, permissions_boundary="boundary")),
             "Network.common.permissions_boundary must be the ARN of an IAM policy (got 'boundary').",
         ),
-        (network(vpc_cidr="10.0.0.0/24"), "Network.options.vpc_cidr must be a /16 to /20 network (got '10.0.0.0/24')."),
+        (network(vpc_cidr="10.0.0.0/24"), 'Network.options.vpc_cidr must be a /16 to /20 network (got "10.0.0.0/24").'),
         (
             network(vpc_cidr="10.0.0.1/16"),
-            "Network.options.vpc_cidr must be an IPv4 network such as 10.0.0.0/16: 10.0.0.1/16 has host bits set",
+            'Network.options.vpc_cidr must not have host bits (got "10.0.0.1/16"). The network is 10.0.0.0/16.',
         ),
-        (network(vpc_cidr="10.0.0.0/21"), "Network.options.vpc_cidr must be a /16 to /20 network (got '10.0.0.0/21')."),
-        (network(vpc_cidr="10.0.0.0/15"), "Network.options.vpc_cidr must be a /16 to /20 network (got '10.0.0.0/15')."),
+        (network(vpc_cidr="10.0.0.0/21"), 'Network.options.vpc_cidr must be a /16 to /20 network (got "10.0.0.0/21").'),
+        (network(vpc_cidr="10.0.0.0/15"), 'Network.options.vpc_cidr must be a /16 to /20 network (got "10.0.0.0/15").'),
         (network(vpc_cidr=16), "Network.options.vpc_cidr must be a string (got 16)."),
         (
             network(availability_zones="us-west-2a"),
@@ -107,13 +107,31 @@ def pool(**wrong: Any) -> Make:
             administrators(kms_key_administrators=["arn:aws:iam::123456789012:role/ci"]),
             "Cluster.administrators.kms_key_administrators must not be set without cluster_admin_arn",
         ),
-        (node_group(karpenter_node_min_size=0), "Cluster.node_group.karpenter_node_min_size must be at least 1 (got 0)."),
+        (
+            node_group(karpenter_node_min_size=0),
+            "Cluster.node_group.karpenter_node_min_size must be a whole number of at least 1 (got 0).",
+        ),
         (
             node_group(karpenter_node_max_size=True),
             "Cluster.node_group.karpenter_node_max_size must be a whole number (got True).",
         ),
         (node_group(karpenter_node_max_size=2.5), "Cluster.node_group.karpenter_node_max_size must be a whole number (got 2.5)."),
-        (node_group(karpenter_node_desired_size=-1), "Cluster.node_group.karpenter_node_desired_size must be at least 1 (got -1)."),
+        (
+            node_group(karpenter_node_desired_size=-1),
+            "Cluster.node_group.karpenter_node_desired_size must be a whole number of at least 1 (got -1).",
+        ),
+        (
+            node_group(karpenter_node_instance_types=()),
+            "Cluster.node_group.karpenter_node_instance_types must have at least one element (got []).",
+        ),
+        (
+            node_group(karpenter_node_instance_types=["m7g.large"]),
+            'Cluster.node_group.karpenter_node_instance_types must have x86_64 CPUs, as the node group\'s AMI (got ["m7g.large"]',
+        ),
+        (
+            node_group(karpenter_node_min_size=5),
+            "Cluster.node_group.karpenter_node_desired_size must be between karpenter_node_min_size and karpenter_node_max_size",
+        ),
         (
             karpenter(karpenter_version="1.8.0"),
             "Karpenter.options.karpenter_version must not be 1.8.0: its controller panics with the chart's default values",
@@ -142,6 +160,10 @@ def pool(**wrong: Any) -> Make:
         (
             node_pools(gpu_pools=[GpuPool("a", instance_types=["g7.2xlarge"], limit=8, weight=1)]),
             'NodePools.options.gpu_pools["a"].instance_types must have GPUs that the driver of Bottlerocket supports (got',
+        ),
+        (
+            node_pools(gpu_instance_types=["g7.2xlarge"]),
+            'NodePools.options.gpu_instance_types must have GPUs that the driver of Bottlerocket supports (got ["g7.2xlarge"])',
         ),
         (
             node_pools(bottlerocket_version="v1.30.0"),

@@ -172,6 +172,7 @@ def test_a_field_that_is_given_becomes_the_default_of_its_variable() -> None:
         "gpu_instance_types": ("p5.48xlarge",),
         "gpu_limit": 8,
         "karpenter_node_min_size": 3,
+        "karpenter_node_desired_size": 3,
         "availability_zones": ["us-west-2a", "us-west-2b"],
         "addon_versions": {"coredns": "v1.12.1-eksbuild.2"},
     }
@@ -189,26 +190,74 @@ def test_null_is_refused_where_it_says_nothing(stack: Json) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"vpc_cidr": "10.0.0.0/8"}, "vpc_cidr must be a /16 to /20 network (got '10.0.0.0/8')."),
-        ({"vpc_cidr": "10.0.0.0/24"}, "vpc_cidr must be a /16 to /20 network (got '10.0.0.0/24')."),
-        ({"vpc_cidr": "10.0.0.1/16"}, "vpc_cidr must be an IPv4 network such as 10.0.0.0/16: 10.0.0.1/16 has host bits set"),
-        *(
-            ({f"karpenter_node_{size}_size": 0}, f"karpenter_node_{size}_size must be at least 1 (got 0).")
-            for size in ("min", "max", "desired")
+        ({"region": "us-west2"}, 'region must be an AWS region such as us-west-2 (got "us-west2").'),
+        (
+            {"region": "cn-north-1"},
+            'region must be in the AWS partition aws (got "cn-north-1"). Regions that start with cn, us-gov, ',
+        ),
+        (
+            {"cluster_name_prefix": "-"},
+            "cluster_name_prefix must consist of letters, digits, hyphens and underscores, and start with",
+        ),
+        (
+            {"cluster_name_prefix": "a" * 25},
+            f'cluster_name_prefix must have at most 24 characters (got "{"a" * 25}", 25 characters): IAM takes 38 for the name',
+        ),
+        (
+            {"vpc_cidr": "10.0.0.0/8"},
+            'vpc_cidr must be a /16 to /20 network (got "10.0.0.0/8"). A VPC cannot be larger, and from a',
+        ),
+        (
+            {"vpc_cidr": "10.0.0.0/24"},
+            'vpc_cidr must be a /16 to /20 network (got "10.0.0.0/24"). A VPC cannot be larger, and from a',
+        ),
+        ({"vpc_cidr": "10.0.0.1/16"}, 'vpc_cidr must not have host bits (got "10.0.0.1/16"). The network is 10.0.0.0/16.'),
+        ({"vpc_cidr": "10.0.0/16"}, 'vpc_cidr must be an IPv4 network such as 10.0.0.0/16 (got "10.0.0/16").'),
+        ({"vpc_cidr": "127.0.0.0/16"}, "vpc_cidr must not be in 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/4 (got"),
+        (
+            {"availability_zones": ["us-west-2a"] * 2},
+            'availability_zones must not contain duplicates (got ["us-west-2a","us-west-2a"])',
+        ),
+        ({"karpenter_node_min_size": 0}, "karpenter_node_min_size must be a whole number of at least 1 (got 0)."),
+        ({"karpenter_node_desired_size": -1}, "karpenter_node_desired_size must be a whole number of at least 1 (got -1)."),
+        (
+            {"karpenter_node_max_size": 1},
+            "karpenter_node_desired_size must be between karpenter_node_min_size and karpenter_node_max_size (got 2, not between 2",
+        ),
+        ({"karpenter_node_instance_types": ()}, "karpenter_node_instance_types must have at least one element (got [])."),
+        (
+            {"karpenter_node_instance_types": ["m7g.large"]},
+            'karpenter_node_instance_types must have x86_64 CPUs, as the node group\'s AMI (got ["m7g.large"]',
+        ),
+        (
+            {"addon_versions": {"efs": "v1.0.0-eksbuild.1"}},
+            "addon_versions must name add-ons of the cluster: coredns, kube-proxy, eks-pod-identity-agent, vpc-cni (got",
+        ),
+        ({"gpu_limit": 0}, "gpu_limit must be a whole number of at least 1, or null for no limit (got 0)."),
+        ({"gpu_limit": 4, "gpu_instance_types": ["p5.48xlarge"]}, "gpu_limit must be at least 8, the GPUs of the smallest of gpu_"),
+        ({"gpu_capacity_type": ["ondemand"]}, 'gpu_capacity_type must contain only "spot", "on-demand" and "reserved" (got'),
+        (
+            {"gpu_instance_types": ["p5.48xlarge", "m5.large"]},
+            'gpu_instance_types must have NVIDIA GPUs (got ["m5.large"]): pods of',
+        ),
+        (
+            {"gpu_drift_budget": "many"},
+            'gpu_drift_budget must be a number of nodes such as "1", a percentage such as "10%", or null',
         ),
     ],
+    ids=str,
 )
-def test_python_judges_the_default_that_it_gives_to_a_variable(given: dict[str, Any], said: str) -> None:
-    """A plan would say the same later: tests/cases.py has what Terraform judges."""
+def test_python_judges_the_value_that_it_gives_to_a_variable(given: dict[str, Any], said: str) -> None:
+    """In Terraform's words: tests/cases.py has what a plan would say."""
     (text,) = wrong(**given)
     assert text.startswith(said)
 
 
-def test_terraform_judges_the_other_values_of_variables() -> None:
-    assert wrong(gpu_limit=0, gpu_capacity_type=["ondemand"], cluster_name_prefix="-") == []
-    for field in documented(ClusterConfig):
-        if isinstance(field.variable, Variable):
-            assert terraform_type(field.hint) in ("string", "number", "list(string)", "map(string)")
+def test_every_variable_has_a_type_of_terraform() -> None:
+    variables = [field for field in documented(ClusterConfig) if isinstance(field.variable, Variable)]
+    assert len(variables) > 10
+    for field in variables:
+        assert terraform_type(field.hint) in ("string", "number", "list(string)", "map(string)")
 
 
 # --- Mistakes -------------------------------------------------------------------------------------------------------------------
@@ -495,20 +544,35 @@ def differences(config: ClusterConfig) -> dict[str, Any]:
     return {f.name: getattr(config, f.name) for f in fields(ClusterConfig) if getattr(config, f.name) != getattr(default, f.name)}
 
 
+# A cluster is called what its entry is called.
+VALUES = RECOMMENDED | {"cluster_name_prefix": "c"}
+
+
 def test_recommended_differs_from_the_default_in_its_values_and_in_nothing_else() -> None:
-    assert differences(recommended("c")) == RECOMMENDED
+    assert differences(recommended("c")) == VALUES
     assert list(mistakes("c", recommended("c"))) == []
 
 
 @pytest.mark.parametrize("name", RECOMMENDED)
 def test_each_recommended_value_can_be_switched_by_itself(name: str) -> None:
     default = getattr(ClusterConfig("c"), name)
-    assert differences(recommended("c", **{name: default})) == {k: v for k, v in RECOMMENDED.items() if k != name}
+    assert differences(recommended("c", **{name: default})) == {k: v for k, v in VALUES.items() if k != name}
     assert differences(ClusterConfig("c", **{name: RECOMMENDED[name]})) == {name: RECOMMENDED[name]}
 
 
 def test_recommended_keeps_what_is_given() -> None:
-    assert differences(recommended("c", region="eu-west-1", gpu_limit=8)) == RECOMMENDED | {"region": "eu-west-1", "gpu_limit": 8}
+    assert differences(recommended("c", region="eu-west-1", gpu_limit=8)) == VALUES | {"region": "eu-west-1", "gpu_limit": 8}
+
+
+def test_a_recommended_cluster_is_called_what_its_entry_is_called_unless_a_prefix_is_given() -> None:
+    prefixes = {cluster.cluster_name_prefix for cluster in (recommended("a", cluster_name_prefix="b"), ClusterConfig("a"))}
+    assert (recommended("a").cluster_name_prefix, prefixes) == ("a", {"b", "eks-spot-gpu"})
+
+
+def test_a_name_that_is_too_long_for_a_recommended_cluster_is_refused_with_the_field_to_set() -> None:
+    (text,) = mistakes("a" * 25, recommended("a" * 25))
+    assert text.startswith(f"{'a' * 25}.cluster_name_prefix must have at most 24 characters (got ")
+    assert list(mistakes("a" * 25, recommended("a" * 25, cluster_name_prefix="a"))) == []
 
 
 def test_the_recommended_values_can_be_printed() -> None:

@@ -1,32 +1,41 @@
 """The constructs as other projects use them: alone, in their own stack, in a subclass of KarpenterStack."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cdktf import App, TerraformLocal, TerraformOutput, TerraformStack, TerraformVariable
 from cdktf import Testing as CdktfTesting  # under its own name, pytest would collect it
+from cdktf_cdktf_provider_aws.provider import AwsProvider
 from cdktf_cdktf_provider_aws.s3_bucket import S3Bucket
+from cdktf_cdktf_provider_helm.provider import HelmProvider
 from constructs import Construct
 
 from stacks.app import PROJECT
-from stacks.aws.cluster import Cluster, NodeGroup
-from stacks.aws.gpu_types import GpuTypes
+from stacks.aws.cluster import Cluster
 from stacks.aws.network import Network
 from stacks.config import ClusterConfig
+from stacks.config.common import Common
+from stacks.config.control_plane import ControlPlane
+from stacks.config.fields import documented
+from stacks.config.network import NetworkOptions
+from stacks.config.node_group import NodeGroup
+from stacks.config.node_pools import NodePoolOptions
 from stacks.hcl.expressions import Expression, hcl
-from stacks.hcl.rules import Finding, Rule
+from stacks.hcl.rules import EmptyList, Rule
 from stacks.karpenter_stack import KarpenterStack
 from stacks.kubernetes.karpenter import Karpenter
 from stacks.kubernetes.load_balancer_controller import LoadBalancerController
 from stacks.kubernetes.node_pools import NodePools
-from stacks.terraform.addresses import Addressed
+from stacks.terraform.addresses import Addressed, add_requirements
 from stacks.testing import synth_cluster, synth_scope
-from tests.constructs import karpenter
+from tests.constructs import COMMON, cluster, karpenter, network
 from tests.synthesis import Json, synth
 
 # --- Expressions ----------------------------------------------------------------------------------------------------------------
@@ -117,8 +126,8 @@ def test_a_local_is_written_as_it_was_given(value: Any, written: Any) -> None:
         (lambda scope: scope.add_variable("x", {"type": "string"}), r"var\.x"),
         (lambda scope: scope.add_check("x", Rule("true", "x")), r"check\.x"),
         (lambda scope: scope.add(S3Bucket, "aws_s3_bucket.x"), r"aws_s3_bucket\.x"),
-        (lambda scope: scope.claim("NodePool x"), "NodePool x"),
-        (lambda scope: scope.add_rules(Finding("x", "[]", "{found}")), r"local\.x"),
+        (lambda scope: scope.reserve("NodePool x"), "NodePool x"),
+        (lambda scope: scope.require(EmptyList("x", "[]", "{found}")), r"local\.x"),
     ],
 )
 def test_an_address_is_taken_once_in_a_stack_wherever_its_scope_is(
@@ -131,19 +140,94 @@ def test_an_address_is_taken_once_in_a_stack_wherever_its_scope_is(
     add(Addressed(TerraformStack(App(outdir=str(tmp_path)), "another"), "three"))
 
 
-def test_a_rule_is_a_block_and_a_finding_a_local_with_a_rule(tmp_path: Path) -> None:
-    scope = Addressed(TerraformStack(App(outdir=str(tmp_path)), "stack"), "scope")
-    rules = scope.add_rules(Rule("var.a > 1", "A."), Finding("wrong", "[for x in var.b : x]", "B has {found}."))
-    assert [rule.block() for rule in rules] == [
-        {"condition": "${var.a > 1}", "error_message": "A."},
-        {"condition": "${length(local.wrong) == 0}", "error_message": "B has ${jsonencode(local.wrong)}."},
-    ]
-
-
 def test_a_check_is_an_assertion_and_not_a_local() -> None:
     document = synth(lambda stack: Addressed(stack, "scope").add_check("x", Rule("var.a > 1", "A.")))
     assert document["check"] == {"x": {"assert": [{"condition": "${var.a > 1}", "error_message": "A."}]}}
     assert "locals" not in document
+
+
+# --- Requirements ---------------------------------------------------------------------------------------------------------------
+
+RULES: tuple[Rule | EmptyList, ...] = (Rule("var.a > 1", "A."), EmptyList("wrong", "[for x in var.b : x]", "B has {found}."))
+BLOCKS = [
+    {"condition": "${var.a > 1}", "error_message": "A."},
+    {"condition": "${length(local.wrong) == 0}", "error_message": "B has ${jsonencode(local.wrong)}."},
+]
+
+
+def written(folder: Path, make: Callable[[TerraformStack], object]) -> Json:
+    """What `make` makes in a program of one's own."""
+    app = App(outdir=str(folder))
+    stack = TerraformStack(app, "own")
+    AwsProvider(stack, "aws", region="us-west-2")
+    HelmProvider(stack, "helm")
+    make(stack)
+    app.synth()
+    document: Json = json.loads((folder / "stacks" / "own" / "cdk.tf.json").read_text())
+    return document
+
+
+def test_the_rules_of_all_constructs_are_preconditions_of_the_resource_that_is_named(tmp_path: Path) -> None:
+    def make(stack: TerraformStack) -> None:
+        first, second = Addressed(stack, "first"), Addressed(Construct(stack, "room"), "second")
+        bucket = first.add(S3Bucket, "aws_s3_bucket.x")
+        for scope, rule in zip((first, second), RULES, strict=True):
+            scope.require(rule)
+        add_requirements(stack, on=bucket)
+
+    document = written(tmp_path, make)
+    assert document["resource"]["aws_s3_bucket"]["x"]["lifecycle"]["precondition"] == BLOCKS
+    assert document["locals"] == {"wrong": "${[for x in var.b : x]}"}
+
+
+def test_the_rules_may_be_preconditions_of_an_output(tmp_path: Path) -> None:
+    def make(stack: TerraformStack) -> None:
+        Addressed(stack, "scope").require(*RULES)
+        add_requirements(stack, on=TerraformOutput(stack, "x", value="y"))
+
+    assert written(tmp_path, make)["output"] == {"x": {"value": "y", "precondition": BLOCKS}}
+
+
+@pytest.mark.parametrize("construct", [network, cluster, karpenter])
+def test_rules_that_nobody_attached_stop_a_synthesis(construct: Callable[[TerraformStack], object], tmp_path: Path) -> None:
+    """In the middle of an apply would be too late."""
+    with pytest.raises(RuntimeError, match="that must hold before anything is created") as refused:
+        written(tmp_path, construct)
+    assert re.search(
+        r"This stack has \d+ rules that must hold before anything is created, and no resource has them as preconditions\. "
+        r"Call add_requirements\(stack, on=\.\.\.\) with a resource or an output, last\.",
+        str(refused.value),
+    )
+    assert list(tmp_path.rglob("*.json")) == []
+
+
+@pytest.mark.parametrize("construct", [network, cluster, karpenter])
+def test_a_stack_of_ones_own_attaches_the_rules_with_a_line(construct: Callable[[TerraformStack], object], tmp_path: Path) -> None:
+    def make(stack: TerraformStack) -> None:
+        construct(stack)
+        add_requirements(stack, on=TerraformOutput(stack, "x", value="y"))
+
+    document = written(tmp_path, make)
+    rules = document["output"]["x"]["precondition"]
+    assert len(rules) >= 3
+    named = {name for rule in rules for name in re.findall(r"local\.(\w+)", rule["condition"])}
+    assert named <= document["locals"].keys()
+
+
+def test_a_stack_without_rules_needs_no_line(tmp_path: Path) -> None:
+    assert written(tmp_path, lambda stack: Addressed(stack, "scope").add_local("x", 1))["locals"] == {"x": 1}
+
+
+def test_the_rules_of_one_stack_are_not_those_of_another(tmp_path: Path) -> None:
+    app = App(outdir=str(tmp_path))
+    one, other = (TerraformStack(app, name) for name in ("one", "other"))
+    for stack, rule in zip((one, other), RULES, strict=True):
+        Addressed(stack, "scope").require(rule)
+        add_requirements(stack, on=TerraformOutput(stack, "x", value="y"))
+    app.synth()
+    for name, block in zip(("one", "other"), BLOCKS, strict=True):
+        document = json.loads((tmp_path / "stacks" / name / "cdk.tf.json").read_text())
+        assert document["output"]["x"]["precondition"] == [block]
 
 
 # --- A subclass of the stack ----------------------------------------------------------------------------------------------------
@@ -209,10 +293,17 @@ def test_the_stack_shows_what_it_consists_of(extended: tuple[Extended, Json]) ->
     assert {name: type(getattr(made, name)) for name in kinds} == kinds
     assert made.karpenter.cluster is made.cluster
     assert made.cluster.network is made.network
-    assert (made.name, made.variables.region) == ("${local.name}", "${var.region}")
+    assert (made.common.name, made.common.region) == ("${local.name}", "${var.region}")
     assert made.cluster.eks.cluster_name == "${module.eks.cluster_name}"
-    with pytest.raises(AttributeError, match="no variable is named 'zone'"):
-        _ = made.variables.zone
+
+
+def test_the_options_of_the_stack_are_its_configuration_with_expressions_for_variables(extended: tuple[Extended, Json]) -> None:
+    made, document = extended
+    variables = {field.name for field in documented(ClusterConfig) if field.variable}
+    assert variables == document["variable"].keys() - {"bucket", "native"}
+    for field in fields(ClusterConfig):
+        value = getattr(made.options, field.name)
+        assert value == (f"${{var.{field.name}}}" if field.name in variables else getattr(made.config, field.name))
 
 
 # --- Literals, lists, tuples and tokens as arguments ----------------------------------------------------------------------------
@@ -223,14 +314,20 @@ def literal() -> Json:
     """A network and a cluster from literals alone."""
 
     def make(stack: TerraformStack) -> None:
-        network = Network(stack, "network", name="x", cidr="10.8.0.0/18", availability_zones=("us-west-2a", "us-west-2b"))
-        group = NodeGroup(instance_types=("m6i.large",), min_size=2, max_size=4, desired_size=3, release_version="1.53.0-4fc45e5a")
-        versions = {"coredns": "v1.12.1-eksbuild.2"}
-        made = Cluster(stack, "cluster", name="x", network=network, node_group=group, addon_versions=versions)
-        requirements.extend([*network.requirements, *made.requirements])
+        options = NetworkOptions(vpc_cidr="10.8.0.0/18", availability_zones=("us-west-2a", "us-west-2b"))
+        group = NodeGroup(
+            karpenter_node_instance_types=("m6i.large",),
+            karpenter_node_min_size=2,
+            karpenter_node_max_size=4,
+            karpenter_node_desired_size=3,
+            karpenter_node_release_version="1.53.0-4fc45e5a",
+        )
+        control_plane = ControlPlane(addon_versions={"coredns": "v1.12.1-eksbuild.2"})
+        made = Network(stack, "network", COMMON, options=options)
+        Cluster(stack, "cluster", COMMON, network=made, control_plane=control_plane, node_group=group)
+        add_requirements(stack, on=TerraformOutput(stack, "x", value="y"))
 
-    requirements: list[Rule] = []
-    return synth(make) | {"requirements": [rule.block() for rule in requirements]}
+    return synth(make)
 
 
 def test_a_literal_becomes_a_local_that_a_condition_can_name(literal: Json) -> None:
@@ -248,7 +345,7 @@ def test_a_literal_becomes_a_local_that_a_condition_can_name(literal: Json) -> N
     }
     assert {name: literal["locals"][name] for name in given} == given
     conditions = [check["assert"][0]["condition"] for check in literal["check"].values()]
-    conditions += [rule["condition"] for rule in literal["requirements"]]
+    conditions += [rule["condition"] for rule in literal["output"]["x"]["precondition"]]
     assert len(conditions) > 10
     assert all("local." in condition or "data." in condition for condition in conditions)
     assert "var." not in json.dumps(literal)
@@ -264,7 +361,7 @@ def test_a_literal_reaches_the_module_through_its_local(literal: Json) -> None:
 
 def test_no_release_is_null_and_the_latest_one() -> None:
     def make(stack: TerraformStack) -> None:
-        Cluster(stack, "cluster", name="x", network=Network(stack, "network", name="x", cidr="10.8.0.0/18"))
+        Cluster(stack, "cluster", COMMON, network=Network(stack, "network", COMMON))
 
     document = synth(make)
     (group,) = document["module"]["eks"]["eks_managed_node_groups"].values()
@@ -282,35 +379,31 @@ def of_tokens() -> Json:
 
     def make(stack: TerraformStack) -> None:
         text, many, number = (TerraformVariable(stack, name, type="any") for name in ("text", "many", "number"))
+        common = Common(name=text.string_value, region=text.string_value, tags={"a": text.string_value})
         network = Network(
             stack,
             "network",
-            name=text.string_value,
-            cidr=text.string_value,
-            availability_zones=many.list_value,
-            tags={"a": text.string_value},
+            common,
+            options=NetworkOptions(vpc_cidr=text.string_value, availability_zones=many.list_value),
         )
         group = NodeGroup(
-            instance_types=many.list_value,
-            min_size=number.number_value,
-            max_size=number.number_value,
-            desired_size=number.number_value,
-            availability_zones=[text.string_value, "us-west-2b"],
-            release_version=text.string_value,
+            karpenter_node_instance_types=many.list_value,
+            karpenter_node_min_size=number.number_value,  # type: ignore[arg-type]
+            karpenter_node_max_size=number.number_value,  # type: ignore[arg-type]
+            karpenter_node_desired_size=number.number_value,  # type: ignore[arg-type]
+            karpenter_node_availability_zones=[text.string_value, "us-west-2b"],
+            karpenter_node_release_version=text.string_value,
         )
-        cluster = Cluster(stack, "cluster", name=text.string_value, network=network, node_group=group)
-        made = Karpenter(stack, "karpenter", cluster=cluster, node_role_name=text.string_value)
-        LoadBalancerController(stack, "alb", name=text.string_value, karpenter=made, region=text.string_value)
-        NodePools(
-            stack,
-            "pools",
-            karpenter=made,
-            discovery=text.string_value,
+        cluster = Cluster(stack, "cluster", common, network=network, node_group=group)
+        made = Karpenter(stack, "karpenter", common, cluster=cluster)
+        LoadBalancerController(stack, "alb", common, karpenter=made)
+        options = NodePoolOptions(
             gpu_instance_types=many.list_value,
             gpu_capacity_type=many.list_value,
-            gpu_limit=number.number_value,
+            gpu_limit=number.number_value,  # type: ignore[arg-type]
             gpu_drift_budget=text.string_value,
         )
+        NodePools(stack, "pools", common, karpenter=made, options=options)
 
     return synth(make)
 
@@ -335,18 +428,25 @@ def test_a_token_of_cdktf_is_an_argument_like_another(of_tokens: Json) -> None:
     assert of_tokens["locals"]["ec2nodeclass_gpu"]["spec"]["role"] == "${var.text}"
 
 
-def test_two_constructs_may_be_given_the_same_literal(tmp_path: Path) -> None:
-    def make(types: list[str]) -> Callable[[TerraformStack], object]:
-        def inner(stack: TerraformStack) -> None:
-            made = karpenter(stack)
-            NodePools(stack, "pools", karpenter=made, discovery="x", gpu_instance_types=["p5.48xlarge"])
-            GpuTypes(stack, "types", instance_types=types, capacity_types=["spot"], limit=8, network=made.cluster.network)
+@pytest.mark.parametrize("zones", [(), ("us-west-2a", "us-west-2b")])
+def test_two_constructs_may_not_be_given_one_literal_even_if_it_is_equal(zones: tuple[str, ...]) -> None:
+    """A local belongs to one construct: what two of them need, one takes from the other."""
 
-        return inner
+    def make(stack: TerraformStack) -> None:
+        Network(stack, "network", COMMON, options=NetworkOptions(availability_zones=zones))
+        Addressed(stack, "another").bind("availability_zones", zones)
 
-    assert synth(make(["p5.48xlarge"]))["locals"]["gpu_instance_types"] == ["p5.48xlarge"]
-    with pytest.raises(ValueError, match=r"local\.gpu_instance_types must be unique in its stack"):
-        synth(make(["p4d.24xlarge"]))
+    with pytest.raises(ValueError, match=r"^local\.availability_zones must be unique in its stack"):
+        synth(make)
+
+
+def test_two_constructs_may_be_given_the_same_expression() -> None:
+    def make(stack: TerraformStack) -> None:
+        for name in ("one", "other"):
+            assert Addressed(stack, name).bind("zones", Expression("var.zones")) == "${var.zones}"
+            assert Addressed(stack, f"{name}-null").bind("zones", None) == "${null}"
+
+    assert "locals" not in synth(make)
 
 
 # --- Testing --------------------------------------------------------------------------------------------------------------------
@@ -376,7 +476,9 @@ def test_synth_cluster_refuses_what_a_synthesis_refuses() -> None:
 # --- Plain Python ---------------------------------------------------------------------------------------------------------------
 
 PLAIN = {
-    "stacks.config": ["stacks.config", "stacks.config.fleet", "stacks.hcl.rules", "stacks.config.recommended"],
+    "stacks.hcl": ["stacks.hcl.expressions", "stacks.hcl.rules"],
+    "stacks.knowledge": [f"stacks.knowledge.{name}" for name in ("catalogue", "gpu_drivers", "regions", "versions")],
+    "stacks.config": ["stacks.config", "stacks.config.fleet", "stacks.config.recommended"],
     "stacks.operations": ["stacks.operations.output", "stacks.operations.clean", "stacks.operations.destroy"],
     "stacks.kubernetes": ["stacks.kubernetes.manifests", "stacks.kubernetes.bottlerocket"],
 }

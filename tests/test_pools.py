@@ -17,8 +17,10 @@ from stacks.config import Budget, ClusterConfig, DataVolume, GeneralPool, GpuPoo
 from stacks.config.checks import mistakes
 from stacks.config.node_pools import NodePoolOptions
 from stacks.config.pools import Pool, chosen_by
+from stacks.hcl.expressions import Expression
 from stacks.karpenter_stack import KarpenterStack
 from stacks.knowledge.catalogue import gpu_instance_types, gpus_by_type, usable_families, usable_gpus
+from stacks.kubernetes.manifests import NodePool
 from stacks.kubernetes.node_pools import NodePools
 from tests import karpenter_rules
 from tests.conftest import SHARED
@@ -28,7 +30,7 @@ from tests.synthesis import Json, synth, synth_stack, write_stack
 from tests.terraform import Workspace, needs_terraform
 
 # Where gpu-spot has the budgets that gpu_drift_budget gives.
-DRIFT_BUDGETS = "${local.nodepool_gpu.spec.disruption.budgets}"
+DRIFT_BUDGETS = Expression("local.nodepool_gpu.spec.disruption.budgets")
 
 VERSIONS = ("1.6.0", "1.9.2", "1.12.2", "1.14.1")
 
@@ -989,6 +991,10 @@ def node_pools(tmp_path_factory: pytest.TempPathFactory) -> NodePools:
     return KarpenterStack(App(outdir=str(folder)), ClusterConfig("karpenter"), project=folder).node_pools
 
 
+def further(node_pools: NodePools, pool: Pool) -> NodePool:
+    return node_pools._further(pool, DRIFT_BUDGETS if isinstance(pool, GpuPool) else None)
+
+
 @needs_crds
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(pool=POOLS)
@@ -996,7 +1002,7 @@ def test_a_pool_that_is_not_refused_passes_the_crds_of_every_version(
     node_pools: NodePools, crds: dict[str, list[Crd]], pool: Pool
 ) -> None:
     assume(not wrong(pool))
-    made = node_pools._further(pool)
+    made = further(node_pools, pool)
     assert refusals(crds, rendered([made.node_class.manifest(), made.manifest()])) == {}
     tomllib.loads(made.node_class.user_data)
 
@@ -1027,7 +1033,7 @@ EXAMPLES = int(os.environ.get("KARPENTER_EXAMPLES", "30"))  # a run of many thou
 
 def manifest_of(node_pools: NodePools, pool: Pool) -> Json:
     """The NodePool of a pool as Karpenter gets it."""
-    (made,) = rendered([node_pools._further(pool).manifest()])
+    (made,) = rendered([further(node_pools, pool).manifest()])
     return made
 
 

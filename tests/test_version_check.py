@@ -40,15 +40,29 @@ def test_the_version_that_runs_is_compared_with_the_one_that_is_wanted(stack: Js
     assert [rule["condition"] for rule in rules] == [
         "${local.kubernetes_version_steps <= 1}",
         "${local.kubernetes_version_steps >= 0}",
+        '${local.prefix_of_this_suffix == ""}',
     ]
-    assert all(rule["error_message"].startswith("kubernetes_version must ") for rule in rules)
+    assert all(rule["error_message"].startswith("kubernetes_version must ") for rule in rules[:2])
 
 
 def test_the_refusals_name_the_way_forward_and_the_way_back(stack: Json) -> None:
-    forward, back = (rule["error_message"] for rule in stack["output"]["cluster_version"]["precondition"])
+    forward, back, _ = (rule["error_message"] for rule in stack["output"]["cluster_version"]["precondition"])
     assert 'The next step is kubernetes_version = "1.${tonumber(split(".", local.running_kubernetes_version)[1]) + 1}"' in forward
     assert "docs/upgrading.md" in forward
     assert "https://docs.aws.amazon.com/eks/latest/userguide/rollback-cluster.html" in back
+
+
+def test_a_living_cluster_keeps_its_prefix(stack: Json) -> None:
+    """A cluster with the suffix of the state under another prefix is the cluster of this state, unless ours exists."""
+    assert stack["locals"]["prefix_of_this_suffix"] == (
+        '${join(", ", [for name in data.aws_eks_clusters.existing.names : trimsuffix(name, substr(local.name, -5, -1)) if '
+        "endswith(name, substr(local.name, -5, -1)) && !contains(data.aws_eks_clusters.existing.names, local.name)])}"
+    )
+    message = stack["output"]["cluster_version"]["precondition"][2]["error_message"]
+    assert message.startswith(
+        'cluster_name_prefix must stay "${local.prefix_of_this_suffix}" (got ${jsonencode(var.cluster_name_pr'
+    )
+    assert message.endswith('Set cluster_name_prefix="${local.prefix_of_this_suffix}" in main.py.')
 
 
 def test_the_check_can_be_switched_off(stack: Json) -> None:
