@@ -198,7 +198,8 @@ prod.gpu_pools["research"].data_volume.size_gib must be between 20 and 59000 (go
 prod.gpu_pools["research"].gpu_names must be in the catalogue (got ['h1000']). Its GPUs: t4, a10g, l4, l40s, rtx-pro-4500, \
 rtx-pro-server-6000, v100, a100, h100, h200, b200, b300.
 prod.gpu_pools["batch"].instance_types must be a list of strings (got 'p5.48xlarge').
-prod.gpu_pools["batch"].taints[0].value must be at most 63 letters, digits, hyphens, underscores and dots (got 'a b').
+prod.gpu_pools["batch"].taints[0].value must be at most 63 letters, digits, hyphens, underscores and dots, with a letter or \
+a digit at both ends (got 'a b').
 prod.general_pools["web"].cpu_limit must be a whole number (got True).
 prod.registry_login must be True or False (got 'no').
 prod.load_balancer_controller_policy must be 'reference' or 'official' (got 'best')."""

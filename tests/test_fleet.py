@@ -105,7 +105,9 @@ def test_recommended_without_a_call_is_not_a_cluster(tmp_path: Path) -> None:
 # --- States that Git must leave alone -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["prod", "states/prod.json", "tfstate", "./x/../prod.tfstates", "{project}/prod.state"])
+@pytest.mark.parametrize(
+    "path", ["prod", "prod.tfstate ", "states/prod.json", "tfstate", "./x/../prod.tfstates", "{project}/prod.state"]
+)
 def test_a_state_in_the_project_that_gitignore_does_not_list_is_refused(tmp_path: Path, path: str) -> None:
     backend = LocalBackend(path.format(project=tmp_path))
     assert refused(tmp_path, [ClusterConfig("a", backend=backend)]) == [
@@ -114,7 +116,9 @@ def test_a_state_in_the_project_that_gitignore_does_not_list_is_refused(tmp_path
     ]
 
 
-@pytest.mark.parametrize("path", [None, "prod.tfstate", "states/prod.tfstate", "prod.tfstate.json", "../prod", "/srv/states/prod"])
+@pytest.mark.parametrize(
+    "path", [None, "prod.tfstate", "states/prod.tfstate", "prod.tfstate.json", "prod.tfstate/x", "../prod", "/srv/states/prod"]
+)
 def test_gitignore_lists_a_state_or_git_does_not_see_the_file(tmp_path: Path, path: str | None) -> None:
     assert refused(tmp_path, [ClusterConfig("a", backend=LocalBackend(path))]) == []
 
@@ -244,7 +248,8 @@ def test_types_of_a_pool_that_the_program_does_not_know_are_a_warning() -> None:
     pool = GpuPool("x", instance_types=["p5.48xlarge", "p9.48xlarge"], limit=8, weight=1)
     (warning,) = warned(ClusterConfig("a", gpu_pools=[pool]))
     assert warning.startswith(
-        'a.gpu_pools["x"].instance_types contains types that this program does not know: p9.48xlarge. Karpenter'
+        'a.gpu_pools["x"].instance_types contains types that this program does not know: p9.48xlarge. A plan '
+        "asks EC2 whether it offers them; make sure that they have NVIDIA GPUs with a driver in Bottlerocket, an x86_64 CPU and"
     )
 
 
@@ -286,11 +291,12 @@ def test_general_types_and_families_that_the_program_does_not_know_are_a_warning
         GeneralPool("y", families=["m7i", "m99"], cpu_limit=8, weight=2),
         GeneralPool("z", cpu_limit=8, weight=3),
     ]
-    assert warned(ClusterConfig("a", general_pools=pools)) == [
-        f'a.general_pools["{pool}"].{field} contains {what} that this program does not know: {name}. Karpenter will use them; make '
-        "sure that they have x86_64 CPUs and no GPUs."
-        for pool, field, what, name in (("x", "instance_types", "types", "m7i.47xlarge"), ("y", "families", "families", "m99"))
-    ]
+    for offering_checks, then in ((True, "A plan asks EC2 whether it offers them"), (False, "Karpenter will use them")):
+        assert warned(ClusterConfig("a", general_pools=pools, offering_checks=offering_checks)) == [
+            f'a.general_pools["{pool}"].{field} contains {what} that this program does not know: {name}. {then}; make sure that '
+            "they have x86_64 CPUs and no GPUs."
+            for pool, field, what, name in (("x", "instance_types", "types", "m7i.47xlarge"), ("y", "families", "families", "m99"))
+        ]
 
 
 def test_a_gpu_whose_driver_is_not_known_is_a_warning() -> None:

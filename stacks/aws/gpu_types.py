@@ -101,7 +101,7 @@ class GpuTypes(Addressed):
     ) -> None:
         super().__init__(scope, id)
         check_arguments(self, locals())
-        types = self.bind("gpu_instance_types", instance_types)
+        types, most = self.bind("gpu_instance_types", instance_types), self.bind("gpu_limit", limit)
         self._add_catalogue(types)
         versions = {"kubernetes": kubernetes_version, "bottlerocket": bottlerocket_version}
         refusals: tuple[Finding, ...] = (*REFUSALS, *_without_drivers(**versions))
@@ -111,7 +111,8 @@ class GpuTypes(Addressed):
         self.requirements = self.add_rules(
             *rules.gpu_capacity_type(self.bind("gpu_capacity_type", capacity_types)),
             *rules.instance_types("gpu_instance_types", types, like="p5.48xlarge"),
-            self._within(types, self.bind("gpu_limit", limit)),
+            rules.gpu_limit_size(most),
+            self._within(types, most),
             *refusals,
         )
         refused = ", ".join(f"local.{refusal.local}" for refusal in refusals)
@@ -150,7 +151,8 @@ class GpuTypes(Addressed):
             "gpu_instance_types_are_known",
             Rule(
                 f"length({unknown.hcl}) == 0",
-                f"gpu_instance_types contains types that this program does not know: {rules.shown(unknown)}. {UNKNOWN_GPU_TYPES}",
+                f"gpu_instance_types contains types that this program does not know: {rules.shown(unknown)}. Karpenter will use "
+                f"them; {UNKNOWN_GPU_TYPES}",
             ),
         )
 

@@ -231,22 +231,22 @@ class ClusterConfig:
                     f"{release!r})."
                 )
         # The reference's GPU pool needs what any GPU pool needs.
-        used = [("", True, True, self.bottlerocket_version)]
-        for kind, gpu, pools in (("gpu_pools", True, self.gpu_pools), ("general_pools", False, self.general_pools)):
-            used += [(f'{kind}["{p.name}"].', gpu, p.soci is not None, p.bottlerocket_version or "latest") for p in pools]
-        for place, gpu, soci, version in used:
-            if BOTTLEROCKET(version):
-                continue  # the check of the field reports it
-            mistake = bottlerocket_mistake(
-                version,
-                kubernetes=self.kubernetes_version,
-                soci=soci,
-                nvme=gpu,
-                mounts_disks_itself=soci and not mounts_all_disks(self.karpenter_version),
-            )
-            if mistake:
-                yield f"{place}{mistake}"
+        yield from self._wrong_bottlerocket("", self.bottlerocket_version, soci=True, nvme=True)
+        for kind, nvme, pools in (("gpu_pools", True, self.gpu_pools), ("general_pools", False, self.general_pools)):
+            for pool in pools:
+                place, version = f'{kind}["{pool.name}"].', pool.bottlerocket_version or "latest"
+                yield from self._wrong_bottlerocket(place, version, soci=pool.soci is not None, nvme=nvme)
         yield from self._without_drivers()
+
+    def _wrong_bottlerocket(self, place: str, version: str, *, soci: bool, nvme: bool) -> Iterator[str]:
+        """A release that the nodes of a pool cannot run."""
+        if BOTTLEROCKET(version):
+            return  # the check of the field reports it
+        mounts_disks_itself = soci and not mounts_all_disks(self.karpenter_version)
+        if mistake := bottlerocket_mistake(
+            version, kubernetes=self.kubernetes_version, soci=soci, nvme=nvme, mounts_disks_itself=mounts_disks_itself
+        ):
+            yield f"{place}{mistake}"
 
     def _without_drivers(self) -> Iterator[str]:
         """GPU pools whose nodes would not have a driver for their GPUs. A plan judges `gpu_instance_types`, which is a variable."""
@@ -256,7 +256,9 @@ class ClusterConfig:
                 continue
             for mismatch in mismatches(kubernetes=self.kubernetes_version, bottlerocket=bottlerocket):
                 if found := [name for name in pool.types() if family(name) in mismatch.families]:
+                    given = [v for v in getattr(pool, pool.types_field()) if v in (*found, *mismatch.families, mismatch.gpu)]
+                    types = "" if given == found else f", which stands for {', '.join(found)}"
                     yield (
                         f'gpu_pools["{pool.name}"].{pool.types_field()} must have GPUs that the driver of Bottlerocket supports '
-                        f"(got {found!r}): {mismatch.why}"
+                        f"(got {given!r}{types}): {mismatch.why}"
                     )

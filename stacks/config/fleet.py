@@ -122,10 +122,12 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
                     "whenever no budget applies, Karpenter may disrupt all nodes of the pool at a time. Add "
                     'Budget(nodes="10%"), for example.'
                 )
+    # An unknown size of a known family is refused there. A plan also warns where EC2 offers none of a pool's types.
+    used = "A plan asks EC2 whether it offers them" if cluster.offering_checks else "Karpenter will use them"
     for pool in cluster.gpu_pools:
         place = f'{cluster.name}.gpu_pools["{pool.name}"].{pool.types_field()}'
         for names in pool.unknown().values():
-            yield f"{place} contains types that this program does not know: {', '.join(names)}. {UNKNOWN_GPU_TYPES}"
+            yield f"{place} contains types that this program does not know: {', '.join(names)}. {used}; {UNKNOWN_GPU_TYPES}"
         bottlerocket = pool.bottlerocket_version or cluster.bottlerocket_version
         unproven = unproven_families(kubernetes=cluster.kubernetes_version, bottlerocket=bottlerocket)
         if doubtful := [name for name in pool.types() if family(name) in unproven]:
@@ -138,7 +140,7 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
         for field, names in general.unknown().items():
             yield (
                 f"{place}.{field} contains {field.rpartition('_')[2]} that this program does not know: {', '.join(names)}. "
-                "Karpenter will use them; make sure that they have x86_64 CPUs and no GPUs."
+                f"{used}; make sure that they have x86_64 CPUs and no GPUs."
             )
 
 

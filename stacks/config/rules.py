@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from imports.expressions import Expression
 
 from stacks.config.catalogue import INSTANCE_TYPE
+from stacks.config.versions import RELEASE
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ ADDON_VERSION = r"^v[0-9]+[.][0-9]+[.][0-9]+(-[a-z0-9.]+)*-eksbuild[.][0-9]+$"
 # and the load balancer controller have two each. (`pods` in Karpenter's instance-type reference.)
 SIZES_TOO_SMALL_FOR_KARPENTER = ("nano", "micro")
 
-MOST_LIMIT = 2**63 - 1  # the API server refuses a larger integer
+# More than any account has, and exact in Kubernetes, in Bottlerocket and in JavaScript, through which CDKTF writes the JSON.
+MOST = 2**31 - 1
 
 # The length of the Karpenter controller's policy as modules/karpenter of terraform-aws-eks 21.11.0 renders it: a constant part, and
 # the cluster's name and the region as often as they occur in it. `make test-terraform` compares with real renderings.
@@ -159,11 +161,12 @@ def gpu_limit() -> tuple[Rule, ...]:
             "var.gpu_limit == null ? true : var.gpu_limit >= 1 && floor(var.gpu_limit) == var.gpu_limit",
             f"gpu_limit must be a whole number of at least 1, or null for no limit (got {given('gpu_limit')}).",
         ),
-        Rule(
-            f"var.gpu_limit == null ? true : var.gpu_limit <= {MOST_LIMIT}",
-            f"gpu_limit must be at most {MOST_LIMIT}, the largest number in Kubernetes (got {given('gpu_limit')}).",
-        ),
     )
+
+
+def gpu_limit_size(limit: Expression) -> Rule:
+    """A number that nothing rounds. A requirement, because Kubernetes accepts more: what is deployed can be destroyed."""
+    return Rule(f"{limit.hcl} == null ? true : {limit.hcl} <= {MOST}", f"gpu_limit must be at most {MOST} (got {shown(limit)}).")
 
 
 def gpu_drift_budget() -> tuple[Rule, ...]:
@@ -208,7 +211,7 @@ def bottlerocket_release_version(variable: str) -> tuple[Rule, ...]:
     """The release version of an EKS node group on Bottlerocket: the version, a hyphen and its commit. EKS knows which exist."""
     return (
         Rule(
-            f"var.{variable} == null ? true : " + _matches(f"var.{variable}", r"^[0-9]+[.][0-9]+[.][0-9]+-."),
+            f"var.{variable} == null ? true : " + _matches(f"var.{variable}", rf"^{RELEASE.pattern}-."),
             f"{variable} must be a Bottlerocket release version such as 1.53.0-4fc45e5a, or null for the latest "
             f"(got {given(variable)}).",
         ),
@@ -268,7 +271,7 @@ def karpenter_node_instance_types(types: Expression) -> tuple[Rule | Finding, ..
 
 
 def karpenter_node_sizes(low: Expression, desired: Expression, high: Expression) -> tuple[Rule, ...]:
-    """Whole numbers of at least 1, in order."""
+    """Whole numbers of at least 1 that EKS can hold, in order."""
     names = [f"karpenter_node_{size}_size" for size in ("min", "desired", "max")]
     sizes = (low, desired, high)
     return (
@@ -278,6 +281,11 @@ def karpenter_node_sizes(low: Expression, desired: Expression, high: Expression)
                 f"{name} must be a whole number of at least 1 (got {shown(size)}).",
             )
             for name, size in zip(names, sizes, strict=True)
+        ),
+        # https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html
+        Rule(
+            f"{high.hcl} <= {MOST}",
+            f"{names[2]} must be at most {MOST} (got {shown(high)}). The default quota of EKS is 450 nodes in a node group.",
         ),
         Rule(
             f"{low.hcl} <= {desired.hcl} && {desired.hcl} <= {high.hcl}",
