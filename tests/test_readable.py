@@ -140,7 +140,7 @@ def test_json_documents_are_data(document: Json) -> None:
     """On one line, a policy of 5,383 characters neither reads nor diffs."""
     assert [text for text in texts(document) if text.lstrip().startswith('{"')] == []
     policies = {
-        address: block.get("policy", block.get("assume_role_policy"))
+        address: block.get("policy") or block["assume_role_policy"]
         for address, block in blocks(document)
         if address.startswith(("aws_iam_policy.", "aws_iam_role."))
     }

@@ -71,7 +71,8 @@ class Network(Addressed):
         self.control_plane_azs = self.add_local("control_plane_azs", self._with_control_plane())
         self.explain(
             "locals",
-            azs="Every zone of the region without an opt-in, unless availability_zones chooses. Their order numbers the subnets.",
+            azs="Every zone of the region without an opt-in, unless availability_zones names some. Subnets are numbered in this "
+            "order.",
             control_plane_azs=f"The first {MOST_CONTROL_PLANE_ZONES} zones where EKS runs control planes: a third zone keeps the "
             "control plane available when one zone fails, and more zones do not help. EKS refuses subnets in the zones that are "
             "left out; by zone ID, because which letter an account has for a zone differs from account to account.",

@@ -68,8 +68,9 @@ class Addressed(Construct):
     def explain(self, address: str, **reasons: str) -> None:
         """Write comments into the JSON: reasons by the argument that they explain, or by the local, for the address `locals`.
 
-        They stand under the key `//`, which Terraform ignores in every block, beside CDKTF's own. An override of the element
-        would not do: CDKTF keeps those of resources alone. https://developer.hashicorp.com/terraform/language/syntax/json
+        The reasons stand under the key `//`, which Terraform ignores in every block, beside CDKTF's metadata. They are overrides
+        of the stack, because CDKTF drops those of a module or a data source under this key.
+        https://developer.hashicorp.com/terraform/language/syntax/json#comment-properties
         """
         block = address if address == "locals" or address.startswith(("module.", "data.")) else f"resource.{address}"
         written: dict[str, str] = vars(self._stack).setdefault("_reasons", {}).setdefault(block, {})
