@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from imports.expressions import Expression, hcl
+from imports.vpc import Vpc
 
 import pytest
 from cdktf import App, TerraformLocal, TerraformOutput, TerraformStack, TerraformVariable
 from cdktf import Testing as CdktfTesting  # under its own name, pytest would collect it
+from cdktf_cdktf_provider_aws.data_aws_availability_zones import DataAwsAvailabilityZones
 from cdktf_cdktf_provider_aws.s3_bucket import S3Bucket
 from constructs import Construct
 
@@ -145,6 +147,34 @@ def test_a_check_is_an_assertion_and_not_a_local() -> None:
     document = synth(lambda stack: Addressed(stack, "scope").add_check("x", Rule("var.a > 1", "A.")))
     assert document["check"] == {"x": {"assert": [{"condition": "${var.a > 1}", "error_message": "A."}]}}
     assert "locals" not in document
+
+
+def test_a_json_document_is_a_local_that_terraform_encodes() -> None:
+    def make(stack: TerraformStack) -> None:
+        assert Addressed(stack, "scope").add_json("x", {"a.b": ["c"]}) == "${jsonencode(local.x)}"
+
+    assert synth(make)["locals"] == {"x": {"a.b": ["c"]}}
+
+
+def test_reasons_stand_beside_the_metadata_of_every_kind_of_block(tmp_path: Path) -> None:
+    app = App(outdir=str(tmp_path), skip_validation=True)  # not CDKTF's `Testing`, which leaves out what stands under `//`
+    scope = Addressed(TerraformStack(app, "stack"), "scope")
+    scope.add(Vpc, "module.vpc", name="x")
+    scope.add(DataAwsAvailabilityZones, "data.aws_availability_zones.x", state="available")
+    scope.add(S3Bucket, "aws_s3_bucket.x", bucket="x", force_destroy=True)
+    scope.add_local("x", 1)
+    scope.explain("module.vpc", name="A.")
+    scope.explain("data.aws_availability_zones.x", state="B.")
+    scope.explain("aws_s3_bucket.x", bucket="C.")
+    scope.explain("aws_s3_bucket.x", force_destroy="D.")
+    scope.explain("locals", x="E.")
+    app.synth()
+    document = json.loads((tmp_path / "stacks" / "stack" / "cdk.tf.json").read_text())
+    module, data = document["module"]["vpc"], document["data"]["aws_availability_zones"]["x"]
+    bucket = document["resource"]["aws_s3_bucket"]["x"]
+    assert [block["//"].pop("metadata")["uniqueId"] for block in (module, data, bucket)] == ["vpc", "x", "x"]
+    assert (module["//"], data["//"], bucket["//"]) == ({"name": "A."}, {"state": "B."}, {"bucket": "C.", "force_destroy": "D."})
+    assert (bucket["bucket"], document["locals"]) == ("x", {"//": {"x": "E."}, "x": 1})
 
 
 # --- A subclass of the stack ----------------------------------------------------------------------------------------------------

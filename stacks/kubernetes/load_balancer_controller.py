@@ -66,14 +66,14 @@ class LoadBalancerController(Addressed):
             "aws_iam_policy.aws_load_balancer_controller",
             name=f"{name}-AWSLoadBalancerControllerIAMPolicy",
             description="IAM policy for AWS Load Balancer Controller",
-            policy=_compact(policy_document(policy, version)),
+            policy=self.add_json("load_balancer_controller_policy", policy_document(policy, version)),
             tags=tags or {},
         )
         role = self.add(
             IamRole,
             "aws_iam_role.aws_load_balancer_controller",
             name=f"{name}-{SERVICE_ACCOUNT}",
-            assume_role_policy=_compact(POD_IDENTITY_TRUST),
+            assume_role_policy=self.add_json("load_balancer_controller_trust", POD_IDENTITY_TRUST),
             permissions_boundary=permissions_boundary,
             tags=tags or {},
         )
@@ -110,8 +110,11 @@ class LoadBalancerController(Addressed):
                     region=region,
                 )
             ],
-            # The last three keep what the controller needs until a destroy has removed its load balancers.
             depends_on=[association, cluster.eks, karpenter.release, attachment, cluster.network.vpc],
+        )
+        self.explain(
+            "helm_release.aws_load_balancer_controller",
+            depends_on="The last three keep what the controller needs until a destroy has removed its load balancers.",
         )
 
 
@@ -150,8 +153,3 @@ def policy_document(policy: Policy, version: str) -> dict[str, Any]:
         for statement in document["Statement"]:
             statement["Action"] += [action for action, beside in further.items() if beside in statement["Action"]]
     return document
-
-
-def _compact(document: Mapping[str, object]) -> str:
-    """As Terraform's `jsonencode` writes it."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"))
