@@ -58,6 +58,13 @@ def forgotten_states(project: Path, known: set[str]) -> Iterator[tuple[str, str]
             yield path.name.removeprefix("terraform.").removesuffix(".tfstate"), path.name
 
 
+def initialized_backend(folder: Path) -> str | None:
+    """The kind of backend with which Terraform was initialized in a stack's folder; None if Terraform was not."""
+    file = folder / ".terraform" / "terraform.tfstate"
+    kind: str | None = json.loads(file.read_text())["backend"]["type"] if file.exists() else None
+    return kind
+
+
 def _has_resources(state: Path) -> bool:
     try:
         return bool(json.loads(state.read_text()).get("resources"))
