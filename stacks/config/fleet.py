@@ -131,8 +131,8 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
         unproven = unproven_families(kubernetes=cluster.kubernetes_version, bottlerocket=bottlerocket)
         if doubtful := dict.fromkeys(family(name) for name in pool.types() if family(name) in unproven):
             yield (
-                f"{place} contains {', '.join(doubtful)}: this program does not know whether {named(bottlerocket)} has a driver for the "
-                f"GPU. {NEVER_JOINS}"
+                f"{place} contains {', '.join(doubtful)}: this program does not know whether {named(bottlerocket)} has a driver "
+                f"for the GPU. {NEVER_JOINS}"
             )
     for general in cluster.general_pools:
         place = f'{cluster.name}.general_pools["{general.name}"]'
