@@ -61,7 +61,10 @@ def forgotten_states(project: Path, known: set[str]) -> Iterator[tuple[str, str]
 def initialized_backend(folder: Path) -> str | None:
     """The kind of backend with which Terraform was initialized in a stack's folder; None if Terraform was not."""
     file = folder / ".terraform" / "terraform.tfstate"
-    kind: str | None = json.loads(file.read_text())["backend"]["type"] if file.exists() else None
+    try:
+        kind: str = json.loads(file.read_text())["backend"]["type"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
     return kind
 
 
