@@ -34,7 +34,7 @@ help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 synth: $(VENV)/.packages ## Write the Terraform JSON of main.py, or of another app: make synth APP=examples/fleet.py
-	@PYTHONPATH=. $(BIN)/python $(APP)
+	@$(BIN)/python -m stacks $(APP) $(ARGS)
 
 recommended: $(VENV)/.packages ## Print the values that recommended(...) sets
 	@$(BIN)/python -m stacks.config

@@ -28,7 +28,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             write(page["CLUSTERS"], projects[name] / "cdktf.out", projects[name])
     copy_program(projects["own_stack"])
     shutil.copy(PROJECT / "examples" / "own_stack.py", projects["own_stack"])
-    subprocess.run([sys.executable, "own_stack.py"], cwd=projects["own_stack"], capture_output=True, check=True)
+    subprocess.run([sys.executable, "-m", "stacks", "own_stack.py"], cwd=projects["own_stack"], capture_output=True, check=True)
     return {name: project / "cdktf.out" / "stacks" for name, project in projects.items()}
 
 

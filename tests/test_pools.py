@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from stacks.config import Budget, ClusterConfig, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint
 from stacks.config.catalogue import gpu_instance_types, gpus_by_type, usable_families, usable_gpus
 from stacks.config.checks import mistakes
-from stacks.config.pools import TAINT_KEYS, Pool, chosen_by
+from stacks.config.pools import TAINT_KEYS, Pool, chosen_by, nodes_of
 from stacks.karpenter_stack import KarpenterStack
 from stacks.kubernetes.node_pools import NodePools
 from tests import karpenter_rules
@@ -538,8 +538,8 @@ TEAM, BATCH = Taint(key="team", value="a"), Taint(key="batch")
 @pytest.mark.parametrize(
     ("pools", "overlap"),
     [
-        ([gpu("a", weight=None)], [("a", "the reference's pool")]),
-        ([general("a", weight=None)], [("a", "the reference's pool")]),
+        ([gpu("a", weight=None)], [("a", "gpu-spot")]),
+        ([general("a", weight=None)], [("a", "default")]),
         ([gpu("a"), gpu("b")], [("b", "a")]),
         ([gpu("a"), gpu("b"), gpu("c")], [("b", "a"), ("c", "a")]),
         ([gpu("a", instance_types=["g6e.xlarge"], limit=1), gpu("b")], [("b", "a")]),
@@ -556,10 +556,15 @@ def test_pools_that_could_take_the_same_pod_must_differ(pools: list[Pool], overl
     said = [text for text in wrong(*pools) if "both could take the same pod" in text]
     kind = "gpu_pools" if isinstance(pools[0], GpuPool) else "general_pools"
     assert said == [
-        f'{kind}["{pool}"] must differ from {other} in weight, or in a label or taint, because both could take the same pod. Set a '
-        "weight, for example."
+        f'{kind}["{pool}"] must differ from pool {other} in weight, or in a label or taint, because both could take the same pod. '
+        "Set a weight, for example."
         for pool, other in overlap
     ]
+
+
+@pytest.mark.parametrize("weight", [1, None])
+def test_a_pool_that_is_listed_twice_is_one_line(weight: int | None) -> None:
+    assert wrong(*[gpu("a", weight=weight)] * 2) == ["gpu_pools and general_pools must not contain two pools named 'a'."]
 
 
 def test_two_pools_cannot_have_one_name_even_if_one_is_general() -> None:
@@ -569,14 +574,36 @@ def test_two_pools_cannot_have_one_name_even_if_one_is_general() -> None:
 @pytest.mark.parametrize(
     ("pool", "words"),
     [
-        (gpu(weight=7), "weight 7: pods that choose no pool get it before pool gpu-spot"),
-        (gpu(weight=None), "weight 0: pods that choose no pool get it after pool gpu-spot"),
-        (gpu("research", weight=None), "weight 0: pods that choose no pool get it before pool gpu-spot"),
-        (gpu(labels={"team": "a"}, taints=[TEAM]), "weight 1; pods choose it by label team=a, taint team"),
+        (gpu(weight=7), "weight 7; pods that choose no pool get this pool before gpu-spot"),
+        (gpu(weight=None), "pods that choose no pool get this pool after gpu-spot"),
+        (gpu("research", weight=None), "pods that choose no pool get this pool before gpu-spot"),
+        (general("a", weight=None), "pods that choose no pool get this pool after default"),
+        (
+            gpu(labels={"team": "a"}, taints=[TEAM]),
+            "weight 1; pods choose the pool by label team=a; pods must tolerate taint team=a",
+        ),
+        (gpu(weight=None, taints=[BATCH]), "pods must tolerate taint batch"),
+        (
+            gpu(weight=None, taints=[Taint(key="team", effect="PreferNoSchedule")]),
+            "pods that choose no pool get this pool after gpu-spot",
+        ),
     ],
 )
 def test_it_is_said_how_pods_come_to_a_pool(pool: Pool, words: str) -> None:
     assert chosen_by(pool) == words
+
+
+@pytest.mark.parametrize(
+    ("pool", "words"),
+    [
+        (gpu(instance_types=(), families=["p4de", "p4d"]), "p4d.24xlarge, p4de.24xlarge"),
+        (general(instance_types=["m7i.large", "c7i.large"]), "m7i.large, c7i.large"),
+        (general(families=["m7i", "c7i"]), "families m7i, c7i"),
+        (general(cpus=[8, 16]), "categories c, m, r with 8, 16 vCPUs"),
+    ],
+)
+def test_it_is_said_which_nodes_a_pool_may_have(pool: Pool, words: str) -> None:
+    assert nodes_of(pool) == words
 
 
 # --- Objects --------------------------------------------------------------------------------------------------------------------

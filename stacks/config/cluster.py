@@ -177,10 +177,10 @@ class ClusterConfig:
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield f"gpu_pools and general_pools must not contain two pools named {name!r}."
         for kind, listed in (("gpu_pools", self.gpu_pools), ("general_pools", self.general_pools)):
-            for pool, other in overlaps(listed):
+            for pool, other in overlaps([pool for pool in listed if names.count(pool.name) == 1]):
                 yield (
-                    f'{kind}["{pool.name}"] must differ from {other} in weight, or in a label or taint, because both could take '
-                    "the same pod. Set a weight, for example."
+                    f'{kind}["{pool.name}"] must differ from pool {other} in weight, or in a label or taint, because both could '
+                    "take the same pod. Set a weight, for example."
                 )
 
     def _wrong_tags(self) -> Iterator[str]:

@@ -455,24 +455,41 @@ def _unusable(types: Sequence[str]) -> Iterator[str]:
         yield f"instance_types must {reason} (got {unusable!r})."
 
 
+def nodes_of(pool: Pool) -> str:
+    """Which nodes the pool may have, in words."""
+    if pool.types():
+        return ", ".join(pool.types())
+    if pool.families or not isinstance(pool, GeneralPool):
+        return f"families {', '.join(pool.families)}"
+    return f"categories {', '.join(pool.categories)} with {', '.join(map(str, pool.cpus))} vCPUs"
+
+
 def chosen_by(pool: Pool) -> str:
     """Which pods get nodes of the pool, in words."""
-    marks = [f"label {key}={value}" for key, value in sorted(pool.labels.items())] + [f"taint {taint.key}" for taint in pool.taints]
-    chosen = f"; pods choose it by {', '.join(marks)}" if marks else ""
-    if pool.taints:  # keeps other pods off
-        return f"weight {pool.weight or 0}{chosen}"
-    # Karpenter sorts by weight, then by name, the last first (OrderByWeight in pkg/utils/nodepool of kubernetes-sigs/karpenter).
-    name = GPU_POOL if isinstance(pool, GpuPool) else GENERAL_POOL
-    order = "before" if (pool.weight or 0, pool.name) > (0, name) else "after"
-    return f"weight {pool.weight or 0}: pods that choose no pool get it {order} pool {name}{chosen}"
+    said = [f"weight {pool.weight}"] if pool.weight else []
+    if pool.labels:
+        said.append(f"pods choose the pool by label {', '.join(f'{key}={value}' for key, value in sorted(pool.labels.items()))}")
+    if taints := [taint for taint in pool.taints if taint.effect != "PreferNoSchedule"]:  # keep other pods off
+        marks = (f"{taint.key}={taint.value}" if taint.value else taint.key for taint in taints)
+        said.append(f"pods must tolerate taint {', '.join(marks)}")
+    else:
+        # By weight, then by name, the last first: OrderByWeight in pkg/utils/nodepool of kubernetes-sigs/karpenter.
+        order = "before" if (pool.weight or 0, pool.name) > (0, _default_of(pool)) else "after"
+        said.append(f"pods that choose no pool get this pool {order} {_default_of(pool)}")
+    return "; ".join(said)
 
 
 def overlaps(pools: Sequence[Pool]) -> Iterator[tuple[Pool, str]]:
-    """The pools that differ from an earlier one, or from the reference's, neither in weight nor in a label or taint."""
-    seen: dict[tuple[object, ...], str] = {(None, (), ()): "the reference's pool"}
+    """The pools that differ from an earlier one, or from the default pool, neither in weight nor in a label or taint."""
+    seen: dict[tuple[object, ...], str] = {(None, (), ()): _default_of(pools[0])} if pools else {}
     for pool in pools:
         taints = tuple(sorted((taint.key, taint.value, taint.effect) for taint in pool.taints))
         key = (pool.weight, tuple(sorted(pool.labels.items())), taints)
         if key in seen:
             yield pool, seen[key]
         seen.setdefault(key, pool.name)
+
+
+def _default_of(pool: Pool) -> str:
+    """The default pool beside which a further pool is."""
+    return GPU_POOL if isinstance(pool, GpuPool) else GENERAL_POOL
