@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 
 import imports  # noqa: F401  (before cdktf: CDKTF's packages load lazily)
 
-import cdktf
 from cdktf import App, TerraformStack
+from cdktf import Testing as CdktfTesting
 
 from stacks.config import ClusterConfig
 from stacks.config.backends import OUTPUT
@@ -15,7 +15,7 @@ from stacks.config.checks import refuse
 from stacks.karpenter_stack import KarpenterStack
 
 
-class Testing(cdktf.Testing):
+class Testing(CdktfTesting):
     """CDKTF's `Testing` with all its methods, and a `synth_scope` that takes a Python function.
 
     ```python

@@ -10,9 +10,9 @@ from typing import Any
 
 from imports.expressions import Expression, hcl
 
-import cdktf
 import pytest
 from cdktf import App, TerraformLocal, TerraformOutput, TerraformStack, TerraformVariable
+from cdktf import Testing as CdktfTesting
 from cdktf_cdktf_provider_aws.s3_bucket import S3Bucket
 from constructs import Construct
 
@@ -371,7 +371,7 @@ def test_synth_scope_has_the_contract_of_cdktfs() -> None:
 
 
 def test_testing_has_every_method_of_cdktfs_and_the_example_shows_the_assertions() -> None:
-    theirs = {name for name in vars(cdktf.Testing) if not name.startswith("_")}
+    theirs = {name for name in vars(CdktfTesting) if not name.startswith("_")}
     assert all(callable(getattr(Testing, name)) for name in theirs)
     page = (PROJECT / "examples" / "test_constructs.py").read_text()
     assert [name for name in sorted(theirs) if name.startswith("to_") and f"Testing.{name}(" not in page] == []
