@@ -401,7 +401,12 @@ def test_synth_cluster_refuses_what_a_synthesis_refuses() -> None:
 
 PLAIN = {
     "stacks.config": ["stacks.config", "stacks.config.fleet", "stacks.config.rules", "stacks.config.recommended"],
-    "stacks.operations": ["stacks.operations.output", "stacks.operations.clean", "stacks.operations.destroy"],
+    "stacks.operations": [
+        "stacks.operations.output",
+        "stacks.operations.clean",
+        "stacks.operations.destroy",
+        "stacks.operations.deploy",
+    ],
     "stacks.kubernetes": ["stacks.kubernetes.manifests", "stacks.kubernetes.bottlerocket"],
 }
 
