@@ -34,7 +34,7 @@ def main(project: Path) -> None:
         except OSError as error:
             stayed.append(f"{path} ({error.strerror}: {error.filename})" if error.filename else f"{path} ({error})")
     if stayed:
-        raise NotRemovedError(f"Not removed: {', '.join(stayed)}. Change that, and run this command again. The rest is removed.")
+        raise NotRemovedError(f"Not removed: {', '.join(stayed)}. Run `make clean` again when they can be written.")
     print("Removed cdktf.out, the virtual environments and the caches. States and lock files stay. Next: make synth")
 
 
