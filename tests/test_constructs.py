@@ -1,6 +1,7 @@
 """The constructs as other projects use them: alone, in their own stack, in a subclass of KarpenterStack."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from imports.vpc import Vpc
 
 import pytest
 from cdktf import App, TerraformLocal, TerraformOutput, TerraformStack, TerraformVariable
-from cdktf import Testing as CdktfTesting  # under its own name, pytest would collect it
+from cdktf import Testing as CdktfTesting
 from cdktf_cdktf_provider_aws.data_aws_availability_zones import DataAwsAvailabilityZones
 from cdktf_cdktf_provider_aws.s3_bucket import S3Bucket
 from constructs import Construct
@@ -28,7 +29,7 @@ from stacks.kubernetes.karpenter import Karpenter
 from stacks.kubernetes.load_balancer_controller import LoadBalancerController
 from stacks.kubernetes.node_pools import NodePools
 from stacks.terraform.addresses import Addressed
-from stacks.testing import synth_cluster, synth_scope
+from stacks.testing import Testing, synth_cluster
 from tests.constructs import karpenter
 from tests.synthesis import Json, synth
 
@@ -392,11 +393,33 @@ def test_synth_scope_has_the_contract_of_cdktfs() -> None:
         TerraformOutput(stack, "x", value="y")
         return "ignored"
 
-    text = synth_scope(make)
+    text = Testing.synth_scope(make)
     assert json.loads(text)["output"] == {"x": {"value": "y"}}
     assert isinstance(seen[0], TerraformStack)
-    assert CdktfTesting.to_have_resource(synth_scope(lambda stack: S3Bucket(stack, "b")), "aws_s3_bucket") is True
-    assert synth_scope(make) == text
+    assert Testing.to_have_resource(Testing.synth_scope(lambda stack: S3Bucket(stack, "b")), "aws_s3_bucket") is True
+    assert Testing.synth_scope(make) == text
+
+
+def test_testing_has_every_method_of_cdktfs_and_the_example_shows_the_assertions() -> None:
+    theirs = {name for name in vars(CdktfTesting) if not name.startswith("_")}
+    assert all(callable(getattr(Testing, name)) for name in theirs)
+    page = (PROJECT / "examples" / "test_constructs.py").read_text()
+    assert [name for name in sorted(theirs) if name.startswith("to_") and f"Testing.{name}(" not in page] == []
+
+
+def test_a_test_of_a_user_may_import_cdktf_first(tmp_path: Path) -> None:
+    """Without conftest.py, all of a provider would be loaded."""
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(PROJECT / name, tmp_path)
+    for name in ("imports", "stacks"):
+        (tmp_path / name).symlink_to(PROJECT / name)
+    (tmp_path / "mytests").mkdir()
+    (tmp_path / "mytests" / "test_mine.py").write_text(
+        "from cdktf import Testing\nfrom cdktf_cdktf_provider_random.pet import Pet\nimport sys\n"
+        "def test_lazy():\n    assert 'cdktf_cdktf_provider_random.integer' not in sys.modules\n"
+    )
+    ran = subprocess.run([sys.executable, "-m", "pytest", "mytests"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ran.returncode, "1 passed" in ran.stdout, "warning" in ran.stdout) == (0, True, False), ran.stdout
 
 
 def test_synth_cluster_refuses_what_a_synthesis_refuses() -> None:
@@ -408,7 +431,12 @@ def test_synth_cluster_refuses_what_a_synthesis_refuses() -> None:
 
 PLAIN = {
     "stacks.config": ["stacks.config", "stacks.config.fleet", "stacks.config.rules", "stacks.config.recommended"],
-    "stacks.operations": ["stacks.operations.output", "stacks.operations.clean", "stacks.operations.destroy"],
+    "stacks.operations": [
+        "stacks.operations.output",
+        "stacks.operations.clean",
+        "stacks.operations.destroy",
+        "stacks.operations.deploy",
+    ],
     "stacks.kubernetes": ["stacks.kubernetes.manifests", "stacks.kubernetes.bottlerocket"],
 }
 

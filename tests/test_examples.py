@@ -43,7 +43,7 @@ def test_an_example_writes_its_stacks(examples: dict[str, Path], name: str) -> N
 
 
 def test_there_is_no_example_without_a_test() -> None:
-    assert {file.stem for file in (PROJECT / "examples").glob("*.py")} == STACKS.keys()
+    assert {file.stem for file in (PROJECT / "examples").glob("*.py")} - {"test_constructs"} == STACKS.keys()
 
 
 def test_recommended_needs_no_variable_and_has_the_recommended_values(examples: dict[str, Path]) -> None:

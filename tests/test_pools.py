@@ -20,7 +20,7 @@ from stacks.config.pools import TAINT_KEYS, Pool, chosen_by, nodes_of
 from stacks.karpenter_stack import KarpenterStack
 from stacks.kubernetes.node_pools import NodePools
 from tests import karpenter_rules
-from tests.conftest import SHARED
+from tests.conftest import SHARED, needs_crds
 from tests.constructs import karpenter
 from tests.crd import Crd
 from tests.synthesis import Json, synth, synth_stack, write_stack
@@ -30,10 +30,6 @@ from tests.terraform import Workspace, needs_terraform
 DRIFT_BUDGETS = "${local.nodepool_gpu.spec.disruption.budgets}"
 
 VERSIONS = ("1.6.0", "1.9.2", "1.12.2", "1.14.1")
-
-needs_crds = pytest.mark.skipif(
-    not (SHARED / "crds").is_dir(), reason="Karpenter's CRDs are not here: KARPENTER_SHARED names the folder that holds crds/"
-)
 
 
 def gpu(name: str = "a", **fields: Any) -> GpuPool:

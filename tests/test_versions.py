@@ -21,14 +21,11 @@ from stacks.config.versions import (
     load_balancer_controller_chart,
     parts,
 )
-from tests.conftest import SHARED
+from tests.conftest import SHARED, needs_crds
 from tests.crd import Crd
 
 CRDS = sorted((SHARED / "crds").glob("karpenter-*"), key=lambda folder: parts(folder.name.removeprefix("karpenter-")))
 
-needs_crds = pytest.mark.skipif(
-    not CRDS, reason="Karpenter's CRDs are not here: KARPENTER_SHARED names the folder that holds crds/"
-)
 RELEASES = [row.last for row in KARPENTER]
 
 # --- Karpenter and Kubernetes --------------------------------------------------------------------------------------------------
