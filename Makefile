@@ -27,14 +27,26 @@ endif
 # The schemas of GitHub's files, which the package brings along.
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 
+# Runs what installs packages, quietly. $(1) is the folder of the log, $(2) the command.
+define install
+@$(2) >$(1)/install.log 2>&1 || { \
+echo "The packages could not be installed. Is PyPI, or the mirror in pip's settings, reachable? See $(1)/install.log"; exit 1; }
+endef
+
 .DELETE_ON_ERROR:
-.PHONY: help synth recommended test check format golden docs bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all destroy clean rig
+.PHONY: help synth plan apply recommended test check format golden docs bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all destroy clean rig
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 synth: $(VENV)/.packages ## Write the Terraform JSON of main.py, or of another app: make synth APP=examples/fleet.py
-	@PYTHONPATH=. $(BIN)/python $(APP)
+	@$(BIN)/python -m stacks $(APP) $(ARGS)
+
+plan: $(VENV)/.pipenv ## Plan a stack and save the plan: make plan STACK=karpenter [ARGS="-refresh=false"]
+	@$(BIN)/python -m stacks.operations.deploy plan "$(STACK)" $(ARGS)
+
+apply: $(VENV)/.pipenv ## Apply the saved plan of a stack: make apply STACK=karpenter
+	@$(BIN)/python -m stacks.operations.deploy apply "$(STACK)" $(ARGS)
 
 recommended: $(VENV)/.packages ## Print the values that recommended(...) sets
 	@$(BIN)/python -m stacks.config
@@ -87,8 +99,8 @@ rig:
 	exit 1 ;; esac
 	@command -v terraform >/dev/null || { echo "These tests need Terraform, and there is no terraform on the PATH."; exit 1; }
 
-bench: $(VENV)/.dev-packages ## Measure synthesis, and write docs/speed.md
-	@PYTHONPATH=. $(BIN)/python docs/bench.py
+bench: $(VENV)/.dev-packages ## Measure synthesis, in about six minutes: make bench [WRITE=docs/speed.md]
+	@PYTHONPATH=. $(BIN)/python docs/bench.py $(if $(WRITE),--write "$(WRITE)")
 
 test-slow: $(VENV)/.dev-packages ## Run the test that loads everything, to compare
 	@$(BIN)/pytest -m slow
@@ -119,22 +131,22 @@ $(VENV)/.pipenv:
 	{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12"; exit 1; }
 	@echo "Setting up $(VENV), which takes half a minute"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/pip install --quiet --no-compile pipenv==$(PIPENV_VERSION)
+	$(call install,$(VENV),$(BIN)/pip install --no-compile pipenv==$(PIPENV_VERSION))
 	@touch $@
 
 $(VENV)/.packages: $(VENV)/.pipenv Pipfile.lock
-	@$(BIN)/pipenv sync --categories=packages
+	$(call install,$(VENV),$(BIN)/pipenv sync --categories=packages)
 	@touch $@
 
 $(VENV)/.dev-packages: $(VENV)/.packages
 	@echo "Setting up what the tests need, which takes a quarter of a minute"
-	@$(BIN)/pipenv sync --categories=dev-packages
+	$(call install,$(VENV),$(BIN)/pipenv sync --categories=dev-packages)
 	@touch $@
 
 .venv-%/.packages: tests/requirements-%.txt
 	@echo "Setting up .venv-$*"
 	@$(PYTHON) -m venv .venv-$*
-	@.venv-$*/bin/pip install --quiet -r $<
+	$(call install,.venv-$*,.venv-$*/bin/pip install -r $<)
 	@touch $@
 
 node_modules/.cdktf-cli:

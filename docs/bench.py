@@ -1,4 +1,4 @@
-"""Measure synthesis, and write docs/speed.md: `make bench`. The figures there are of one run on one machine.
+"""Measure synthesis: `make bench`, and `make bench WRITE=docs/speed.md` for the page. Its figures are of one run on one machine.
 
 Nothing here fails on a slow machine: the runs to compare are interleaved, and the page gives ratios.
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 
 PROJECT = Path(__file__).resolve().parents[1]
-PAGE = PROJECT / "docs" / "speed.md"
+BEGUN = time.monotonic()
 
 EMPTY = "import sys; from cdktf import App; App(outdir=sys.argv[1]).synth()"
 NAIVE = """
@@ -128,14 +128,19 @@ def interleaved(runs: int) -> dict[str, list[Run]]:
     peaks: dict[str, float] = {}
     for turn in range(runs + 1):
         for subject in SUBJECTS:
-            if turn % subject.share == 0 or subject.share == 1:
+            if turn % subject.share == 0:
+                say(f"turn {turn} of {runs}: {subject.name}")
                 made = run(subject, watched=turn == 0)
                 if turn:
                     found[subject.name].append(replace(made, peak=peaks[subject.name]))
                 else:
                     peaks[subject.name] = made.peak
-        print(f"turn {turn} of {runs}", file=sys.stderr)
     return found
+
+
+def say(step: str) -> None:
+    """What is measured now, with the time since the start."""
+    print(f"{time.monotonic() - BEGUN:4.0f} s: {step}", file=sys.stderr)
 
 
 def first_run() -> dict[str, float]:
@@ -150,6 +155,7 @@ def first_run() -> dict[str, float]:
 def _timed(clone: Path, fn: Callable[[Path, dict[str, str]], None]) -> float:
     cold = {"PIP_NO_CACHE_DIR": "1", "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(clone / "jsii"), "XDG_CACHE_HOME": str(clone / "cache")}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIPENV", "MAKE", "JSII_"))}
+    say(f"a fresh clone with empty caches: {clone.name}")
     begin = time.perf_counter()
     fn(clone, {**kept, **cold})
     return time.perf_counter() - begin
@@ -197,9 +203,10 @@ def page(found: dict[str, list[Run]], first: dict[str, float]) -> str:
         [
             "# How fast synthesis is",
             "",
-            "Written by `make bench`. What makes synthesis fast is in [imports/lazy](../imports/lazy/__init__.py) and",
-            "[stacks/terraform/addresses.py](../stacks/terraform/addresses.py). Medians of interleaved runs, each a process of its",
-            "own, with warm caches; peak memory is that of the whole process tree, in a run of its own.",
+            "Written by `make bench WRITE=docs/speed.md`. What makes synthesis fast is in",
+            "[imports/lazy](../imports/lazy/__init__.py) and [stacks/terraform/addresses.py](../stacks/terraform/addresses.py).",
+            "Medians of interleaved runs, each a process of its own, with warm caches; peak memory is that of the whole process",
+            "tree, in a run of its own.",
             "",
             f"Machine: {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()} "
             f"{platform.machine()}, Python {platform.python_version()}, Node {_node_version()}.",
@@ -230,14 +237,16 @@ def _node_version() -> str:
 
 
 def main() -> None:
-    """Measure, and write the page."""
+    """Measure, and print the page or write it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=9, help="turns that count (7 or more for a page)")
-    turns = parser.parse_args().runs
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page to a file")
+    options = parser.parse_args()
     if not shutil.which("make"):
         raise SystemExit("make is needed for the first run")
-    text = page(interleaved(turns), first_run())
-    PAGE.write_text(text)
+    text = page(interleaved(options.runs), first_run())
+    if options.write:
+        options.write.write_text(text)
     print(text)
 
 

@@ -142,8 +142,9 @@ def karpenter_versions() -> str:
 def load_balancer_controllers() -> str:
     """The releases of the load balancer controller that need more than the one before."""
     rows = [
-        (row.release, load_balancer_controller_chart(row.release), _codes(row.actions), _codes(row.crds))
+        (row.first, load_balancer_controller_chart(row.first), _codes(row.actions), _codes(row.crds))
         for row in LOAD_BALANCER_CONTROLLER
+        if row.actions or row.crds
     ]
     return _table(("controller", "chart", "new IAM actions", "new CRDs"), rows)
 

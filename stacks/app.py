@@ -8,19 +8,32 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from traceback import extract_tb
+from runpy import run_path
 from types import TracebackType
 from typing import Any, NoReturn
 
 from stacks.config import ClusterConfig, LocalBackend
 from stacks.config.backends import OUTPUT
+from stacks.config.calls import explain
 from stacks.config.fields import documented
 from stacks.config.fleet import refuse_mistakes, refuse_replaced_settings, warnings
-from stacks.config.pools import chosen_by
-from stacks.operations.output import forgotten_states, keep_lock_files, place_lock_file, refuse_old_workspaces
+from stacks.config.pools import chosen_by, nodes_of
+from stacks.operations.output import forgotten_states, initialized_backend, keep_lock_files, place_lock_file, refuse_old_workspaces
 from stacks.operations.terminal import coloured
 
 PROJECT = Path(__file__).resolve().parents[1]
+
+# Frames between Python and the page.
+RUNNER = {__file__, str(Path(__file__).with_name("__main__.py")), "<frozen runpy>"}
+
+HELP = """\
+Write the Terraform JSON of the clusters that main.py lists, to cdktf.out/stacks/<name>/cdk.tf.json. Nothing is deployed.
+
+  make synth                          from main.py
+  make synth APP=examples/fleet.py    from another page
+  python -m stacks [PAGE]             without make, with the Python in .venv
+
+CDKTF_OUTDIR names another folder than cdktf.out; the cdktf CLI sets it. `make` lists the other commands."""
 
 
 def synthesize(clusters: Sequence[ClusterConfig]) -> None:
@@ -28,11 +41,13 @@ def synthesize(clusters: Sequence[ClusterConfig]) -> None:
 
     An error that the user can fix is printed as a sentence, without a traceback.
     """
+    if hasattr(sys.modules["__main__"], "synthesize"):  # the page itself runs, and not a test
+        _refuse_arguments(sys.argv[1:])
     gc.disable()  # the process is short: a collection costs time and frees little
     try:
-        outdir = Path(os.environ.get("CDKTF_OUTDIR", PROJECT / OUTPUT))
+        outdir = _outdir()
         write(clusters, outdir, PROJECT)
-        for line in (*warnings(clusters, date.today()), *_forgotten(clusters)):
+        for line in (*warnings(clusters, date.today()), *_forgotten(clusters, outdir)):
             print(f"{coloured('Warning:', 'yellow', sys.stderr)} {line}", file=sys.stderr)
         if "CDKTF_OUTDIR" not in os.environ:  # the cdktf CLI prints its own next steps
             print("\n".join(_summary(clusters, outdir)))
@@ -100,52 +115,107 @@ def _context(file: Path) -> dict[str, Any]:
     return context
 
 
-def _forgotten(clusters: Sequence[ClusterConfig]) -> Iterator[str]:
-    """States of clusters that are no longer on the list of main.py. Another app may have clusters of its own."""
+def _forgotten(clusters: Sequence[ClusterConfig], outdir: Path) -> Iterator[str]:
+    """States of clusters that left the list of main.py, or got another backend. Another app may have clusters of its own."""
     if Path(sys.argv[0]).resolve() != PROJECT / "main.py":
         return
     known = {cluster.backend.location(cluster.name, PROJECT) for cluster in clusters}
     for name, state in forgotten_states(PROJECT, known):
-        yield (
-            f"{state} has resources, and main.py has no cluster with this state. The cluster keeps running. To destroy the "
-            f'cluster, put ClusterConfig("{name}") back and run `make synth` and `make destroy STACK={name}`.'
+        if name not in [cluster.name for cluster in clusters]:
+            yield (
+                f"{state} has resources, and main.py has no cluster with this state. The cluster keeps running. To destroy the "
+                f"cluster, put its entry back on the list, and run `make synth` and `make destroy STACK={name}`."
+            )
+            continue
+        folder = outdir / "stacks" / name
+        terraform, file = f"terraform -chdir={os.path.relpath(folder)}", os.path.relpath(PROJECT / state, folder)
+        # Terraform migrates from the backend that .terraform names. Without that, -migrate-state starts with an empty state.
+        move = (
+            f"Before a plan, move the state: `{terraform} init -migrate-state`."
+            if initialized_backend(folder) == "local"
+            else f"Unless the state is there already: `{terraform} init`, then `{terraform} state push {file}`."
         )
+        yield f"{state} has resources, and {name} has another backend. {move} Afterwards, move the file out of the project."
 
 
 def _summary(clusters: Sequence[ClusterConfig], outdir: Path) -> Iterator[str]:
     """What was written, and what a user runs next, from the project's folder."""
-    folders = {cluster.name: os.path.relpath(outdir / "stacks" / cluster.name) for cluster in clusters}
     for cluster in clusters:
-        yield coloured(f"Wrote {folders[cluster.name]}/cdk.tf.json", "green", sys.stdout)
-        for pool in cluster.gpu_pools:
-            yield f"  GPU pool {pool.name}: {', '.join(pool.types())} ({chosen_by(pool)})"
-    first = clusters[0]
-    yield "\nNext:"
-    missing = [f.name for f in documented(ClusterConfig) if f.variable and f.variable.required and getattr(first, f.name) is None]
-    variables = PROJECT / "terraform.tfvars"
-    if missing and not variables.exists():
-        yield f"  cp -n terraform.tfvars.example terraform.tfvars   # then set {' and '.join(missing)} in terraform.tfvars"
-    given = f" -var-file={os.path.relpath(variables, outdir / 'stacks' / first.name)}" if missing or variables.exists() else ""
-    yield f"  terraform -chdir={folders[first.name]} init"
-    yield f"  terraform -chdir={folders[first.name]} plan{given}"
+        yield coloured(f"Wrote {os.path.relpath(outdir / 'stacks' / cluster.name)}/cdk.tf.json", "green", sys.stdout)
+        for kind, pools in (("GPU pool", cluster.gpu_pools), ("General pool", cluster.general_pools)):
+            for pool in pools:
+                yield f"  {kind} {pool.name}: {nodes_of(pool)}; {chosen_by(pool)}"
+    names = [cluster.name for cluster in clusters]
+    stack = names[0] if len(names) == 1 else "<name>"
+    yield "\nNext:" if len(names) == 1 else f"\nNext, for each <name> of {', '.join(names)}:"
+    required = [field.name for field in documented(ClusterConfig) if field.variable and field.variable.required]
+    missing = {name: [cluster.name for cluster in clusters if getattr(cluster, name) is None] for name in required}
+    for_all = [name for name, lacking in missing.items() if lacking == names]
+    if for_all and not (PROJECT / "terraform.tfvars").exists():
+        yield f"  cp -n terraform.tfvars.example terraform.tfvars   # then set {' and '.join(for_all)} in terraform.tfvars"
+    for name, lacking in missing.items():
+        if lacking and name not in for_all:  # refuse_mistakes: terraform.tfvars sets a variable for every cluster
+            yield f"  set {name} of {', '.join(lacking)} in {sys.argv[0]}"
+    yield f"  make plan STACK={stack}"
+    yield f"  make apply STACK={stack}"
 
 
-def _explain(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """Report a mistake in the file that lists the clusters, such as a misspelt field, in one line instead of a traceback."""
-    page = next(
-        (frame for frame in extract_tb(traceback) if frame.filename == getattr(sys.modules["__main__"], "__file__", None)), None
-    )
-    if kind is KeyboardInterrupt:
+def _refuse_arguments(arguments: Sequence[str]) -> None:
+    """Print the help, or stop at an argument: a synthesis takes none."""
+    if {"-h", "--help"} & set(arguments):
+        print(HELP)
+        sys.exit()
+    if arguments:
+        _stop(f"A synthesis takes no arguments (got {' '.join(arguments)}). What it reads: make synth ARGS=--help")
+
+
+def run(page: Path, arguments: Sequence[str]) -> None:
+    """Run a page as Python does, and end the process with an error if the page has written nothing.
+
+    Raises:
+        Exception: the page's own error. `sys.excepthook` reports it.
+    """
+    _refuse_arguments(arguments)
+    if not page.is_file():
+        _stop(f"The page must be a Python file that lists clusters, such as main.py (got {page}).")
+    before = _written()
+    sys.argv, sys.path[:0] = [str(page)], [str(page.resolve().parent)]
+    try:
+        run_path(str(page), run_name="__main__")
+    except SystemExit as end:
+        if end.code:
+            raise
+    if _written() == before:
+        _stop(
+            f"{page} has written nothing: {os.path.relpath(_outdir())} is as before. End the page with synthesize(CLUSTERS), which "
+            "needs its parentheses."
+        )
+
+
+def _outdir() -> Path:
+    """Where the JSON goes: the cdktf CLI names a folder."""
+    return Path(os.environ.get("CDKTF_OUTDIR", PROJECT / OUTPUT))
+
+
+def _written() -> int:
+    """When an app last wrote its manifest, which every synthesis does, of an app of one's own too."""
+    manifest = _outdir() / "manifest.json"
+    return manifest.stat().st_mtime_ns if manifest.exists() else 0
+
+
+def _report(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """Print a mistake in the page that lists the clusters, such as a misspelt field, in one line instead of a traceback."""
+    while traceback and traceback.tb_next and traceback.tb_frame.f_code.co_filename in RUNNER:
+        traceback = traceback.tb_next
+    if isinstance(error, KeyboardInterrupt):
         _stop("Interrupted. Nothing was written.", 130)
-    if kind is not TypeError or "__init__()" not in str(error) or page is None:
-        sys.__excepthook__(kind, error, traceback)
-        return
-    what = str(error).replace(".__init__()", "")
-    _stop(f"{os.path.relpath(page.filename)}, line {page.lineno}: {what}. The fields are in docs/options.md.")
+    if line := explain(error, traceback):
+        _stop(line)
+    sys.__excepthook__(kind, error.with_traceback(traceback), traceback)
 
 
-# Here and not in `synthesize`: a misspelt field fails before main.py calls it.
-sys.excepthook = _explain
+# Here and not in `run` or `synthesize`: Python may run the page itself, and a misspelt field fails before main.py calls anything.
+sys.excepthook = _report
 
 
 def _stop(message: str, code: int = 1) -> NoReturn:

@@ -6,7 +6,8 @@ from tempfile import TemporaryDirectory
 
 import imports  # noqa: F401  (before cdktf: CDKTF's packages load lazily)
 
-from cdktf import App, TerraformStack, Testing
+from cdktf import App, TerraformStack
+from cdktf import Testing as CdktfTesting
 
 from stacks.config import ClusterConfig
 from stacks.config.backends import OUTPUT
@@ -14,18 +15,23 @@ from stacks.config.checks import refuse
 from stacks.karpenter_stack import KarpenterStack
 
 
-def synth_scope(fn: Callable[[TerraformStack], object]) -> str:
-    """The JSON of what `fn` makes on a bare stack: CDKTF's `Testing.synth_scope`, which takes no Python function.
+class Testing(CdktfTesting):
+    """CDKTF's `Testing` with all its methods, and a `synth_scope` that takes a Python function.
 
     ```python
-    document = json.loads(synth_scope(lambda stack: Network(stack, "network", name="gpu", cidr="10.0.0.0/16")))
-    assert document["module"]["vpc"]["enable_nat_gateway"] is True
+    text = Testing.synth_scope(lambda stack: S3Bucket(stack, "checkpoints", bucket="checkpoints"))
+    assert Testing.to_have_resource_with_properties(text, S3Bucket.TF_RESOURCE_TYPE, {"bucket": "checkpoints"})
     ```
     """
-    stack = TerraformStack(Testing.app(), "stack")
-    fn(stack)
-    synthesized: str = Testing.synth(stack)
-    return synthesized
+
+    __test__ = False  # for pytest: not a class of tests, in spite of its name
+
+    @classmethod
+    def synth_scope(cls, fn: Callable[[TerraformStack], object]) -> str:  # type: ignore[override]  # jsii refuses a function
+        """The JSON of what `fn` makes on a bare stack."""
+        stack = TerraformStack(cls.app(), "stack")
+        fn(stack)
+        return cls.synth(stack)
 
 
 def synth_cluster(config: ClusterConfig) -> str:

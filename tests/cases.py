@@ -216,7 +216,7 @@ CASES: dict[str, list[Case]] = {
         _required_of("gpu_capacity_type", ["reserved"], 'must contain "spot" or "on-demand" (got ["reserved"])'),
     ],
     "gpu_limit": [
-        *_accepted("gpu_limit", None, 8, 64),
+        *_accepted("gpu_limit", None, 8, 64, 2**31 - 1),
         Case("one GPU is enough for a node of one", {"gpu_limit": 1, "gpu_instance_types": ["g6e.xlarge", "p5.48xlarge"]}),
         _warned(
             "a type that this program does not know counts as one GPU",
@@ -227,11 +227,7 @@ CASES: dict[str, list[Case]] = {
         _refused("gpu_limit", 0, "gpu_limit must be a whole number of at least 1, or null for no limit (got 0)."),
         _refused("gpu_limit", -8, "(got -8)"),
         _refused("gpu_limit", 1.5, "(got 1.5)"),
-        _refused(
-            "gpu_limit",
-            2**63,
-            "gpu_limit must be at most 9223372036854775807, the largest number in Kubernetes (got 9223372036854775808).",
-        ),
+        _required_of("gpu_limit", 2**31, "gpu_limit must be at most 2147483647 (got 2147483648)."),
         _required_of("gpu_limit", 7, "gpu_limit must be at least 8, the GPUs of the smallest of gpu_instance_types (got 7)"),
     ],
     "gpu_drift_budget": [
@@ -274,9 +270,15 @@ CASES: dict[str, list[Case]] = {
     "karpenter_node_sizes": [
         Case("2, 2 and 3 are accepted", _sizes(2, 2, 3)),
         Case("three times 2 is accepted", _sizes(2, 2, 2)),
+        Case("as many as EKS can count are accepted", _sizes(2, 2, 2**31 - 1)),
         _required("0 nodes are refused", _sizes(0, 2, 3), "karpenter_node_min_size must be a whole number of at least 1 (got 0)."),
         _required("a part of a node is refused", _sizes(2, 2.5, 3), "karpenter_node_desired_size must be a whole number"),
         _required("a largest size with a part of a node is refused", _sizes(2, 2, 2.5), "of at least 1 (got 2.5)."),
+        _required(
+            "more nodes than EKS can count are refused",
+            _sizes(2, 2, 3_000_000_000),
+            "karpenter_node_max_size must be at most 2147483647 (got 3000000000). The default quota of EKS is 450 nodes",
+        ),
         _required("too few desired nodes are refused", _sizes(3, 2, 4), "(got 2, not between 3 and 4)."),
         _required("too many desired nodes are refused", _sizes(2, 5, 4), "(got 5, not between 2 and 4)."),
         _required("a smallest size above the largest is refused", _sizes(5, 5, 4), "(got 5, not between 5 and 4)."),
@@ -352,6 +354,7 @@ CASES: dict[str, list[Case]] = {
         *_accepted("karpenter_node_release_version", None, "1.53.0-4fc45e5a"),
         _refused("karpenter_node_release_version", "1.53.0", '1.53.0-4fc45e5a, or null for the latest (got "1.53.0").'),
         _refused("karpenter_node_release_version", "latest", '(got "latest")'),
+        _refused("karpenter_node_release_version", "1.053.0-4fc45e5a", '(got "1.053.0-4fc45e5a")'),
     ],
     "addon_versions": [
         *_accepted(
@@ -377,12 +380,18 @@ CASES: dict[str, list[Case]] = {
             "a cluster two versions before is refused",
             {"eks-spot-gpu-zz9x": "1.31", "eks-spot-gpu-abcd": "1.31"},
             'one minor version above that of the cluster (got "1.33"): cluster eks-spot-gpu-zz9x runs 1.31, and EKS does not skip '
-            'versions. The next step is kubernetes_version = "1.32"',
+            "versions. This program does not know Kubernetes 1.31: move the cluster to 1.33 with AWS first, one minor version at a "
+            "time. If you use recommended(...) for a cluster that exists,",
         ),
         _runs(
             "a newer cluster is refused",
             {"eks-spot-gpu-zz9x": "1.34"},
-            'not be below that of the cluster (got "1.33"): cluster eks-spot-gpu-zz9x runs 1.34. Set kubernetes_version = "1.34",',
+            'not be below that of the cluster (got "1.33"): cluster eks-spot-gpu-zz9x runs 1.34. Set kubernetes_version to 1.34,',
+        ),
+        _runs(
+            "a cluster that is newer than the program is refused",
+            {"eks-spot-gpu-zz9x": "1.37"},
+            "runs 1.37. This program does not know Kubernetes 1.37: use a newer version of the program. Within seven days",
         ),
         _runs("other clusters may have any version", {"eks-spot-gpu-abcd": "1.30", "eks-spot-gpu-zz9x-2": "1.30", "web": "1.36"}),
     ],

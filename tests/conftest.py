@@ -13,7 +13,17 @@ from stacks.testing import synth_cluster
 from tests.synthesis import Json
 from tests.terraform import Workspace
 
+# Files of others that some tests compare with: Karpenter's CRDs, the controller's policies, a state that the HCL left.
 SHARED = Path(os.environ.get("KARPENTER_SHARED", Path(__file__).parents[2] / "shared"))
+
+
+def without(what: str) -> str:
+    """Why a test is skipped where files of others are not there, for somebody who never heard of the files."""
+    return f"nothing is wrong: the test compares with {what}, which this repository does not include (CONTRIBUTING.md)"
+
+
+needs_crds = pytest.mark.skipif(not (SHARED / "crds").is_dir(), reason=without("Karpenter's CRDs"))
+needs_policies = pytest.mark.skipif(not (SHARED / "iam").is_dir(), reason=without("the load balancer controller's IAM policies"))
 
 
 @pytest.fixture(scope="session")
@@ -42,5 +52,5 @@ def reference() -> Path:
     """The folder with the state that the HCL left."""
     folder = SHARED / "reference"
     if not folder.is_dir():
-        pytest.skip("the state that the HCL left is not here: KARPENTER_SHARED names the folder that holds reference/")
+        pytest.skip(without("a state that the HCL left"))
     return folder

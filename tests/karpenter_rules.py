@@ -208,9 +208,10 @@ def _labels(labels: Mapping[str, str], required: set[str]) -> Iterator[str]:
             yield f"labels: invalid {key}={value}"
         if key in required | WELL_KNOWN or key.startswith("karpenter.k8s.aws/"):
             yield f"labels: {key} becomes a requirement of the instance type"
-        domain = key.split("/")[0] if "/" in key else ""
-        if domain.endswith(RESTRICTED) and not domain.endswith(EXCEPTIONS):
+        # The CRD of v1.6.0 takes a key without a slash for a domain.
+        if key.split("/")[0].endswith(RESTRICTED) and not key.split("/")[0].endswith(EXCEPTIONS):
             yield f"labels: {key} is restricted"
+        domain = key.split("/")[0] if "/" in key else ""
         # Up to v1.8 the label is in the node's user data, unless it is in one of the other two exceptions. The kubelet does not
         # start with a label of another Kubernetes domain: cmd/kubelet/app/options/options.go of kubernetes/kubernetes.
         if domain.endswith(("node-restriction.kubernetes.io", "kops.k8s.io")):

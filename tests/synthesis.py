@@ -10,14 +10,14 @@ from cdktf import TerraformStack
 
 from stacks.app import PROJECT
 from stacks.config import ClusterConfig
-from stacks.testing import synth_cluster, synth_scope
+from stacks.testing import Testing, synth_cluster
 
 Json: TypeAlias = dict[str, Any]
 
 
 def synth(fn: Callable[[TerraformStack], object]) -> Json:
     """What `fn` makes on a bare stack."""
-    document: Json = json.loads(synth_scope(fn))
+    document: Json = json.loads(Testing.synth_scope(fn))
     return document
 
 

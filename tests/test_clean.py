@@ -1,11 +1,12 @@
 """`make clean` removes nothing of value."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from stacks.operations.clean import main
+from stacks.operations.clean import NotRemovedError, main
 from stacks.operations.output import StateInOutputError
 
 
@@ -25,6 +26,24 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_was_set_up_and_synthesized_is_removed(project: Path) -> None:
     main(Path())
     assert [path.name for path in project.iterdir()] == ["terraform.karpenter.tfstate"]
+
+
+def test_what_could_not_be_removed_is_named_and_the_rest_is_gone(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a folder of another user. The tests may run as root, who is refused nothing."""
+    removes = shutil.rmtree
+
+    def refuses(path: Path) -> None:
+        if path.name == ".venv":
+            raise PermissionError(13, "Permission denied", ".venv/bin")
+        removes(path)
+
+    monkeypatch.setattr(shutil, "rmtree", refuses)
+    with pytest.raises(NotRemovedError, match=r"^Not removed: \.venv \(Permission denied: \.venv/bin\)\."):
+        main(Path())
+    assert capsys.readouterr().out == ""
+    assert sorted(path.name for path in project.iterdir()) == [".venv", "terraform.karpenter.tfstate"]
 
 
 @pytest.mark.parametrize(

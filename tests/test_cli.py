@@ -40,7 +40,7 @@ def project(tmp_path: Path) -> Path:
 def cdktf(project: Path) -> Cdktf:
     """Run the CLI in the project; returns what it prints."""
 
-    def run(*arguments: str) -> str:
+    def run(*arguments: str, fails: bool = False) -> str:
         command = [str(CLI), *arguments]
         done = subprocess.run(
             command,
@@ -52,7 +52,7 @@ def cdktf(project: Path) -> Cdktf:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout[-4000:]
+        assert (done.returncode != 0) == fails, done.stdout[-4000:]
         return ANSI.sub("", done.stdout)
 
     return run
@@ -68,6 +68,19 @@ def test_synth_writes_the_golden_copy(cdktf: Cdktf, project: Path) -> None:
     assert written.read_text() == (PROJECT / "tests" / "golden" / "cdk.tf.json").read_text()
     # Unless CHECKPOINT_DISABLE is set, the CLI writes a new projectId for its telemetry into a cdktf.json that has none.
     assert json.loads((project / "cdktf.json").read_text())["projectId"]
+
+
+def test_a_page_that_writes_nothing_stops_the_cli_before_the_old_json_is_deployed(cdktf: Cdktf, project: Path) -> None:
+    cdktf("synth")
+    page = project / "main.py"
+    page.write_text(page.read_text().replace("synthesize([", "print(["))
+    assert "main.py has written nothing" in cdktf("deploy", "--auto-approve", NO_LOCK, fails=True)
+    assert not (project / "terraform.karpenter.tfstate").exists()
+
+
+def test_an_app_of_ones_own_passes(cdktf: Cdktf) -> None:
+    printed = cdktf("synth", "--app", ".venv/bin/python -m stacks examples/own_stack.py")
+    assert "Generated Terraform code for the stacks: services, training" in printed
 
 
 @needs_modules

@@ -31,7 +31,6 @@ VALIDATIONS: dict[str, list[str]] = {
     ],
     "gpu_limit": [
         "var.gpu_limit == null ? true : var.gpu_limit >= 1 && floor(var.gpu_limit) == var.gpu_limit",
-        "var.gpu_limit == null ? true : var.gpu_limit <= 9223372036854775807",
     ],
     "gpu_drift_budget": ['var.gpu_drift_budget == null ? true : can(regex("^((100|[0-9]{1,2})%|[0-9]+)$", var.gpu_drift_budget))'],
     "vpc_cidr": [
@@ -65,7 +64,7 @@ VALIDATIONS: dict[str, list[str]] = {
     "karpenter_node_max_size": [],
     "karpenter_node_desired_size": [],
     "karpenter_node_release_version": [
-        'var.karpenter_node_release_version == null ? true : can(regex("^[0-9]+[.][0-9]+[.][0-9]+-.", '
+        'var.karpenter_node_release_version == null ? true : can(regex("^(0|[1-9][0-9]*)([.](0|[1-9][0-9]*)){2}-.", '
         "var.karpenter_node_release_version))"
     ],
     "addon_versions": [],
@@ -83,6 +82,7 @@ REQUIREMENTS = [
     "var.karpenter_node_min_size >= 1 && floor(var.karpenter_node_min_size) == var.karpenter_node_min_size",
     "var.karpenter_node_desired_size >= 1 && floor(var.karpenter_node_desired_size) == var.karpenter_node_desired_size",
     "var.karpenter_node_max_size >= 1 && floor(var.karpenter_node_max_size) == var.karpenter_node_max_size",
+    "var.karpenter_node_max_size <= 2147483647",
     "var.karpenter_node_min_size <= var.karpenter_node_desired_size && "
     "var.karpenter_node_desired_size <= var.karpenter_node_max_size",
     "length(local.karpenter_node_azs_of_other_networks) == 0",
@@ -94,6 +94,7 @@ REQUIREMENTS = [
     'join(",", var.gpu_capacity_type) != "reserved"',
     "length(distinct(var.gpu_instance_types)) == length(var.gpu_instance_types)",
     "length(local.gpu_instance_types_malformed) == 0",
+    "var.gpu_limit == null ? true : var.gpu_limit <= 2147483647",
     "var.gpu_limit == null ? true : var.gpu_limit >= local.gpus_of_smallest_type",
     "length(local.gpu_types_without_nvidia_gpus) == 0",
     "length(local.gpu_types_with_a_fraction_of_a_gpu) == 0",

@@ -33,6 +33,7 @@ from stacks.config.checks import (
     ConfigurationError,
     at_least,
     between,
+    brief,
     distinct,
     each,
     fits,
@@ -41,6 +42,7 @@ from stacks.config.checks import (
     literal,
     matches,
     mistakes,
+    mistakes_of,
     not_empty,
     user_tags,
     whole,
@@ -283,7 +285,8 @@ prod.gpu_pools["research"].data_volume.size_gib must be between 20 and 59000 (go
 prod.gpu_pools["research"].gpu_names must be in the catalogue (got ['h1000']). Its GPUs: t4, a10g, l4, l40s, rtx-pro-4500, \
 rtx-pro-server-6000, v100, a100, h100, h200, b200, b300.
 prod.gpu_pools["batch"].instance_types must be a list of strings (got 'p5.48xlarge').
-prod.gpu_pools["batch"].taints[0].value must be at most 63 letters, digits, hyphens, underscores and dots (got 'a b').
+prod.gpu_pools["batch"].taints[0].value must be at most 63 letters, digits, hyphens, underscores and dots, with a letter or \
+a digit at both ends (got 'a b').
 prod.general_pools["web"].cpu_limit must be a whole number (got True).
 prod.registry_login must be True or False (got 'no').
 prod.vpc_cidr must be a string (got 16).
@@ -384,6 +387,53 @@ def test_a_name_that_cannot_be_a_folder_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", ["a", "prod-usw2", "a" * 63])
 def test_a_name_may_have_63_characters(name: str) -> None:
     assert list(mistakes("c", ClusterConfig(name))) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"kubernetes_version": 1.34}, 'kubernetes_version must be a string (got 1.34). Write "1.34", in quotes.'),
+        ({"karpenter_version": 1.8}, "karpenter_version must be a string (got 1.8). Write the value in quotes."),
+        ({"bottlerocket_version": 1.53}, "bottlerocket_version must be a string (got 1.53)."),
+        ({"vpc_cidr": 16}, "vpc_cidr must be a string (got 16)."),
+        ({"vpc_cidr": True}, "vpc_cidr must be a string (got True)."),
+        (
+            {"gpu_pools": [GpuPool("a", families=["p5"], limit=8, weight=1, budgets=[Budget(nodes=1)])]},  # type: ignore[arg-type]
+            'gpu_pools["a"].budgets[0].nodes must be a string (got 1). Write "1", in quotes.',
+        ),
+        (
+            {"gpu_pools": ([GeneralPool("a", cpu_limit=8)],)},
+            "gpu_pools must be a list of GpuPool (got ([GeneralPool('a')],)).",
+        ),
+        (
+            {"gpu_pools": ([GpuPool("a", families=["p5"], limit=8)],)},
+            "gpu_pools must be a list of GpuPool (got ([GpuPool('a')],)). Remove the comma behind the value.",
+        ),
+        (
+            {"backend": (LocalBackend(),)},
+            "backend must be a LocalBackend or an S3Backend (got (LocalBackend(...),)). Remove the comma behind the value.",
+        ),
+    ],
+)
+def test_a_comma_too_many_and_quotes_that_are_missing_are_named(given: dict[str, Any], said: str) -> None:
+    assert wrong(**given) == [said]
+
+
+def test_a_version_that_python_reads_as_a_shorter_number_keeps_its_zero() -> None:
+    wanted = {"version": Annotated[str, matches(r"\d\.\d\d", "a version")]}
+    (text,) = mistakes_of("c", {"version": 1.30}, wanted)
+    assert text == 'c.version must be a string (got 1.3). Write "1.30", in quotes.'
+
+
+def test_a_long_value_is_cut_in_a_message() -> None:
+    (text,) = wrong(gpu_pools=[GpuPool("a", families=["p5"], limit=8, weight=1, budgets=[Budget(nodes="1")] * 51)])
+    assert text == (
+        'gpu_pools["a"].budgets must have at most 50 elements (got [Budget(...), Budget(...), Budget(...), ... 51 in all]).'
+    )
+    assert brief(["10.0.0.0/32"] * 41) == "['10.0.0.0/32', '10.0.0.0/32', '10.0.0.0/32', ... 41 in all]"
+    assert len(brief("a" * 5000)) < 310
+    for short in (["p5.48xlarge"] * 15, ("a",), (), [], ("a", "b"), "a" * 200, {"a": 1}):
+        assert brief(short) == repr(short)
 
 
 def test_a_list_with_one_wrong_element_does_not_hide_the_mistakes_of_the_others() -> None:

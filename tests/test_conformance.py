@@ -20,17 +20,13 @@ from stacks.knowledge.versions import load_balancer_controller_actions
 from stacks.kubernetes.bottlerocket import user_data
 from stacks.kubernetes.load_balancer_controller import policy_document
 from stacks.kubernetes.manifests import NodeClass, NodePool, Requirement
-from tests.conftest import SHARED
+from tests.conftest import SHARED, needs_crds, needs_policies
 from tests.crd import Crd
 from tests.synthesis import Json
 from tests.terraform import Workspace, needs_terraform
 
 CRDS = SHARED / "crds" / "karpenter-1.6.0"
 IAM = SHARED / "iam"
-
-needs_crds = pytest.mark.skipif(
-    not CRDS.is_dir(), reason="Karpenter's CRDs are not here: KARPENTER_SHARED names the folder that holds crds/"
-)
 
 # --- Karpenter's objects -------------------------------------------------------------------------------------------------------
 
@@ -228,11 +224,6 @@ def grants(document: Json) -> set[tuple[str, str, str]]:
 
 def _many(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
-
-
-needs_policies = pytest.mark.skipif(
-    not IAM.is_dir(), reason="the controller's official policies are not here: KARPENTER_SHARED names the folder that holds iam/"
-)
 
 
 def official(release: str) -> set[tuple[str, str, str]]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,9 +10,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from imports.vpc import Vpc
+
 import pytest
 from cdktf import App, TerraformLocal, TerraformOutput, TerraformStack, TerraformVariable
-from cdktf import Testing as CdktfTesting  # under its own name, pytest would collect it
+from cdktf import Testing as CdktfTesting
+from cdktf_cdktf_provider_aws.data_aws_availability_zones import DataAwsAvailabilityZones
 from cdktf_cdktf_provider_aws.provider import AwsProvider
 from cdktf_cdktf_provider_aws.s3_bucket import S3Bucket
 from cdktf_cdktf_provider_helm.provider import HelmProvider
@@ -34,7 +38,7 @@ from stacks.kubernetes.karpenter import Karpenter
 from stacks.kubernetes.load_balancer_controller import LoadBalancerController
 from stacks.kubernetes.node_pools import NodePools
 from stacks.terraform.addresses import Addressed, add_requirements
-from stacks.testing import synth_cluster, synth_scope
+from stacks.testing import Testing, synth_cluster
 from tests.constructs import COMMON, cluster, karpenter, network
 from tests.synthesis import Json, synth
 
@@ -228,6 +232,34 @@ def test_the_rules_of_one_stack_are_not_those_of_another(tmp_path: Path) -> None
     for name, block in zip(("one", "other"), BLOCKS, strict=True):
         document = json.loads((tmp_path / "stacks" / name / "cdk.tf.json").read_text())
         assert document["output"]["x"]["precondition"] == [block]
+
+
+def test_a_json_document_is_a_local_that_terraform_encodes() -> None:
+    def make(stack: TerraformStack) -> None:
+        assert Addressed(stack, "scope").add_json("x", {"a.b": ["c"]}) == "${jsonencode(local.x)}"
+
+    assert synth(make)["locals"] == {"x": {"a.b": ["c"]}}
+
+
+def test_reasons_stand_beside_the_metadata_of_every_kind_of_block(tmp_path: Path) -> None:
+    app = App(outdir=str(tmp_path), skip_validation=True)  # not CDKTF's `Testing`, which leaves out what stands under `//`
+    scope = Addressed(TerraformStack(app, "stack"), "scope")
+    scope.add(Vpc, "module.vpc", name="x")
+    scope.add(DataAwsAvailabilityZones, "data.aws_availability_zones.x", state="available")
+    scope.add(S3Bucket, "aws_s3_bucket.x", bucket="x", force_destroy=True)
+    scope.add_local("x", 1)
+    scope.explain("module.vpc", name="A.")
+    scope.explain("data.aws_availability_zones.x", state="B.")
+    scope.explain("aws_s3_bucket.x", bucket="C.")
+    scope.explain("aws_s3_bucket.x", force_destroy="D.")
+    scope.explain("locals", x="E.")
+    app.synth()
+    document = json.loads((tmp_path / "stacks" / "stack" / "cdk.tf.json").read_text())
+    module, data = document["module"]["vpc"], document["data"]["aws_availability_zones"]["x"]
+    bucket = document["resource"]["aws_s3_bucket"]["x"]
+    assert [block["//"].pop("metadata")["uniqueId"] for block in (module, data, bucket)] == ["vpc", "x", "x"]
+    assert (module["//"], data["//"], bucket["//"]) == ({"name": "A."}, {"state": "B."}, {"bucket": "C.", "force_destroy": "D."})
+    assert (bucket["bucket"], document["locals"]) == ("x", {"//": {"x": "E."}, "x": 1})
 
 
 # --- A subclass of the stack ----------------------------------------------------------------------------------------------------
@@ -461,11 +493,33 @@ def test_synth_scope_has_the_contract_of_cdktfs() -> None:
         TerraformOutput(stack, "x", value="y")
         return "ignored"
 
-    text = synth_scope(make)
+    text = Testing.synth_scope(make)
     assert json.loads(text)["output"] == {"x": {"value": "y"}}
     assert isinstance(seen[0], TerraformStack)
-    assert CdktfTesting.to_have_resource(synth_scope(lambda stack: S3Bucket(stack, "b")), "aws_s3_bucket") is True
-    assert synth_scope(make) == text
+    assert Testing.to_have_resource(Testing.synth_scope(lambda stack: S3Bucket(stack, "b")), "aws_s3_bucket") is True
+    assert Testing.synth_scope(make) == text
+
+
+def test_testing_has_every_method_of_cdktfs_and_the_example_shows_the_assertions() -> None:
+    theirs = {name for name in vars(CdktfTesting) if not name.startswith("_")}
+    assert all(callable(getattr(Testing, name)) for name in theirs)
+    page = (PROJECT / "examples" / "test_constructs.py").read_text()
+    assert [name for name in sorted(theirs) if name.startswith("to_") and f"Testing.{name}(" not in page] == []
+
+
+def test_a_test_of_a_user_may_import_cdktf_first(tmp_path: Path) -> None:
+    """Without conftest.py, all of a provider would be loaded."""
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(PROJECT / name, tmp_path)
+    for name in ("imports", "stacks"):
+        (tmp_path / name).symlink_to(PROJECT / name)
+    (tmp_path / "mytests").mkdir()
+    (tmp_path / "mytests" / "test_mine.py").write_text(
+        "from cdktf import Testing\nfrom cdktf_cdktf_provider_random.pet import Pet\nimport sys\n"
+        "def test_lazy():\n    assert 'cdktf_cdktf_provider_random.integer' not in sys.modules\n"
+    )
+    ran = subprocess.run([sys.executable, "-m", "pytest", "mytests"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ran.returncode, "1 passed" in ran.stdout, "warning" in ran.stdout) == (0, True, False), ran.stdout
 
 
 def test_synth_cluster_refuses_what_a_synthesis_refuses() -> None:
@@ -479,7 +533,12 @@ PLAIN = {
     "stacks.hcl": ["stacks.hcl.expressions", "stacks.hcl.rules"],
     "stacks.knowledge": [f"stacks.knowledge.{name}" for name in ("catalogue", "gpu_drivers", "regions", "versions")],
     "stacks.config": ["stacks.config", "stacks.config.fleet", "stacks.config.recommended"],
-    "stacks.operations": ["stacks.operations.output", "stacks.operations.clean", "stacks.operations.destroy"],
+    "stacks.operations": [
+        "stacks.operations.output",
+        "stacks.operations.clean",
+        "stacks.operations.destroy",
+        "stacks.operations.deploy",
+    ],
     "stacks.kubernetes": ["stacks.kubernetes.manifests", "stacks.kubernetes.bottlerocket"],
 }
 

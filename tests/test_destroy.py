@@ -78,7 +78,7 @@ class Trial:
 
     def stops(self, *arguments: str, typed: str = "") -> str:
         """Why it stopped; Terraform has not destroyed anything then."""
-        with pytest.raises(deployment.DestroyError) as stopped:
+        with pytest.raises(deployment.DeploymentError) as stopped:
             self.run(*arguments, typed=typed)
         assert not any(" destroy " in call for call in self.calls)
         return str(stopped.value)
@@ -87,7 +87,7 @@ class Trial:
     def deleted(self) -> list[str]:
         return [call for call in self.calls if " delete " in call]
 
-    def terminal(self, command: list[str]) -> Any:
+    def terminal(self, command: list[str], **_: Any) -> Any:
         self.calls.append(" ".join(command))
         return SimpleNamespace(wait=Mock(side_effect=self.world.get("ends", [0])))
 
@@ -96,7 +96,7 @@ class Trial:
         self.calls.append(call)
         self.environments.append(environment or {})
         if self.world.get("fails", "nothing") in call:
-            raise self.world.get("error", deployment.DestroyError("Unauthorized"))
+            raise self.world.get("error", deployment.DeploymentError("Unauthorized"))
         if program == "kubectl":
             return self.kubectl(arguments, (environment or {})["KUBECONFIG"])
         if program == "terraform":
@@ -116,7 +116,7 @@ class Trial:
                 return str(self.world["server"])
             case ["get", kind, *_]:
                 if kind in self.world.get("unknown", []):
-                    raise deployment.DestroyError(f"error: the server doesn't have a resource type {kind}")
+                    raise deployment.DeploymentError(f"error: the server doesn't have a resource type {kind}")
                 return json.dumps({"items": self.world["objects"].get(kind.partition(".")[0], [])})
             case ["delete", *_] if self.world["obeys"]:
                 del self.world["objects"][arguments[1].partition(".")[0]]

@@ -119,15 +119,52 @@ def test_every_command_of_make_in_the_documentation_exists() -> None:
         assert set(named) <= targets, name
 
 
+def python_of(name: str) -> list[str]:
+    """The blocks of Python in a page."""
+    return re.findall(r"(?ms)^```python\n(.*?)^```$", (PROJECT / name).read_text())
+
+
+def test_the_commands_without_make_are_those_of_the_makefile() -> None:
+    page, makefile = ((PROJECT / name).read_text() for name in ("docs/without-make.md", "Makefile"))
+    named = re.findall(r"`make (\w+)[^`]*` \| `\.venv/bin/(?:python )?([^`]+?)(?: training)?`", page)
+    assert [target for target, _ in named] == ["synth", "test", "plan", "apply", "destroy"]
+    recipes = {target: makefile.partition(f"\n{target}: ")[2].partition("\n\n")[0] for target, _ in named}
+    for target, command in named[1:]:  # what runs main.py is a variable of the Makefile
+        assert command in recipes[target]
+
+
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
-def test_the_python_of_a_readme_is_a_valid_configuration(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_main_py_of_a_readme_is_a_valid_configuration(name: str, tmp_path: Path) -> None:
+    page: dict[str, Any] = {}
+    exec(python_of(name)[0], page)  # noqa: S102  (our own page)
+    refuse_mistakes(page["CLUSTERS"], tmp_path)
+
+
+def test_the_test_of_the_readme_passes() -> None:
+    page: dict[str, Any] = {}
+    exec(python_of("README.md")[1], page)  # noqa: S102  (our own page)
+    page["test_a_network_looks_for_zones"]()
+
+
+def test_the_main_py_for_ci_is_a_valid_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "us-west-2")
     monkeypatch.setenv("STATE_BUCKET", "acme-terraform")
+    (text,) = [block for block in python_of("docs/operating.md") if "environ" in block]
     page: dict[str, Any] = {}
-    for block in re.findall(r"(?ms)^```python$(.*?)^```$", (PROJECT / name).read_text()):
-        exec(block, page)  # noqa: S102  (our own page)
-    refuse_mistakes(page["CLUSTERS"], tmp_path)
+    exec(text, page)  # noqa: S102  (our own page)
     refuse_mistakes([page["cluster"]], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "file"),
+    [("README.md", 0, "main.py"), ("README.zh-CN.md", 0, "main.py"), ("README.md", 1, "mytests/test_network.py")],
+)
+def test_the_python_of_a_readme_passes_make_check(name: str, number: int, file: str) -> None:
+    """But for mypy, which would take a minute. `refuse_mistakes` checks the types of the fields."""
+    for command in (["format", "--check"], ["check"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "--stdin-filename", file, "-"]
+        ran = subprocess.run(ruff, input=python_of(name)[number], cwd=PROJECT, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_the_page_of_changes_has_a_row_for_every_field_with_its_class() -> None:

@@ -28,7 +28,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             write(page["CLUSTERS"], projects[name] / "cdktf.out", projects[name])
     copy_program(projects["own_stack"])
     shutil.copy(PROJECT / "examples" / "own_stack.py", projects["own_stack"])
-    subprocess.run([sys.executable, "own_stack.py"], cwd=projects["own_stack"], capture_output=True, check=True)
+    subprocess.run([sys.executable, "-m", "stacks", "own_stack.py"], cwd=projects["own_stack"], capture_output=True, check=True)
     return {name: project / "cdktf.out" / "stacks" for name, project in projects.items()}
 
 
@@ -43,7 +43,7 @@ def test_an_example_writes_its_stacks(examples: dict[str, Path], name: str) -> N
 
 
 def test_there_is_no_example_without_a_test() -> None:
-    assert {file.stem for file in (PROJECT / "examples").glob("*.py")} == STACKS.keys()
+    assert {file.stem for file in (PROJECT / "examples").glob("*.py")} - {"test_constructs"} == STACKS.keys()
 
 
 def test_recommended_needs_no_variable_and_has_the_recommended_values(examples: dict[str, Path]) -> None:

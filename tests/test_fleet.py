@@ -1,7 +1,6 @@
 """Several clusters in one program: what must differ, which files are refused, what is written."""
 
 import json
-import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -91,10 +90,18 @@ def test_different_states_are_accepted(tmp_path: Path, one: Any, other: Any) -> 
         (["a"], "['a']"),
         (ClusterConfig("a"), "ClusterConfig('a')"),
         ([ClusterConfig("a"), None], "[ClusterConfig('a'), None]"),
+        ([[ClusterConfig("a")]], "[[ClusterConfig('a')]]"),
     ],
 )
 def test_what_is_not_a_list_of_clusters_is_refused(tmp_path: Path, clusters: Any, got: str) -> None:
     assert refused(tmp_path, clusters) == [f"The clusters must be a list with at least one ClusterConfig (got {got})."]
+
+
+def test_a_comma_behind_the_list_is_named_in_one_short_line(tmp_path: Path) -> None:
+    assert refused(tmp_path, ([ClusterConfig("a"), recommended("b")],)) == [
+        "The clusters must be a list with at least one ClusterConfig (got ([ClusterConfig('a'), ClusterConfig('b')],)). Remove the "
+        "comma behind the list."
+    ]
 
 
 def test_recommended_without_a_call_is_not_a_cluster(tmp_path: Path) -> None:
@@ -105,7 +112,9 @@ def test_recommended_without_a_call_is_not_a_cluster(tmp_path: Path) -> None:
 # --- States that Git must leave alone -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["prod", "states/prod.json", "tfstate", "./x/../prod.tfstates", "{project}/prod.state"])
+@pytest.mark.parametrize(
+    "path", ["prod", "prod.tfstate ", "states/prod.json", "tfstate", "./x/../prod.tfstates", "{project}/prod.state"]
+)
 def test_a_state_in_the_project_that_gitignore_does_not_list_is_refused(tmp_path: Path, path: str) -> None:
     backend = LocalBackend(path.format(project=tmp_path))
     assert refused(tmp_path, [ClusterConfig("a", backend=backend)]) == [
@@ -114,7 +123,9 @@ def test_a_state_in_the_project_that_gitignore_does_not_list_is_refused(tmp_path
     ]
 
 
-@pytest.mark.parametrize("path", [None, "prod.tfstate", "states/prod.tfstate", "prod.tfstate.json", "../prod", "/srv/states/prod"])
+@pytest.mark.parametrize(
+    "path", [None, "prod.tfstate", "states/prod.tfstate", "prod.tfstate.json", "prod.tfstate/x", "../prod", "/srv/states/prod"]
+)
 def test_gitignore_lists_a_state_or_git_does_not_see_the_file(tmp_path: Path, path: str | None) -> None:
     assert refused(tmp_path, [ClusterConfig("a", backend=LocalBackend(path))]) == []
 
@@ -244,7 +255,8 @@ def test_types_of_a_pool_that_the_program_does_not_know_are_a_warning() -> None:
     pool = GpuPool("x", instance_types=["p5.48xlarge", "p9.48xlarge"], limit=8, weight=1)
     (warning,) = warned(ClusterConfig("a", gpu_pools=[pool]))
     assert warning.startswith(
-        'a.gpu_pools["x"].instance_types contains types that this program does not know: p9.48xlarge. Karpenter'
+        'a.gpu_pools["x"].instance_types contains types that this program does not know: p9.48xlarge. A plan '
+        "asks EC2 whether it offers them; make sure that they have NVIDIA GPUs with a driver in Bottlerocket, an x86_64 CPU and"
     )
 
 
@@ -286,11 +298,12 @@ def test_general_types_and_families_that_the_program_does_not_know_are_a_warning
         GeneralPool("y", families=["m7i", "m99"], cpu_limit=8, weight=2),
         GeneralPool("z", cpu_limit=8, weight=3),
     ]
-    assert warned(ClusterConfig("a", general_pools=pools)) == [
-        f'a.general_pools["{pool}"].{field} contains {what} that this program does not know: {name}. Karpenter will use them; make '
-        "sure that they have x86_64 CPUs and no GPUs."
-        for pool, field, what, name in (("x", "instance_types", "types", "m7i.47xlarge"), ("y", "families", "families", "m99"))
-    ]
+    for offering_checks, then in ((True, "A plan asks EC2 whether it offers them"), (False, "Karpenter will use them")):
+        assert warned(ClusterConfig("a", general_pools=pools, offering_checks=offering_checks)) == [
+            f'a.general_pools["{pool}"].{field} contains {what} that this program does not know: {name}. {then}; make sure that '
+            "they have x86_64 CPUs and no GPUs."
+            for pool, field, what, name in (("x", "instance_types", "types", "m7i.47xlarge"), ("y", "families", "families", "m99"))
+        ]
 
 
 def test_a_gpu_whose_driver_is_not_known_is_a_warning() -> None:
@@ -298,11 +311,10 @@ def test_a_gpu_whose_driver_is_not_known_is_a_warning() -> None:
         return GpuPool("x", families=["g7e", "p5"], limit=8, weight=1, bottlerocket_version=bottlerocket)
 
     (warning,) = warned(ClusterConfig("a", gpu_pools=[pool("v1.52.0")]))
-    assert warning.startswith(
-        'a.gpu_pools["x"].families contains types of which this program does not know whether Bottlerocket v1.52.0 has a driver '
-        "for their GPU: g7e.2xlarge, "
+    assert warning == (
+        'a.gpu_pools["x"].families contains g7e: this program does not know whether Bottlerocket v1.52.0 has a driver for the GPU. '
+        "Without a driver a node never joins the cluster, and Karpenter buys the next one."
     )
-    assert "p5" not in warning
     assert warned(ClusterConfig("a", gpu_pools=[pool("v1.53.0")])) == warned(ClusterConfig("a", gpu_pools=[pool(None)])) == []
     assert len(warned(ClusterConfig("a", gpu_pools=[pool(None)], bottlerocket_version="v1.52.0"))) == 1
 
@@ -322,18 +334,57 @@ def test_only_a_state_with_resources_that_no_cluster_has_is_forgotten(tmp_path: 
     assert list(forgotten_states(tmp_path, known)) == [("c", "terraform.c.tfstate")]
 
 
-def test_a_forgotten_state_is_named_with_the_way_to_destroy_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another app may have clusters of its own."""
-    (tmp_path / "terraform.old.tfstate").write_text(LIVING)
-    (tmp_path / "terraform.karpenter.tfstate").write_text(LIVING)
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose main.py runs."""
     monkeypatch.setattr(app, "PROJECT", tmp_path)
-    monkeypatch.setattr(sys, "argv", [str(tmp_path / "main.py")])
-    assert list(app._forgotten([ClusterConfig("karpenter")])) == [
-        "terraform.old.tfstate has resources, and main.py has no cluster with this state. The cluster keeps running. To "
-        'destroy the cluster, put ClusterConfig("old") back and run `make synth` and `make destroy STACK=old`.'
+    monkeypatch.setattr(sys, "argv", ["main.py"])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def forgotten(project: Path, *clusters: ClusterConfig) -> list[str]:
+    return list(app._forgotten(clusters, project / "cdktf.out"))
+
+
+def test_a_forgotten_state_is_named_with_the_way_to_destroy_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another app may have clusters of its own."""
+    (project / "terraform.old.tfstate").write_text(LIVING)
+    (project / "terraform.karpenter.tfstate").write_text(LIVING)
+    assert forgotten(project, ClusterConfig("karpenter")) == [
+        "terraform.old.tfstate has resources, and main.py has no cluster with this state. The cluster keeps running. To destroy "
+        "the cluster, put its entry back on the list, and run `make synth` and `make destroy STACK=old`."
     ]
-    monkeypatch.setattr(sys, "argv", [str(tmp_path / "examples" / "fleet.py")])
-    assert list(app._forgotten([ClusterConfig("karpenter")])) == []
+    monkeypatch.setattr(sys, "argv", ["examples/fleet.py"])
+    assert forgotten(project, ClusterConfig("karpenter")) == []
+
+
+@pytest.mark.parametrize(
+    ("initialized", "move"),
+    [
+        ("local", "Before a plan, move the state: `{terraform} init -migrate-state`."),
+        (
+            "s3",
+            "Unless the state is there already: `{terraform} init`, then `{terraform} state push ../../../terraform.a.tfstate`.",
+        ),
+        (
+            None,
+            "Unless the state is there already: `{terraform} init`, then `{terraform} state push ../../../terraform.a.tfstate`.",
+        ),
+    ],
+)
+def test_a_state_behind_a_change_of_backend_is_moved_and_not_destroyed(project: Path, initialized: str | None, move: str) -> None:
+    """Without a record of the old backend, `terraform init -migrate-state` starts with an empty state."""
+    (project / "terraform.a.tfstate").write_text(LIVING)
+    if initialized:
+        record = project / "cdktf.out" / "stacks" / "a" / ".terraform" / "terraform.tfstate"
+        record.parent.mkdir(parents=True)
+        record.write_text(json.dumps({"version": 3, "backend": {"type": initialized}}))
+    assert forgotten(project, recommended("a", backend=s3())) == [
+        "terraform.a.tfstate has resources, and a has another backend. "
+        + move.format(terraform="terraform -chdir=cdktf.out/stacks/a")
+        + " Afterwards, move the file out of the project."
+    ]
 
 
 # --- What is written ------------------------------------------------------------------------------------------------------------
@@ -407,17 +458,49 @@ def test_a_setting_of_an_earlier_version_in_the_environment_stops_a_synthesis(
         write([ClusterConfig("a")], tmp_path / "cdktf.out", tmp_path)
 
 
-def test_the_summary_names_every_stack_and_the_types_of_every_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "PROJECT", tmp_path)  # where no user has a terraform.tfvars
-    pools = [GpuPool("x", families=["p4de"], limit=8, labels={"team": "a"})]
-    clusters = [ClusterConfig("a", gpu_pools=pools), ClusterConfig("b", region="us-west-2", gpu_instance_types=["p5.48xlarge"])]
-    lines = list(app._summary(clusters, tmp_path))
-    folder = os.path.relpath(tmp_path / "stacks")
-    assert lines[:3] == [
-        f"Wrote {folder}/a/cdk.tf.json",
-        "  GPU pool x: p4de.24xlarge (weight 0: pods that choose no pool get it before pool gpu-spot; "
-        "pods choose it by label team=a)",
-        f"Wrote {folder}/b/cdk.tf.json",
+def summary(project: Path, *clusters: ClusterConfig) -> list[str]:
+    return list(app._summary(clusters, project / "cdktf.out"))
+
+
+def test_the_summary_of_a_cluster_has_its_pools_and_the_steps_up_to_the_apply(project: Path) -> None:
+    cluster = recommended(
+        "a",
+        region="us-west-2",
+        gpu_instance_types=["p5.48xlarge"],
+        gpu_pools=[GpuPool("x", families=["p4de"], limit=8, labels={"team": "a"})],
+        general_pools=[GeneralPool("web", cpu_limit=64, weight=2)],
+    )
+    assert summary(project, cluster) == [
+        "Wrote cdktf.out/stacks/a/cdk.tf.json",
+        "  GPU pool x: p4de.24xlarge; pods choose the pool by label team=a; pods that choose no pool get this pool before gpu-spot",
+        "  General pool web: categories c, m, r with 4, 8, 16, 32 vCPUs; weight 2; pods that choose no pool get this pool before "
+        "default",
+        "\nNext:",
+        "  make plan STACK=a",
+        "  make apply STACK=a",
     ]
-    assert "then set region and gpu_instance_types in terraform.tfvars" in "\n".join(lines)
-    assert "terraform.tfvars" not in "\n".join(app._summary(clusters[1:], tmp_path))
+
+
+def test_the_summary_of_several_clusters_names_each(project: Path) -> None:
+    given: dict[str, Any] = {"gpu_instance_types": ["p5.48xlarge"]}
+    clusters = [ClusterConfig("a", region="us-west-2", **given), ClusterConfig("b", region="eu-west-1", **given)]
+    assert summary(project, *clusters) == [
+        "Wrote cdktf.out/stacks/a/cdk.tf.json",
+        "Wrote cdktf.out/stacks/b/cdk.tf.json",
+        "\nNext, for each <name> of a, b:",
+        "  make plan STACK=<name>",
+        "  make apply STACK=<name>",
+    ]
+
+
+def test_the_summary_says_where_the_variables_that_a_cluster_needs_are_given(project: Path) -> None:
+    """A file of variables is for all clusters, and is refused where Python gives the variable for one."""
+    copy = "  cp -n terraform.tfvars.example terraform.tfvars   # then set {} in terraform.tfvars"
+    a, b = ClusterConfig("a"), ClusterConfig("b", region="us-west-2")
+    assert copy.format("region and gpu_instance_types") in summary(project, a)
+    assert [line for line in summary(project, a, b) if " set " in line] == [
+        copy.format("gpu_instance_types"),
+        "  set region of a in main.py",
+    ]
+    (project / "terraform.tfvars").touch()
+    assert "terraform.tfvars" not in "".join(summary(project, a))

@@ -1,4 +1,3 @@
-import json
 from typing import Any
 
 import pytest
@@ -117,7 +116,8 @@ def test_the_dry_run_of_a_node_class_is_disabled_on_demand_alone(newest: Json) -
 
 def test_a_newer_karpenter_is_allowed_what_the_modules_policy_lacks_in_its_region_alone(newest: Json) -> None:
     policy = newest["resource"]["aws_iam_policy"]["karpenter_additional"]
-    document = json.loads(policy["policy"])
+    assert policy["policy"] == "${jsonencode(local.karpenter_additional_policy)}"
+    document = newest["locals"]["karpenter_additional_policy"]
     (statement,) = document["Statement"]
     assert document["Version"] == "2012-10-17"
     assert statement.pop("Action") == [permission.action for permission in karpenter_permissions("1.14.1")] != []

@@ -1,10 +1,13 @@
 import json
+import re
 from typing import Any
 
+import pytest
 import yaml
 from cdktf import TerraformStack
 
-from stacks.kubernetes.load_balancer_controller import LoadBalancerController
+from stacks.config.load_balancer_controller import Policy
+from stacks.kubernetes.load_balancer_controller import LoadBalancerController, policy_document
 from tests.constructs import COMMON, karpenter
 from tests.synthesis import Json, addresses, synth
 
@@ -26,7 +29,8 @@ def test_it_is_a_policy_a_role_their_attachment_an_association_and_a_release() -
 
 
 def test_pods_may_take_the_role_by_pod_identity_and_nobody_else() -> None:
-    trust = json.loads(resource("aws_iam_role")["assume_role_policy"])
+    assert resource("aws_iam_role")["assume_role_policy"] == "${jsonencode(local.load_balancer_controller_trust)}"
+    trust = synth(alb)["locals"]["load_balancer_controller_trust"]
     assert trust["Version"] == "2012-10-17"
     assert trust["Statement"] == [
         {
@@ -37,10 +41,20 @@ def test_pods_may_take_the_role_by_pod_identity_and_nobody_else() -> None:
     ]
 
 
-def test_the_documents_are_written_as_terraforms_jsonencode_writes_them() -> None:
-    """Another spelling of the same policy would show in the plan of an adopted state."""
-    for text in (resource("aws_iam_role")["assume_role_policy"], resource("aws_iam_policy")["policy"]):
-        assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+@pytest.mark.parametrize("policy", ["reference", "official"])
+def test_the_policy_is_a_local_that_terraform_encodes(policy: Policy) -> None:
+    def make(stack: TerraformStack) -> None:
+        LoadBalancerController(stack, "alb", name="gpu", karpenter=karpenter(stack), region="us-west-2", policy=policy)
+
+    document = synth(make)
+    assert document["resource"]["aws_iam_policy"][NAME]["policy"] == "${jsonencode(local.load_balancer_controller_policy)}"
+    assert document["locals"]["load_balancer_controller_policy"] == policy_document(policy, "2.11.0")
+
+
+@pytest.mark.parametrize("policy", ["reference", "official"])
+def test_no_policy_variable_is_taken_for_a_terraform_template(policy: Policy) -> None:
+    """IAM's ${aws:username}, for example, would have to be $${aws:username} in a local."""
+    assert not re.search(r"[$%]\{", json.dumps(policy_document(policy, "2.11.0")))
 
 
 def test_role_and_policy_are_named_after_the_cluster() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stacks.app import PROJECT
-from tests.synthesis import copy_program
+from tests.synthesis import MAIN, copy_program
 
 
 @pytest.fixture
@@ -20,10 +20,13 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(project: Path, **environment: str) -> subprocess.Popen[str]:
+RUNNER, DIRECT = ("-m", "stacks", "main.py"), ("main.py",)
+
+
+def start(project: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("CDKTF")}
     return subprocess.Popen(
-        [sys.executable, "main.py"],
+        [sys.executable, *(arguments or RUNNER)],
         cwd=project,
         env={**clean, **environment},
         stdout=subprocess.PIPE,
@@ -32,8 +35,8 @@ def start(project: Path, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-def run(project: Path, **environment: str) -> tuple[int | None, str, str]:
-    process = start(project, **environment)
+def run(project: Path, *arguments: str, **environment: str) -> tuple[int | None, str, str]:
+    process = start(project, *arguments, **environment)
     printed, error = process.communicate()
     return process.returncode, printed, error
 
@@ -43,10 +46,102 @@ def test_the_next_commands_do_not_overwrite_the_variables_that_a_user_has(projec
     # That a version of Kubernetes leaves support depends on the day.
     assert (code, [line for line in error.splitlines() if "standard support" not in line]) == (0, [])
     assert "cp -n terraform.tfvars.example terraform.tfvars" in printed
+    assert "\033" not in printed + error  # colours are for terminals
     (project / "terraform.tfvars").touch()
-    _, printed, _ = run(project)
+    code, printed, _ = run(project, *DIRECT)
+    assert code == 0
     assert "terraform.tfvars.example" not in printed
-    assert "terraform -chdir=cdktf.out/stacks/karpenter plan -var-file=../../../terraform.tfvars" in printed
+    assert printed.endswith("  make plan STACK=karpenter\n  make apply STACK=karpenter\n")
+
+
+# --- What runs the page -----------------------------------------------------------------------------------------------------------
+
+NOTHING = (
+    "main.py has written nothing: cdktf.out is as before. End the page with synthesize(CLUSTERS), which needs its parentheses.\n"
+)
+
+
+@pytest.mark.parametrize("end", ["", "synthesize", "sys.exit()", "from main import CLUSTERS"])
+def test_a_page_that_writes_nothing_fails_although_an_earlier_run_has_written(project: Path, end: str) -> None:
+    """The cdktf CLI would deploy the old JSON."""
+    old = project / "cdktf.out" / "manifest.json"
+    old.parent.mkdir()
+    old.write_text("{}")
+    (project / "main.py").write_text(f"import sys\nfrom stacks.app import synthesize\nCLUSTERS = []\n{end}\n")
+    assert run(project) == (1, "", NOTHING)
+
+
+def test_a_page_that_writes_nothing_fails_in_a_fresh_clone_too(project: Path) -> None:
+    (project / "main.py").write_text("CLUSTERS = []")
+    assert run(project) == (1, "", NOTHING)
+
+
+def test_a_page_writes_where_the_cdktf_cli_says_and_leaves_the_next_steps_to_the_cli(project: Path) -> None:
+    (project / "main.py").write_text(f"{MAIN}    raise SystemExit\n")
+    assert run(project, CDKTF_OUTDIR="out")[:2] == (0, "")
+    assert (project / "out" / "stacks" / "karpenter" / "cdk.tf.json").exists()
+
+
+def test_the_exit_code_of_a_page_is_kept(project: Path) -> None:
+    (project / "main.py").write_text("raise SystemExit(3)")
+    assert run(project) == (3, "", "")
+
+
+def test_a_page_that_is_missing_is_named(project: Path) -> None:
+    said = "The page must be a Python file that lists clusters, such as main.py (got pages/main.py).\n"
+    assert run(project, "-m", "stacks", "pages/main.py") == (1, "", said)
+
+
+def test_a_page_may_import_what_lies_beside_it(project: Path) -> None:
+    (project / "pages").mkdir()
+    (project / "pages" / "team.py").write_text("raise SystemExit('found')")
+    (project / "pages" / "main.py").write_text("import team")
+    assert run(project, "-m", "stacks", "pages/main.py") == (1, "", "found\n")
+
+
+@pytest.mark.parametrize("command", [(*RUNNER, "--help"), (*DIRECT, "--help"), ("-m", "stacks", "-h")], ids=" ".join)
+def test_help_says_what_a_synthesis_reads_and_writes_nothing(project: Path, command: tuple[str, ...]) -> None:
+    code, printed, error = run(project, *command)
+    assert (code, error) == (0, "")
+    assert "APP=" in printed
+    assert "CDKTF_OUTDIR" in printed
+    assert len(printed.splitlines()) < 10
+    assert not (project / "cdktf.out").exists()
+
+
+@pytest.mark.parametrize("command", [RUNNER, DIRECT, ("-m", "stacks")], ids=" ".join)
+def test_an_argument_is_refused(project: Path, command: tuple[str, ...]) -> None:
+    said = "A synthesis takes no arguments (got --outdir x). What it reads: make synth ARGS=--help\n"
+    assert run(project, *command, "--outdir", "x") == (1, "", said)
+    assert not (project / "cdktf.out").exists()
+
+
+@pytest.mark.parametrize("command", [RUNNER, DIRECT], ids=" ".join)
+def test_a_mistake_in_the_page_is_a_line(project: Path, command: tuple[str, ...]) -> None:
+    (project / "main.py").write_text(
+        "from stacks.app import synthesize\nfrom stacks.config import *\nrecommended('a', regoin='b')\n"
+    )
+    said = "main.py, line 3: recommended does not have the field regoin. Did you mean region? The fields are in docs/options.md.\n"
+    assert run(project, *command) == (1, "", said)
+
+
+@pytest.mark.parametrize("command", [RUNNER, DIRECT], ids=" ".join)
+def test_another_error_has_a_traceback_that_begins_in_the_page(project: Path, command: tuple[str, ...]) -> None:
+    (project / "main.py").write_text("from stacks.app import synthesize\ndef f():\n    return 1 / 0\nf()\n")
+    code, _, error = run(project, *command)
+    first = error.splitlines()[1]
+    assert code == 1
+    assert first.endswith('main.py", line 4, in <module>')
+    assert error.endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_the_app_of_the_cdktf_cli_and_make_synth_run_the_same() -> None:
+    app = json.loads((PROJECT / "cdktf.json").read_text())["app"]
+    assert app == ".venv/bin/python -m stacks main.py"
+    assert "$(BIN)/python -m stacks $(APP)" in (PROJECT / "Makefile").read_text()
+
+
+# --- Mistakes in files ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -144,6 +239,6 @@ def test_the_newer_lock_file_of_providers_is_kept_and_placed(project: Path) -> N
     renamed = project / "cdktf.out" / "stacks" / "renamed" / ".terraform.lock.hcl"
     renamed.parent.mkdir()
     renamed.write_text("of a stack that the app no longer has")
-    assert run(project)[0] == 0
+    assert run(project)[0] == 0  # the same JSON again, which counts as written
     assert kept.read_text() == "after terraform init"
     assert (project / "terraform.renamed.lock.hcl").read_text() == "of a stack that the app no longer has"

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from stacks.config import Budget, ClusterConfig, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint
 from stacks.config.checks import mistakes
 from stacks.config.node_pools import NodePoolOptions
-from stacks.config.pools import Pool, chosen_by
+from stacks.config.pools import TAINT_KEYS, Pool, chosen_by, nodes_of
 from stacks.hcl.expressions import Expression
 from stacks.karpenter_stack import KarpenterStack
 from stacks.knowledge.catalogue import gpu_instance_types, gpus_by_type, usable_families, usable_gpus
 from stacks.kubernetes.manifests import NodePool
 from stacks.kubernetes.node_pools import NodePools
 from tests import karpenter_rules
-from tests.conftest import SHARED
+from tests.conftest import SHARED, needs_crds
 from tests.constructs import COMMON, karpenter
 from tests.crd import Crd
 from tests.synthesis import Json, synth, synth_stack, write_stack
@@ -33,10 +33,6 @@ from tests.terraform import Workspace, needs_terraform
 DRIFT_BUDGETS = Expression("local.nodepool_gpu.spec.disruption.budgets")
 
 VERSIONS = ("1.6.0", "1.9.2", "1.12.2", "1.14.1")
-
-needs_crds = pytest.mark.skipif(
-    not (SHARED / "crds").is_dir(), reason="Karpenter's CRDs are not here: KARPENTER_SHARED names the folder that holds crds/"
-)
 
 
 def gpu(name: str = "a", **fields: Any) -> GpuPool:
@@ -246,12 +242,21 @@ def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, n
         (general(categories=["C"]), "categories must contain only c, d, hpc, i, m, r, t, u, x (got ['C'])."),
         (general(categories=["inf"]), "categories must contain only c, d, hpc, i, m, r, t, u, x (got ['inf'])."),
         # Generation 1, and a shape begins with generation 3.
-        (general(categories=["z"]), "categories must contain only c, d, hpc, i, m, r, t, u, x (got ['z'])."),
+        (general(categories=["z"]), "categories must contain only c, d, hpc, i, m, r, t, u, x; for z1d, set families (got ['z'])."),
+        (
+            general(categories=["h", "g"]),
+            "r, t, u, x; use a GpuPool for GPUs; for h1, set families (got ['h', 'g']).",
+        ),
         (general(cpus=[3]), "cpus must contain only numbers that instance types have, 1, 2, 4, 8, 12, 16, "),
         (general(cpus=[-4]), "cpus must contain only numbers that instance types have, "),
         (
             general(categories=["t"], cpus=[16, 32]),
-            "categories and cpus must leave at least one instance type (got ['t'] and [16, 32]): no type of these",
+            "categories and cpus must leave at least one instance type (got ['t'] and [16, 32]). Nitro types of these "
+            "categories with a generation above 2 have 2, 4, 8 vCPUs. Set cpus, instance_types or families.",
+        ),
+        (
+            general(categories=["u"]),
+            "(got ['u'] and [4, 8, 16, 32]). Nitro types of these categories with a generation above 2 have 448, 896 vCPUs.",
         ),
         (general(cpu_limit=2), "cpu_limit must be at least 4, the vCPUs of the smallest instance type (got 2): with a lower"),
         (general(cpu_limit=3, instance_types=["m7i.2xlarge", "m7i.xlarge"]), "cpu_limit must be at least 4, the vCPUs of the"),
@@ -275,11 +280,16 @@ def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, n
             gpu(instance_types=(), families=["g7"]),
             'gpu_pools["a"].families must have GPUs that the driver of Bottlerocket supports',
         ),
-        (gpu(instance_types=(), gpu_names=["rtx-pro-4500"]), 'gpu_pools["a"].gpu_names must have GPUs that the driver of'),
+        (
+            gpu(instance_types=(), gpu_names=["h100", "rtx-pro-4500"]),
+            'gpu_pools["a"].gpu_names must have GPUs that the driver of Bottlerocket supports '
+            "(got ['rtx-pro-4500'], which stands for g7.2xlarge, g7.4xlarge,",
+        ),
         (
             gpu(instance_types=(), families=["p6-b300"], bottlerocket_version="v1.52.0"),
-            "(got ['p6-b300.48xlarge']): the GPU b300 needs NVIDIA driver R580, and Bottlerocket v1.52.0 has R570 for Kubernetes "
-            "1.33. Without a driver a node never joins the cluster, and Karpenter buys the next one. Set bottlerocket_version to ",
+            "(got ['p6-b300'], which stands for p6-b300.48xlarge): the GPU b300 needs NVIDIA driver R580, and Bottlerocket v1.52.0 "
+            "has R570 for Kubernetes 1.33. Without a driver a node never joins the cluster, and Karpenter buys the next one. Set "
+            "bottlerocket_version to v1.53.0 or newer.",
         ),
         (gpu(bottlerocket_version="v1.38.0", soci=None), 'must be at least "v1.39.0" for Kubernetes 1.33 (got "v1.38.0").'),
         (general(instance_types=["m7i"]), "instance_types must be instance types such as m7i.large (got ['m7i'])."),
@@ -305,6 +315,11 @@ def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, n
             gpu(labels={"node.kubernetes.io/windows-build": "x"}),
             "must not contain 'node.kubernetes.io/windows-build', because",
         ),
+        # The CRD takes a key without a slash for a domain.
+        *(
+            (gpu(labels={key: "x"}), f"labels must not contain {key!r}, because Kubernetes and Karpenter reserve {domain} (got")
+            for key, domain in (("my.kubernetes.io", "kubernetes.io"), ("foo.k8s.io", "k8s.io"), ("karpenter.sh", "karpenter.sh"))
+        ),
         (gpu(labels={"eks.amazonaws.com/compute-type": "auto"}), "must not contain 'eks.amazonaws.com/compute-type', because"),
         (
             gpu(labels={"topology.k8s.aws/zone-id": "usw2-az1"}),
@@ -314,9 +329,13 @@ def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, n
         (gpu(labels={"karpenter.k8s.aws/instance-cpu": "4"}), "must not contain 'karpenter.k8s.aws/instance-cpu', because"),
         (gpu(labels={"mynode.kubernetes.io/x": "y"}), "must not contain 'mynode.kubernetes.io/x', because"),
         (gpu(labels={"a b": "x"}), "labels must be Kubernetes labels such as example.com/team: research (label 'a b')"),
-        (gpu(labels={"team": "my team"}), "labels must be Kubernetes labels such as example.com/team: research (label 'team')"),
-        (gpu(labels={"karpenter.sh/x": "y"}), "labels must not contain 'karpenter.sh/x', because Kubernetes and Karpenter set"),
-        (gpu(labels={"kubernetes.io/x": "y"}), "labels must not contain 'kubernetes.io/x', because Kubernetes and Karpenter set"),
+        (
+            gpu(labels={"team": "my team"}),
+            "labels must have values of at most 63 letters, digits, hyphens, underscores and dots, with a letter or a digit at "
+            "both ends (label 'team', value 'my team')",
+        ),
+        (gpu(labels={"karpenter.sh/x": "y"}), "labels must not contain 'karpenter.sh/x', because Kubernetes and Karpenter reserve"),
+        (gpu(labels={"kubernetes.io/x": "y"}), "labels must not contain 'kubernetes.io/x', because Kubernetes and Karpenter res"),
         (gpu(taints=[Taint(key="")]), "gpu_pools[\"a\"].taints[0].key must be a Kubernetes key such as example.com/team (got '')."),
         (gpu(taints=[Taint(key="a", value="b c")]), "taints[0].value must be at most 63 letters, digits,"),
         (gpu(taints=[Taint(key="a")] * 2), "taints must not contain two taints with key 'a' and effect 'NoSchedule' (got [Taint"),
@@ -331,8 +350,13 @@ def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, n
         ),
         (gpu(taints=[Taint(key="karpenter.sh/unregistered", effect="NoExecute")]), "taints[0].key must be in another domain"),
         (gpu(taints=[Taint(key="karpenter.k8s.aws/x")]), "taints[0].key must be in another domain"),
-        (gpu(taints=[Taint(key="node.kubernetes.io/not-ready")]), "taints[0].key must be in another domain"),
-        (gpu(taints=[Taint(key="node.cloudprovider.kubernetes.io/uninitialized")]), "taints[0].key must be in another domain"),
+        *(
+            (
+                gpu(taints=[Taint(key=key)]),
+                "taints[0].key must be another key, because Kubernetes sets and removes this taint (got '",
+            )
+            for key in TAINT_KEYS
+        ),
         (gpu(taints=[Taint(key="readiness.k8s.io/network")]), "taints[0].key must be in another domain"),
         (gpu(taints=[Taint(key=f"{'a' * 254}/b")]), "taints[0].key must be a Kubernetes key such as example.com/team (got 'aaa"),
         (gpu(taints=[Taint(key="nvidia.com/gpu")]), "taints must not contain 'nvidia.com/gpu', because every GPU pool has this"),
@@ -352,9 +376,18 @@ def test_a_general_pool_is_given_by_shape_by_family_or_by_type(document: Json, n
         ),
         (gpu(expire_after="9223372037s"), "expire_after must be at most 2562047h47m16s"),
         (gpu(expire_after="9" * 5000 + "h"), "expire_after must be at most 2562047h47m16s"),  # more digits than Python reads
-        (gpu(expire_after="\N{ARABIC-INDIC DIGIT NINE}0h"), "expire_after must be a duration such as 30s or 1h30m, or Never"),
+        (
+            gpu(expire_after="\N{ARABIC-INDIC DIGIT NINE}0h"),
+            "expire_after must be a duration in hours, minutes and seconds such as",
+        ),
+        *(
+            (
+                gpu(expire_after=text),
+                f"expire_after must be a duration in hours, minutes and seconds such as 720h, or Never (got '{text}').",
+            )
+            for text in ("1 h", "never", "30d")
+        ),
         (gpu(consolidate_after="2562047h47m17s"), "consolidate_after must be at most 2562047h47m16s"),
-        (gpu(expire_after="1 h"), "expire_after must be a duration such as 30s or 1h30m, or Never (got '1 h')."),
         (gpu(budgets=[Budget(nodes="101%")]), "budgets[0].nodes must be a number of nodes such as 1, or a percentage such as 10%"),
         (
             gpu(budgets=[Budget(nodes="4294967296")]),
@@ -457,6 +490,8 @@ def test_limits_on_both_sides_of_what_is_refused() -> None:
         gpu(budgets=[Budget(nodes="999999999"), Budget(nodes="0", schedule="@daily", duration="1m")] * 25),
         gpu(labels={f"l{number}": "x" for number in range(98)}),
         gpu(labels={f"{'a' * 253}/b": "x", "x.node.kubernetes.io/a": "y", "node-restriction.kubernetes.io/b": "z"}),
+        gpu(labels={"kops.k8s.io/instancegroup": "x", "example.com": "y"}),
+        gpu(taints=[Taint(key="node.kubernetes.io/gpu")]),
         gpu(taints=[Taint(key="a"), Taint(key="a", effect="NoExecute"), Taint(key="node-role.kubernetes.io/batch")]),
         gpu("a" * 40),
         gpu(weight=100),
@@ -502,8 +537,8 @@ TEAM, BATCH = Taint(key="team", value="a"), Taint(key="batch")
 @pytest.mark.parametrize(
     ("pools", "overlap"),
     [
-        ([gpu("a", weight=None)], [("a", "the default pool")]),
-        ([general("a", weight=None)], [("a", "the default pool")]),
+        ([gpu("a", weight=None)], [("a", "gpu-spot")]),
+        ([general("a", weight=None)], [("a", "default")]),
         ([gpu("a"), gpu("b")], [("b", "a")]),
         ([gpu("a"), gpu("b"), gpu("c")], [("b", "a"), ("c", "a")]),
         ([gpu("a", instance_types=["g6e.xlarge"], limit=1), gpu("b")], [("b", "a")]),
@@ -520,10 +555,15 @@ def test_pools_that_could_take_the_same_pod_must_differ(pools: list[Pool], overl
     said = [text for text in wrong(*pools) if "both could take the same pod" in text]
     kind = "gpu_pools" if isinstance(pools[0], GpuPool) else "general_pools"
     assert said == [
-        f'{kind}["{pool}"] must differ from {other} in weight, or in a label or taint, because both could take the same pod. Set a '
-        "weight, for example."
+        f'{kind}["{pool}"] must differ from pool {other} in weight, or in a label or taint, because both could take the same pod. '
+        "Set a weight, for example."
         for pool, other in overlap
     ]
+
+
+@pytest.mark.parametrize("weight", [1, None])
+def test_a_pool_that_is_listed_twice_is_one_line(weight: int | None) -> None:
+    assert wrong(*[gpu("a", weight=weight)] * 2) == ["gpu_pools and general_pools must not contain two pools named 'a'."]
 
 
 def test_two_pools_cannot_have_one_name_even_if_one_is_general() -> None:
@@ -533,14 +573,36 @@ def test_two_pools_cannot_have_one_name_even_if_one_is_general() -> None:
 @pytest.mark.parametrize(
     ("pool", "words"),
     [
-        (gpu(weight=7), "weight 7: pods that choose no pool get it before pool gpu-spot"),
-        (gpu(weight=None), "weight 0: pods that choose no pool get it after pool gpu-spot"),
-        (gpu("research", weight=None), "weight 0: pods that choose no pool get it before pool gpu-spot"),
-        (gpu(labels={"team": "a"}, taints=[TEAM]), "weight 1; pods choose it by label team=a, taint team"),
+        (gpu(weight=7), "weight 7; pods that choose no pool get this pool before gpu-spot"),
+        (gpu(weight=None), "pods that choose no pool get this pool after gpu-spot"),
+        (gpu("research", weight=None), "pods that choose no pool get this pool before gpu-spot"),
+        (general("a", weight=None), "pods that choose no pool get this pool after default"),
+        (
+            gpu(labels={"team": "a"}, taints=[TEAM]),
+            "weight 1; pods choose the pool by label team=a; pods must tolerate taint team=a",
+        ),
+        (gpu(weight=None, taints=[BATCH]), "pods must tolerate taint batch"),
+        (
+            gpu(weight=None, taints=[Taint(key="team", effect="PreferNoSchedule")]),
+            "pods that choose no pool get this pool after gpu-spot",
+        ),
     ],
 )
 def test_it_is_said_how_pods_come_to_a_pool(pool: Pool, words: str) -> None:
     assert chosen_by(pool) == words
+
+
+@pytest.mark.parametrize(
+    ("pool", "words"),
+    [
+        (gpu(instance_types=(), families=["p4de", "p4d"]), "p4d.24xlarge, p4de.24xlarge"),
+        (general(instance_types=["m7i.large", "c7i.large"]), "m7i.large, c7i.large"),
+        (general(families=["m7i", "c7i"]), "families m7i, c7i"),
+        (general(cpus=[8, 16]), "categories c, m, r with 8, 16 vCPUs"),
+    ],
+)
+def test_it_is_said_which_nodes_a_pool_may_have(pool: Pool, words: str) -> None:
+    assert nodes_of(pool) == words
 
 
 # --- Objects --------------------------------------------------------------------------------------------------------------------
@@ -846,6 +908,7 @@ KEYS = [
     *("a.b/c", "Name", "nvidia.com/gpu", "a/b/c", "/a", "a/", f"{'a' * 253}/b", f"{'a' * 254}/b", f"a/{'b' * 64}"),
     *("karpenter.sh/x", "karpenter.sh/disrupted", "karpenter.sh/unregistered", "karpenter.sh/capacity-type", "karpenter.k8s.aws/x"),
     *("kubernetes.io/arch", "kubernetes.io/hostname", "x.kubernetes.io/y", "mykubernetes.io/y", "k8s.io/y", "kops.k8s.io/y"),
+    *("my.kubernetes.io", "foo.k8s.io", "karpenter.sh", "my.karpenter.k8s.aws", "node.kubernetes.io", "kops.k8s.io", "example.com"),
     *("node.kubernetes.io/z", "x.node.kubernetes.io/z", "mynode.kubernetes.io/z", "node-restriction.kubernetes.io/z"),
     *("node.kubernetes.io/instance-type", "node.kubernetes.io/windows-build", "topology.kubernetes.io/zone"),
     *("topology.k8s.aws/zone-id", "karpenter.k8s.aws/instance-family", "karpenter.k8s.aws/instance-cpu"),

@@ -71,6 +71,20 @@ def document(request: pytest.FixtureRequest) -> Json:
     return {kind: block for kind, block in made.items() if kind not in ("variable", "provider", "//")}
 
 
+def blocks(document: Json) -> Iterator[tuple[str, Json]]:
+    """The blocks that can have comments, by their addresses; the locals are one block."""
+    yield "locals", document["locals"]
+    yield from ((f"module.{name}", block) for name, block in document["module"].items())
+    for prefix, kinds in (("data.", document["data"]), ("", document["resource"])):
+        yield from ((f"{prefix}{kind}.{name}", block) for kind, named in kinds.items() for name, block in named.items())
+
+
+def comments(document: Json) -> dict[str, dict[str, str]]:
+    """What stands beside CDKTF's own metadata."""
+    found = {address: {k: v for k, v in block.get("//", {}).items() if k != "metadata"} for address, block in blocks(document)}
+    return {address: reasons for address, reasons in found.items() if reasons}
+
+
 def test_what_is_measured_is_there(document: Json) -> None:
     assert max(map(len, lists(document))) > 40
     assert max(len(part) for text in texts(document) for part in expressions(text)) > MOST_CHARACTERS
@@ -96,4 +110,39 @@ def test_no_message_drags_a_computation_along(document: Json) -> None:
 
 def test_every_local_is_used(document: Json) -> None:
     text = json.dumps(document)
-    assert [name for name in document["locals"] if not re.search(rf"local\.{name}\b", text)] == []
+    assert [name for name in document["locals"].keys() - {"//"} if not re.search(rf"local\.{name}\b", text)] == []
+
+
+def test_what_a_reviewer_would_ask_is_answered_where_it_stands(document: Json) -> None:
+    found = comments(document)
+    assert "/20" in found["module.vpc"]["private_subnets"]
+    assert "/24" in found["module.vpc"]["public_subnets"]
+    assert "/24" in found["module.vpc"]["intra_subnets"]
+    assert "One NAT gateway" in found["module.vpc"]["single_nat_gateway"]
+    assert "opt-in" in found["locals"]["azs"]
+    assert "zone ID" in found["locals"]["control_plane_azs"]
+    assert "Spot" in found["locals"]["nodepool_gpu"]
+    assert "destroy" in found["helm_release.karpenter"]["depends_on"]
+
+
+def test_a_comment_explains_an_argument_that_is_there(document: Json) -> None:
+    """At an address that nothing has, a comment alone would be a block."""
+    arguments = dict(blocks(document))
+    assert [
+        f"{address}: {name}"
+        for address, reasons in comments(document).items()
+        for name in reasons
+        if name not in arguments[address]
+    ] == []
+
+
+def test_json_documents_are_data(document: Json) -> None:
+    """On one line, a policy of 5,383 characters neither reads nor diffs."""
+    assert [text for text in texts(document) if text.lstrip().startswith('{"')] == []
+    policies = {
+        address: block.get("policy") or block["assume_role_policy"]
+        for address, block in blocks(document)
+        if address.startswith(("aws_iam_policy.", "aws_iam_role."))
+    }
+    assert policies.keys() >= {f"aws_iam_{kind}.aws_load_balancer_controller" for kind in ("policy", "role")}
+    assert [address for address, text in policies.items() if not re.fullmatch(r"\$\{jsonencode\(local\.\w+\)\}", text)] == []

@@ -37,8 +37,8 @@ def test_a_schedule_that_karpenter_reads_is_accepted(text: str) -> None:
     assert schedule(text) is None
 
 
-MINUTE, HOUR, DAY = "minute must be 0 to 59", "hour must be 0 to 23", "day of the month must be 1 to 31"
-MONTH, WEEKDAY = "month must be 1 to 12, or jan to dec", "day of the week must be 0 to 6, or sun to sat"
+MINUTE, HOUR, DAY = "its minute must be 0 to 59", "its hour must be 0 to 23", "its day of the month must be 1 to 31"
+MONTH, WEEKDAY = "its month must be 1 to 12, or jan to dec", "its day of the week must be 0 to 6, or sun to sat"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,6 @@ MONTH, WEEKDAY = "month must be 1 to 12, or jan to dec", "day of the week must b
         ("mon 9 * * *", MINUTE),
         ("0 24 * * *", HOUR),
         ("0 25 * * *", HOUR),
-        ("0 17-9 * * *", HOUR),
         ("0 9 0 * *", DAY),
         ("0 9 32 * *", DAY),
         ("0 9 L * *", DAY),
@@ -67,14 +66,33 @@ MONTH, WEEKDAY = "month must be 1 to 12, or jan to dec", "day of the week must b
         ("0 9 * january *", MONTH),
         ("0 9 * mon *", MONTH),
         ("0 9 * * 7", WEEKDAY),
-        ("0 0 * * sat-sun", WEEKDAY),
-        ("0 0 * * fri-1", WEEKDAY),
+        ("0 H * * *", HOUR),
+        ("0 9 15W * *", DAY),
+        ("0 9 * * fri-7", WEEKDAY),
         ("0 9 * * mon-friday", WEEKDAY),
         ("0 9 * * 1#2", WEEKDAY),
     ],
 )
 def test_the_field_that_karpenter_cannot_read_is_named(text: str, field: str) -> None:
-    assert schedule(text) == f"must be a cron schedule such as 0 9 * * mon-fri: its {field}, and ranges must ascend"
+    assert schedule(text) == (
+        f"must be a cron schedule such as 0 9 * * mon-fri: {field}, with steps of at least 1; Karpenter does not know L, W, # and H"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("0 22-6 * * *", "ranges of its hour must ascend: 22-6 is written 22-23,0-6"),
+        ("0 9,17-9/2 * * *", "ranges of its hour must ascend: 17-9 is written 17-23,0-9"),
+        ("0 0 * nov-feb *", "ranges of its month must ascend: nov-feb is written nov-dec,jan-feb"),
+        ("0 0 * * sat-sun", "ranges of its day of the week must ascend: sat-sun is written sat,sun"),
+        ("0 0 * * fri-1", "ranges of its day of the week must ascend: fri-1 is written fri-sat,sun-1"),
+    ],
+)
+def test_a_range_across_the_end_is_shown_as_two(text: str, said: str) -> None:
+    assert schedule(text) == f"must be a cron schedule such as 0 9 * * mon-fri: {said}"
+    asked, written = said.rpartition(": ")[2].split(" is written ")
+    assert schedule(text.replace(asked, written)) is None
 
 
 @pytest.mark.parametrize(

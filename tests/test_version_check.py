@@ -47,8 +47,10 @@ def test_the_version_that_runs_is_compared_with_the_one_that_is_wanted(stack: Js
 
 def test_the_refusals_name_the_way_forward_and_the_way_back(stack: Json) -> None:
     forward, back, _ = (rule["error_message"] for rule in stack["output"]["cluster_version"]["precondition"])
-    assert 'The next step is kubernetes_version = "1.${tonumber(split(".", local.running_kubernetes_version)[1]) + 1}"' in forward
-    assert "docs/upgrading.md" in forward
+    minor = 'tonumber(split(".", local.running_kubernetes_version)[1])'
+    assert f'${{{minor} >= 32 ? "The next step is Kubernetes 1.${{{minor} + 1}}, after those of Karpenter: docs/up' in forward
+    assert f'${{{minor} <= 36 ? "Set kubernetes_version to ${{local.running_kubernetes_version}}, and the other ver' in back
+    assert "docs/upgrading.md#the-way-back" in back
     assert "https://docs.aws.amazon.com/eks/latest/userguide/rollback-cluster.html" in back
 
 
@@ -110,6 +112,8 @@ def test_an_adopted_cluster_moves_one_version_at_a_time(tmp_path: Path, referenc
     said = " ".join(plan.replace("│", " ").split())
     assert ("must be at most one minor version above" in said) == (steps > 1)
     assert ("must not be below that of the cluster" in said) == (steps < 0)
+    if running == "1.33":
+        assert ("The next step is Kubernetes 1.34, after those of Karpenter" in said) == (steps > 1)
     # Whatever runs, a destroy passes.
     destroy = workspace.run("plan", "-destroy", "-input=false").output
     assert "to destroy." in destroy

@@ -21,14 +21,11 @@ from stacks.knowledge.versions import (
     load_balancer_controller_chart,
     parts,
 )
-from tests.conftest import SHARED
+from tests.conftest import SHARED, needs_crds
 from tests.crd import Crd
 
 CRDS = sorted((SHARED / "crds").glob("karpenter-*"), key=lambda folder: parts(folder.name.removeprefix("karpenter-")))
 
-needs_crds = pytest.mark.skipif(
-    not CRDS, reason="Karpenter's CRDs are not here: KARPENTER_SHARED names the folder that holds crds/"
-)
 RELEASES = [row.last for row in KARPENTER]
 
 # --- Karpenter and Kubernetes --------------------------------------------------------------------------------------------------
@@ -128,7 +125,7 @@ def test_the_newest_release_of_a_minor_version_is_known_and_usable() -> None:
     known = LOAD_BALANCER_CONTROLLER_RELEASES.newest
     assert [parts(one) for one in known] == sorted(parts(one) for one in known)
     for row in LOAD_BALANCER_CONTROLLER:
-        assert parts(LOAD_BALANCER_CONTROLLER_RELEASES.newest_of(row.release) or "0") >= parts(row.release)
+        assert parts(LOAD_BALANCER_CONTROLLER_RELEASES.newest_of(row.first) or "0") >= parts(row.last) >= parts(row.first)
 
 
 def test_the_dry_run_can_be_disabled_where_the_chart_has_the_value() -> None:
@@ -230,7 +227,16 @@ def test_a_release_has_its_chart(release: str, chart: str) -> None:
     [
         ("1.11.0", "load_balancer_controller_version must be 2.11.0 to 3.5.0 (got 1.11.0). Use 2.11.0."),
         ("2.10.1", "load_balancer_controller_version must be 2.11.0 to 3.5.0 (got 2.10.1). Use 2.11.0."),
-        ("2.18.0", "load_balancer_controller_version must be 2.11.0 to 3.5.0 (got 2.18.0). Use 3.0.0."),
+        (
+            "2.18.0",
+            "load_balancer_controller_version must be of a minor version that the program knows (got 2.18.0). Use 2.17.1 or 3.0.0.",
+        ),
+        (
+            "3.2.3",
+            "load_balancer_controller_version must not be 3.2.3, which the program does not know: the newest known release of its "
+            "minor version is 3.2.2, and it crashes where the Gateway API's definitions are older than 1.5, or those of "
+            "gateway.k8s.aws are missing (kubernetes-sigs/aws-load-balancer-controller#4684 and #4712). Use 3.3.0.",
+        ),
         ("3.6.0", "load_balancer_controller_version must be 2.11.0 to 3.5.0 (got 3.6.0). Use 3.5.0."),
         ("v3.5.0", 'load_balancer_controller_version must be a release such as 3.5.0 (got "v3.5.0").'),
         ("3.5", 'load_balancer_controller_version must be a release such as 3.5.0 (got "3.5").'),

@@ -73,7 +73,6 @@ class Cluster(Addressed):
             kubernetes_version=control_plane.kubernetes_version,
             upgrade_policy={"support_type": support} if (support := control_plane.cluster_support_type) else None,
             deletion_protection=control_plane.deletion_protection,
-            # The identity that creates the cluster also administers it, because the same run installs Karpenter.
             enable_cluster_creator_admin_permissions=administrators.cluster_admin_arn is None,
             access_entries=administrators.access_inputs(),
             kms_key_administrators=administrators.key_administrators(),
@@ -99,7 +98,6 @@ class Cluster(Addressed):
                     "desired_size": desired,
                     "ami_release_version": release,
                     "use_latest_ami_release_version": Expression(f"{release.hcl} == null"),
-                    # Karpenter must not run on nodes that Karpenter may remove.
                     "labels": {"karpenter.sh/controller": "true"},
                     "taints": {"karpenter": {"key": "CriticalAddonsOnly", "value": "true", "effect": "NO_SCHEDULE"}},
                     **bounded,
@@ -107,6 +105,13 @@ class Cluster(Addressed):
             },
             node_security_group_tags={**common.tags, "karpenter.sh/discovery": common.name},
             tags=common.tags,
+        )
+        self.explain(
+            "module.eks",
+            addons="before_compute: a node is ready only with its network, and Karpenter gets its credentials from the agent.",
+            enable_cluster_creator_admin_permissions="Whoever creates the cluster also administers the cluster, unless "
+            "cluster_admin_arn names another identity: the same run installs Karpenter.",
+            eks_managed_node_groups="Label and taint: Karpenter must not run on nodes that Karpenter may remove.",
         )
         self.add_check(
             "karpenter_is_highly_available",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from constructs import Construct
 
 from stacks.aws.offerings import zones_by_type
-from stacks.config.node_pools import GPU_TYPES, WELL_FORMED_TYPES, limit_below, types_without_drivers
+from stacks.config.node_pools import GPU_LIMIT_SIZE, GPU_TYPES, WELL_FORMED_TYPES, limit_below, types_without_drivers
 from stacks.hcl.expressions import Expression
 from stacks.hcl.rules import DISTINCT, EmptyList, Rule, shown
 from stacks.knowledge.catalogue import UNKNOWN_GPU_TYPES, families_without_nvidia_gpus, gpus_by_type
@@ -58,6 +58,7 @@ class GpuTypes(Addressed):
         self.require(
             DISTINCT.rule("gpu_instance_types", types),
             WELL_FORMED_TYPES.rule(types),
+            GPU_LIMIT_SIZE.rule("gpu_limit", limit),
             self._within(types, limit),
             *refusals,
         )
@@ -96,7 +97,8 @@ class GpuTypes(Addressed):
             "gpu_instance_types_are_known",
             Rule(
                 f"length({unknown.hcl}) == 0",
-                f"gpu_instance_types contains types that this program does not know: {shown(unknown)}. {UNKNOWN_GPU_TYPES}",
+                f"gpu_instance_types contains types that this program does not know: {shown(unknown)}. Karpenter will use "
+                f"them; {UNKNOWN_GPU_TYPES}",
             ),
         )
 

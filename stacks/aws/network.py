@@ -18,18 +18,17 @@ from stacks.hcl.rules import EmptyList, Rule, inside_any, shown
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
 
-# EKS does not run control planes in these zones, and refuses subnets there. By zone ID: which letter an account has for a zone
-# differs from account to account. https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
+# By zone ID. https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
 ZONE_IDS_WITHOUT_CONTROL_PLANE = ("use1-az3", "usw1-az2", "cac1-az3")
 
-# EKS needs two zones for the control plane. A third keeps it available when one zone fails; more zones do not help.
+# EKS needs two zones for the control plane.
 LEAST_CONTROL_PLANE_ZONES, MOST_CONTROL_PLANE_ZONES = 2, 3
 
 PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 
 
 class Network(Addressed):
-    """Per zone, from a /16: a private /20 for nodes and pods, a public /24 for NAT and load balancers, an intra /24.
+    """A VPC with three subnets per zone: private, public and intra.
 
     Attributes:
         vpc: the module.
@@ -50,13 +49,21 @@ class Network(Addressed):
         self.add(
             DataAwsAvailabilityZones,
             self.available.hcl,
-            # Leaves out local zones and zones that the account would have to opt in to.
             filter=[DataAwsAvailabilityZonesFilter(name="opt-in-status", values=["opt-in-not-required"])],
         )
+        self.explain(self.available.hcl, filter="Leaves out local zones, and zones that the account would have to opt in to.")
         self.azs = self.add_local(
             "azs", Expression(f"length({chosen.hcl}) > 0 ? tolist({chosen.hcl}) : tolist({self.available.hcl}.names)")
         )
         self.control_plane_azs = self.add_local("control_plane_azs", self._with_control_plane())
+        self.explain(
+            "locals",
+            azs="Every zone of the region without an opt-in, unless availability_zones names some. Subnets are numbered in this "
+            "order.",
+            control_plane_azs=f"The first {MOST_CONTROL_PLANE_ZONES} zones where EKS runs control planes: a third zone keeps the "
+            "control plane available when one zone fails, and more zones do not help. EKS refuses subnets in the zones that are "
+            "left out; by zone ID, because which letter an account has for a zone differs from account to account.",
+        )
         self.require(*self._zone_rules(chosen))
         self.vpc = self.add(
             Vpc,
@@ -67,7 +74,6 @@ class Network(Addressed):
             private_subnets=self._subnets(vpc_cidr, new_bits=4, first=0),
             public_subnets=self._subnets(vpc_cidr, new_bits=8, first=128),
             intra_subnets=self._subnets(vpc_cidr, new_bits=8, first=192),
-            # One NAT gateway for all zones: one hourly price, at the cost that all zones depend on the gateway's zone.
             enable_nat_gateway=True,
             single_nat_gateway=True,
             public_subnet_tags={"kubernetes.io/role/elb": "1"},
@@ -75,6 +81,14 @@ class Network(Addressed):
             tags=common.tags,
         )
         self.way_out: Sequence[ITerraformDependable] = [self.vpc]
+        self.explain(
+            "module.vpc",
+            private_subnets=f"For nodes and pods: a /20 of a /16 per zone. {MOST_ZONES} zones fill the lower half of the network.",
+            public_subnets="For the NAT gateway and load balancers: a /24 of a /16 per zone, from the third quarter.",
+            intra_subnets="For the control plane, without a route to the internet: a /24 of a /16 per zone, from the last quarter.",
+            single_nat_gateway="One NAT gateway for all zones: one hourly price, at the cost that all zones depend on the "
+            "gateway's zone.",
+        )
         self.add_check("vpc_cidr_is_private", _private(vpc_cidr))
         self.add_check("vpc_cidr_has_room_for_load_balancers", _has_room_for_load_balancers(vpc_cidr))
 

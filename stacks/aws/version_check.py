@@ -12,10 +12,12 @@ from stacks.config.common import Common
 from stacks.config.control_plane import ControlPlane
 from stacks.hcl.expressions import Expression, hcl
 from stacks.hcl.rules import Rule, shown
+from stacks.knowledge.versions import KUBERNETES
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
 
 ROLLBACK = "https://docs.aws.amazon.com/eks/latest/userguide/rollback-cluster.html"
+OLDEST, NEWEST = (int(row.version.partition(".")[2]) for row in (KUBERNETES[0], KUBERNETES[-1]))
 
 
 class VersionCheck(Addressed):
@@ -58,18 +60,31 @@ class VersionCheck(Addressed):
         running = self.add_local("running_kubernetes_version", Expression(f"try({described.hcl}[{named.hcl}].version, {wanted})"))
         steps = self.add_local("kubernetes_version_steps", Expression(f"{_minor(wanted)} - {_minor(running.hcl)}"))
         got = f"(got {wanted}): cluster {named} runs {running}"
+        # Synthesis refuses a version that the program does not know, so no message may name it as the next step.
+        unknown = f"This program does not know Kubernetes {running}: "
         rules = [
             Rule(
                 f"{steps.hcl} <= 1",
                 f"kubernetes_version must be at most one minor version above that of the cluster {got}, and EKS does not skip "
-                f'versions. The next step is kubernetes_version = "1.${{{_minor(running.hcl)} + 1}}", after those of Karpenter: '
-                "docs/upgrading.md. Over a cluster that exists, recommended(...) needs the versions that are deployed.",
+                "versions. "
+                + _either(
+                    f"{_minor(running.hcl)} >= {OLDEST - 1}",
+                    f"The next step is Kubernetes 1.${{{_minor(running.hcl)} + 1}}, after those of Karpenter: docs/upgrading.md.",
+                    f"{unknown}move the cluster to 1.{OLDEST} with AWS first, one minor version at a time.",
+                )
+                + " If you use recommended(...) for a cluster that exists, give the versions that are deployed.",
             ),
             Rule(
                 f"{steps.hcl} >= 0",
-                f'kubernetes_version must not be below that of the cluster {got}. Set kubernetes_version = "{running}", and the '
-                "other versions that are deployed: ClusterConfig(...) alone has those of the HCL. Within seven days of an upgrade, "
-                f"AWS rolls a cluster back by one minor version: {ROLLBACK}. Lower kubernetes_version after that.",
+                f"kubernetes_version must not be below that of the cluster {got}. "
+                + _either(
+                    f"{_minor(running.hcl)} <= {NEWEST}",
+                    f"Set kubernetes_version to {running}, and the other versions that are deployed: ClusterConfig(...) alone has "
+                    "those of the HCL.",
+                    f"{unknown}use a newer version of the program.",
+                )
+                + " Within seven days of an upgrade, you can roll the cluster back by one minor version "
+                f"(docs/upgrading.md#the-way-back, {ROLLBACK}). Lower kubernetes_version after that.",
             ),
         ]
         on.add_override("precondition", [rule.block() for rule in (*rules, self._same_prefix(listed, named, prefix))])
@@ -85,6 +100,11 @@ class VersionCheck(Addressed):
             f'cluster_name_prefix must stay "{before}" (got {shown(prefix)}): the cluster of this state has this prefix, and with '
             f'another one Terraform would end the cluster and make a second. Set cluster_name_prefix="{before}" in main.py.',
         )
+
+
+def _either(condition: str, true: str, false: str) -> str:
+    """One of two texts, as a template."""
+    return f'${{{condition} ? "{true}" : "{false}"}}'
 
 
 def _minor(version: str) -> str:

@@ -60,9 +60,11 @@ class LocalBackend:
         return realpath(project / self.file(name))
 
     def is_ignored(self, name: str, project: Path) -> bool:
-        """Whether Git leaves the state alone: by its name, or because it is outside the project."""
-        state = Path(self.location(name, project))
-        return not state.is_relative_to(realpath(project)) or any(fnmatchcase(state.name, pattern) for pattern in IGNORED)
+        """Whether Git leaves the state alone: by its name or that of a folder, or because it is outside the project."""
+        state, root = Path(self.location(name, project)), realpath(project)
+        if not state.is_relative_to(root):
+            return True
+        return any(fnmatchcase(part, pattern) for part in state.relative_to(root).parts for pattern in IGNORED)
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong with the backend."""

@@ -55,7 +55,7 @@ def mistakes_of(
         if skip(value):
             continue
         if not fits(value, inner):
-            yield f"{where} must be {words(inner)} (got {brief(value)})."
+            yield f"{where} must be {words(inner)} (got {brief(value)}).{_slip(value, inner, checks)}"
         elif value is not None:
             yield from (f"{where} {text} (got {brief(value)})." for check in checks if (text := check(value)))
             yield from (f"{place}.{text}" for text in judged(name, value, hint))
@@ -138,13 +138,40 @@ def _declared(value: object, hint: Any) -> type | None:
     return next((kind for kind in named if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, kind)), None)
 
 
+def _slip(value: object, hint: Any, checks: Collection[Check]) -> str:
+    """What to do about a value that is right but for a comma or for quotes."""
+    if extra_comma(value, hint):
+        return " Remove the comma behind the value."
+    if isinstance(value, int | float) and not isinstance(value, bool) and fits(str(value), hint):
+        # Python reads 1.30 as 1.3.
+        right = [text for text in (str(value), f"{value:.2f}") if checks and not any(check(text) for check in checks)]
+        if right:
+            return f' Write "{right[0]}", in quotes.'
+        if isinstance(value, float) and not checks:
+            return " Write the value in quotes."
+    return ""
+
+
+def extra_comma(value: object, hint: Any) -> bool:
+    """Whether a comma has made a tuple of a value that has the type of a hint."""
+    return isinstance(value, tuple) and len(value) == 1 and fits(value[0], hint)
+
+
+MOST_CHARACTERS = 300
+
+
 def brief(value: Any) -> str:
-    """A value in a message; a dataclass by its name, because all of its fields would fill the screen."""
+    """A value in a message: a dataclass by its name and a long list by its start, because the whole would fill the screen."""
     if is_dataclass(value) and not isinstance(value, type):
         return f"{type(value).__name__}({repr(value.name) if hasattr(value, 'name') else '...'})"
-    if isinstance(value, list | tuple) and any(map(is_dataclass, value)):
-        return f"[{', '.join(map(brief, value))}]"
-    return repr(value)
+    if not isinstance(value, list | tuple) or not value:
+        text = repr(value)
+        return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
+    parts = [brief(part) for part in value]
+    if len(", ".join(parts)) > MOST_CHARACTERS:
+        parts[3:] = [f"... {len(parts)} in all"]
+    text = ", ".join(parts)
+    return f"[{text}]" if isinstance(value, list) else f"({text},)" if len(value) == 1 else f"({text})"
 
 
 def misfits(value: Any, skip: Callable[[object], bool] = lambda value: False, *, part: type | None = None) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stacks.config.backends import LocalBackend
-from stacks.config.checks import ConfigurationError, brief, fits, misfits, mistakes, not_empty
+from stacks.config.checks import ConfigurationError, brief, extra_comma, fits, misfits, mistakes, not_empty
 from stacks.config.cluster import ClusterConfig
 from stacks.config.fields import documented
 from stacks.knowledge.catalogue import UNKNOWN_GPU_TYPES, family
@@ -70,7 +70,8 @@ def refuse_mistakes(clusters: Sequence[ClusterConfig], project: Path) -> None:
         ConfigurationError: they have some. The message names all of them.
     """
     if not fits(clusters, Sequence[ClusterConfig]) or not_empty(clusters):
-        raise ConfigurationError(f"The clusters must be a list with at least one ClusterConfig (got {brief(clusters)}).")
+        comma = " Remove the comma behind the list." if extra_comma(clusters, Sequence[ClusterConfig]) else ""
+        raise ConfigurationError(f"The clusters must be a list with at least one ClusterConfig (got {brief(clusters)}).{comma}")
     found = [mistake for cluster in clusters for mistake in mistakes(str(cluster.name), cluster)]
     typed = [cluster for cluster in clusters if not any(misfits(cluster))]
     if found := [*found, *_duplicates(typed, project), *_states_for_git(typed, project), *_variable_files(typed, project)]:
@@ -122,23 +123,25 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
                     "whenever no budget applies, Karpenter may disrupt all nodes of the pool at a time. Add "
                     'Budget(nodes="10%"), for example.'
                 )
+    # An unknown size of a known family is refused there. A plan also warns where EC2 offers none of a pool's types.
+    used = "A plan asks EC2 whether it offers them" if cluster.offering_checks else "Karpenter will use them"
     for pool in cluster.gpu_pools:
         place = f'{cluster.name}.gpu_pools["{pool.name}"].{pool.types_field()}'
         for names in pool.unknown().values():
-            yield f"{place} contains types that this program does not know: {', '.join(names)}. {UNKNOWN_GPU_TYPES}"
+            yield f"{place} contains types that this program does not know: {', '.join(names)}. {used}; {UNKNOWN_GPU_TYPES}"
         bottlerocket = pool.bottlerocket_version or cluster.bottlerocket_version
         unproven = unproven_families(kubernetes=cluster.kubernetes_version, bottlerocket=bottlerocket)
-        if doubtful := [name for name in pool.types() if family(name) in unproven]:
+        if doubtful := dict.fromkeys(family(name) for name in pool.types() if family(name) in unproven):
             yield (
-                f"{place} contains types of which this program does not know whether {named(bottlerocket)} has a driver for their "
-                f"GPU: {', '.join(doubtful)}. {NEVER_JOINS}"
+                f"{place} contains {', '.join(doubtful)}: this program does not know whether {named(bottlerocket)} has a driver "
+                f"for the GPU. {NEVER_JOINS}"
             )
     for general in cluster.general_pools:
         place = f'{cluster.name}.general_pools["{general.name}"]'
         for field, names in general.unknown().items():
             yield (
                 f"{place}.{field} contains {field.rpartition('_')[2]} that this program does not know: {', '.join(names)}. "
-                "Karpenter will use them; make sure that they have x86_64 CPUs and no GPUs."
+                f"{used}; make sure that they have x86_64 CPUs and no GPUs."
             )
 
 

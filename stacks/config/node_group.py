@@ -9,10 +9,13 @@ from stacks.hcl.expressions import Expression, is_expression
 from stacks.hcl.rules import (
     DISTINCT,
     HAS_ELEMENTS,
+    MOST,
     WITHOUT_NULLS,
     Elements,
     Rule,
     as_json,
+    at_most,
+    ending,
     found,
     match,
     matches,
@@ -22,6 +25,7 @@ from stacks.hcl.rules import (
     whole,
 )
 from stacks.knowledge.catalogue import GRAVITON, INSTANCE_TYPE
+from stacks.knowledge.versions import RELEASE
 
 GROUP = Change("R (the node group)")
 
@@ -36,7 +40,7 @@ ZONES = (WITHOUT_NULLS, DISTINCT)
 # The release version of an EKS node group on Bottlerocket: the version, a hyphen and its commit. EKS knows which exist.
 RELEASE_VERSION = (
     match(
-        r"^[0-9]+[.][0-9]+[.][0-9]+-.",
+        rf"^{RELEASE.pattern}-.",
         "be a Bottlerocket release version such as 1.53.0-4fc45e5a, or null for the latest",
         optional=True,
     ),
@@ -63,6 +67,8 @@ INSTANCE_TYPES = (
 )
 
 SIZE = whole("be a whole number of at least 1")
+# https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html
+MOST_NODES = at_most(MOST, f"be at most {MOST}", tail=ending(". The default quota of EKS is 450 nodes in a node group."))
 _SIZES = tuple(f"karpenter_node_{size}_size" for size in ("min", "desired", "max"))
 
 
@@ -75,6 +81,7 @@ def size_rules(low: Expression, desired: Expression, high: Expression) -> tuple[
     sizes = (low, desired, high)
     return (
         *(SIZE.rule(name, size) for name, size in zip(_SIZES, sizes, strict=True)),
+        MOST_NODES.rule(_SIZES[2], high),
         Rule(f"{low.hcl} <= {desired.hcl} && {desired.hcl} <= {high.hcl}", _not_in_order(*map(shown, sizes))),
     )
 
@@ -111,5 +118,7 @@ class NodeGroup:
         found = [mistake for name, size in sizes if not is_expression(size) and (mistake := SIZE.mistake(name, size))]
         yield from found
         low, desired, high = (size for _, size in sizes)
+        if not is_expression(high) and (mistake := MOST_NODES.mistake(_SIZES[2], high)):
+            yield mistake
         if not found and not any(is_expression(size) for _, size in sizes) and not low <= desired <= high:
             yield _not_in_order(*map(as_json, (low, desired, high)))

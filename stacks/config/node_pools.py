@@ -8,12 +8,23 @@ from typing import Annotated, get_args
 
 from stacks.config.checks import user_tags
 from stacks.config.fields import Change, D, U, Variable
-from stacks.config.pools import BOTTLEROCKET, NODES, TYPES, CapacityType, GeneralPool, GpuPool, overlaps
+from stacks.config.pools import (
+    BOTTLEROCKET,
+    GENERAL_POOL,
+    GPU_POOL,
+    NODES,
+    TYPES,
+    CapacityType,
+    GeneralPool,
+    GpuPool,
+    overlaps,
+)
 from stacks.config.tags import wrong_node_tags
 from stacks.hcl.expressions import is_expression
 from stacks.hcl.rules import (
     DISTINCT,
     HAS_ELEMENTS,
+    MOST,
     VALUE,
     WITHOUT_NULLS,
     Elements,
@@ -40,13 +51,10 @@ from stacks.knowledge.versions import bottlerocket_mistake, mounts_all_disks
 
 POOL = Change("R (the pool): its nodes end")
 
-MOST_LIMIT = 2**63 - 1  # the API server refuses a larger integer
 
-
-GPU_LIMIT = (
-    whole("be a whole number of at least 1, or null for no limit", optional=True),
-    at_most(MOST_LIMIT, f"be at most {MOST_LIMIT}, the largest number in Kubernetes", optional=True),
-)
+GPU_LIMIT = (whole("be a whole number of at least 1, or null for no limit", optional=True),)
+# A requirement, because Kubernetes accepts more: what is deployed can be destroyed.
+GPU_LIMIT_SIZE = at_most(MOST, f"be at most {MOST}", optional=True)
 
 # Karpenter's own rule for `budgets[].nodes`.
 GPU_DRIFT_BUDGET = (match(f"^{NODES}$", 'be a number of nodes such as "1", a percentage such as "10%", or null', optional=True),)
@@ -172,12 +180,14 @@ class NodePoolOptions:
         names = [pool.name for pool in pools]
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield f"gpu_pools and general_pools must not contain two pools named {name!r}."
-        for kind, listed in (("gpu_pools", self.gpu_pools), ("general_pools", self.general_pools)):
-            there = self.gpu_spot_pool if kind == "gpu_pools" else self.default_pool
-            for pool, other in overlaps(listed, beside="the default pool" if there else None):
+        for kind, listed, default in (
+            ("gpu_pools", self.gpu_pools, GPU_POOL if self.gpu_spot_pool else None),
+            ("general_pools", self.general_pools, GENERAL_POOL if self.default_pool else None),
+        ):
+            for pool, other in overlaps([pool for pool in listed if names.count(pool.name) == 1], beside=default):
                 yield (
-                    f'{kind}["{pool.name}"] must differ from {other} in weight, or in a label or taint, because both could take '
-                    "the same pod. Set a weight, for example."
+                    f'{kind}["{pool.name}"] must differ from pool {other} in weight, or in a label or taint, because both could '
+                    "take the same pod. Set a weight, for example."
                 )
 
     def unused_variables(self) -> frozenset[str]:
@@ -201,8 +211,12 @@ class NodePoolOptions:
         formed = [name for name in types if not WELL_FORMED_TYPES.wrong(name)]
         yield from (mistake for rule in GPU_TYPES if (mistake := rule.mistake(formed)))
         smallest = min([gpus_by_type().get(name, 1) for name in types], default=1)
-        if limit is not None and not is_expression(limit) and 1 <= limit < smallest:
+        if limit is None or is_expression(limit):
+            return
+        if 1 <= limit < smallest:
             yield limit_below(str(smallest), str(limit))
+        elif mistake := GPU_LIMIT_SIZE.mistake("gpu_limit", limit):
+            yield mistake
 
     def _wrong_tags(self) -> Iterator[str]:
         """Tags that AWS refuses together on an instance."""
@@ -215,26 +229,26 @@ class NodePoolOptions:
 
     def wrong_bottlerocket(self, *, kubernetes: str, karpenter: str) -> Iterator[str]:
         """Bottlerocket releases that these versions of Kubernetes and Karpenter, or the GPUs of a pool, cannot use."""
-        used = []
+        wrong = partial(self._wrong_release, kubernetes=kubernetes, karpenter=karpenter)
         if self.gpu_spot_pool or self.default_pool:
-            used.append(("", self.gpu_spot_pool, True, self.bottlerocket_version))
-        for kind, gpu, pools in (("gpu_pools", True, self.gpu_pools), ("general_pools", False, self.general_pools)):
-            # The pool gpu-spot needs what any pool needs, and so is the first to be refused.
-            of_cluster = "latest" if self.gpu_spot_pool else self.bottlerocket_version
-            used += [(f'{kind}["{p.name}"].', gpu, p.soci is not None, p.bottlerocket_version or of_cluster) for p in pools]
-        for place, gpu, soci, version in used:
-            if BOTTLEROCKET(version):
-                continue  # the check of the field reports it
-            mistake = bottlerocket_mistake(
-                version,
-                kubernetes=kubernetes,
-                soci=soci,
-                nvme=gpu,
-                mounts_disks_itself=soci and not mounts_all_disks(karpenter),
-            )
-            if mistake:
-                yield f"{place}{mistake}"
+            yield from wrong("", self.bottlerocket_version, soci=True, nvme=self.gpu_spot_pool)
+        # The pool gpu-spot needs what any pool needs: what it is refused for is not said of each pool again.
+        of_cluster = "latest" if self.gpu_spot_pool else self.bottlerocket_version
+        for kind, nvme, pools in (("gpu_pools", True, self.gpu_pools), ("general_pools", False, self.general_pools)):
+            for pool in pools:
+                place, version = f'{kind}["{pool.name}"].', pool.bottlerocket_version or of_cluster
+                yield from wrong(place, version, soci=pool.soci is not None, nvme=nvme)
         yield from self._without_drivers(kubernetes)
+
+    def _wrong_release(self, place: str, version: str, *, soci: bool, nvme: bool, kubernetes: str, karpenter: str) -> Iterator[str]:
+        """A Bottlerocket release that the nodes of a pool cannot run."""
+        if BOTTLEROCKET(version):
+            return  # the check of the field reports it
+        mounts_disks_itself = soci and not mounts_all_disks(karpenter)
+        if mistake := bottlerocket_mistake(
+            version, kubernetes=kubernetes, soci=soci, nvme=nvme, mounts_disks_itself=mounts_disks_itself
+        ):
+            yield f"{place}{mistake}"
 
     def _without_drivers(self, kubernetes: str) -> Iterator[str]:
         """GPU pools whose nodes would not have a driver for their GPUs."""
@@ -247,7 +261,9 @@ class NodePoolOptions:
                 continue
             for mismatch in mismatches(kubernetes=kubernetes, bottlerocket=bottlerocket):
                 if found := [name for name in pool.types() if family(name) in mismatch.families]:
+                    given = [v for v in getattr(pool, pool.types_field()) if v in (*found, *mismatch.families, mismatch.gpu)]
+                    types = "" if given == found else f", which stands for {', '.join(found)}"
                     yield (
                         f'gpu_pools["{pool.name}"].{pool.types_field()} must have GPUs that the driver of Bottlerocket supports '
-                        f"(got {found!r}): {mismatch.why}"
+                        f"(got {given!r}{types}): {mismatch.why}"
                     )

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 from stacks.config import times
 from stacks.config.checks import at_least, at_most, between, distinct, each, has_at_most, matches, not_empty, user_tags
 from stacks.config.fields import Change, D, U
+from stacks.hcl.rules import MOST
 from stacks.knowledge import catalogue, regions
 from stacks.knowledge.versions import RELEASE
 
@@ -20,11 +21,16 @@ Reason: TypeAlias = Literal["Underutilized", "Empty", "Drifted"]
 TYPES = Change("U; D for nodes whose type is removed")
 
 NAME = matches(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", "at most 40 lower-case letters, digits and hyphens, such as inference")
-AFTER = rf"{times.DURATION}|{times.NEVER}", "a duration such as 30s or 1h30m, or Never"
-CONSOLIDATE_AFTER = times.duration(*AFTER)
+AFTER = rf"{times.DURATION}|{times.NEVER}"
+CONSOLIDATE_AFTER = times.duration(AFTER, "a duration such as 30s or 1h30m, or Never")
 # A machine that expires before it is a node makes Karpenter buy the next for the same pod. Karpenter allows 15 minutes:
 # registrationTTL (later registrationTimeout) in pkg/controllers/nodeclaim/lifecycle/liveness.go of kubernetes-sigs/karpenter.
-EXPIRE_AFTER = times.duration(*AFTER, least="15m", reason="the time in which a machine becomes a node, or Never to turn expiry off")
+EXPIRE_AFTER = times.duration(
+    AFTER,
+    "a duration in hours, minutes and seconds such as 720h, or Never",
+    least="15m",
+    reason="the time in which a machine becomes a node, or Never to turn expiry off",
+)
 BUDGET_DURATION = times.duration(
     r"(\d+h|\d+m|\d+h\d+m)(0s)?", "hours and minutes, such as 8h or 1h30m", least="1m", reason="or the budget never applies"
 )
@@ -33,26 +39,38 @@ ZONE = matches(regions.ZONE, "availability zones such as us-west-2a")
 NODES = r"((100|[0-9]{1,2})%|[0-9]+)"
 NUMBER_OF_NODES = matches(NODES, "a number of nodes such as 1, or a percentage such as 10%")
 
-# More than any account has, and exact in Kubernetes, in Bottlerocket and in JavaScript, through which CDKTF writes the JSON.
-MOST = 2**31 - 1
-
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 _WORD = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 LABEL_KEY = rf"((?=[^/]{{1,253}}/){_WORD}(\.{_WORD})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
 LABEL_VALUE = r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
+LABEL_VALUES = "at most 63 letters, digits, hyphens, underscores and dots, with a letter or a digit at both ends"
 
 # Karpenter up to 1.8 refuses labels in the first three; AWS, Kubernetes and Karpenter set those in the last. A node label in a free
-# domain stays one. IsRestrictedLabel in pkg/apis/v1/labels.go of kubernetes-sigs/karpenter and aws/karpenter-provider-aws.
+# domain stays one. IsRestrictedLabel and LabelDomainExceptions in pkg/apis/v1/labels.go of kubernetes-sigs/karpenter and
+# aws/karpenter-provider-aws. The CRD of these releases takes a key without a slash for a domain.
 RESTRICTED_DOMAINS = ("kubernetes.io", "k8s.io", "karpenter.sh", "k8s.aws")
-FREE_DOMAINS = ("node.kubernetes.io", "node-restriction.kubernetes.io")
+FREE_DOMAINS = ("node.kubernetes.io", "node-restriction.kubernetes.io", "kops.k8s.io")
 # Labels in other domains: Karpenter takes the first two for requirements of an instance type (WellKnownLabels), and the VPC CNI
 # does not run on nodes with some values of the last (the affinity in stable/aws-vpc-cni of aws/eks-charts).
 OTHER_LABELS = ("node.kubernetes.io/instance-type", "node.kubernetes.io/windows-build", "eks.amazonaws.com/compute-type")
 MOST_LABELS = 98  # the CRD admits 100; the program sets two
 MOST_BUDGETS = 50  # the CRD's maxItems
 
-# Set and removed by Karpenter and Kubernetes: pkg/apis/v1/taints.go and KnownEphemeralTaints in pkg/scheduling/taints.go.
-TAINT_DOMAINS = ("karpenter.sh", "karpenter.k8s.aws", "node.kubernetes.io", "node.cloudprovider.kubernetes.io", "readiness.k8s.io")
+# Karpenter's own domains, where a release may add taints, and one whose keys have the names of rules (pkg/apis/v1/taints.go, and
+# KnownEphemeralTaintKeyPrefixes in pkg/scheduling/taints.go of kubernetes-sigs/karpenter).
+TAINT_DOMAINS = ("karpenter.sh", "karpenter.k8s.aws", "readiness.k8s.io")
+# Other domains have a few taints of Kubernetes: core/v1/well_known_taints.go of kubernetes/api, and api/well_known_taints.go of
+# kubernetes/cloud-provider.
+TAINT_KEYS = (
+    *(
+        f"node.kubernetes.io/{name}"
+        for name in (
+            *("not-ready", "unreachable", "unschedulable", "memory-pressure", "disk-pressure", "pid-pressure"),
+            *("network-unavailable", "out-of-service"),
+        )
+    ),
+    *(f"node.cloudprovider.kubernetes.io/{name}" for name in ("uninitialized", "shutdown")),
+)
 
 # The names of what the reference has: kubectl_manifest.nodepool_gpu is pool gpu-spot with node class gpu.
 GENERAL_POOL, GPU_POOL = "default", "gpu-spot"
@@ -72,15 +90,17 @@ def countable(nodes: str) -> str | None:
 
 def shape_categories(values: Sequence[str]) -> str | None:
     """Categories of instance types without GPUs."""
-    if set(values) <= set(catalogue.shape_categories()):
-        return None
-    instead = "; use a GpuPool for GPUs" if set(values) & set(catalogue.GPU_CATEGORIES) else ""
-    return f"must contain only {', '.join(catalogue.shape_categories())}{instead}"
+    if others := set(values) - set(catalogue.shape_categories()):
+        instead = "; use a GpuPool for GPUs" if others & set(catalogue.GPU_CATEGORIES) else ""
+        if families := [name for name in catalogue.general_families() if catalogue.category(name) in others]:
+            instead += f"; for {', '.join(families)}, set families"
+        return f"must contain only {', '.join(catalogue.shape_categories())}{instead}"
+    return None
 
 
 def shape_cpus(values: Sequence[int]) -> str | None:
     """Numbers of vCPUs that instance types have."""
-    known = catalogue.shape_cpus()
+    known = catalogue.shape_cpus(catalogue.shape_categories())
     return (
         None if set(values) <= set(known) else f"must contain only numbers that instance types have, {', '.join(map(str, known))}"
     )
@@ -91,13 +111,16 @@ def node_labels(labels: Mapping[str, str]) -> str | None:
     if len(labels) > MOST_LABELS:
         return f"must have at most {MOST_LABELS} labels"
     for key, value in labels.items():
-        if not re.fullmatch(LABEL_KEY, key) or not re.fullmatch(LABEL_VALUE, value):
+        if not re.fullmatch(LABEL_KEY, key):
             return f"must be Kubernetes labels such as example.com/team: research (label {key!r})"
+        if not re.fullmatch(LABEL_VALUE, value):
+            return f"must have values of {LABEL_VALUES} (label {key!r}, value {value!r})"
         if key in OTHER_LABELS:
             return f"must not contain {key!r}, because Kubernetes, Karpenter or EKS sets this label"
-        domain = key.rpartition("/")[0]
-        if domain.endswith(RESTRICTED_DOMAINS) and not f".{domain}".endswith(tuple(f".{free}" for free in FREE_DOMAINS)):
-            return f"must not contain {key!r}, because Kubernetes and Karpenter set the labels of this domain"
+        domain = key.partition("/")[0]
+        reserved = [name for name in RESTRICTED_DOMAINS if domain.endswith(name)]
+        if reserved and not f".{domain}".endswith(tuple(f".{free}" for free in FREE_DOMAINS)):
+            return f"must not contain {key!r}, because Kubernetes and Karpenter reserve {reserved[0]}"
     return None
 
 
@@ -107,6 +130,8 @@ def taint_key(key: str) -> str | None:
         return "must be a Kubernetes key such as example.com/team"
     if key.rpartition("/")[0] in TAINT_DOMAINS:
         return "must be in another domain, because Kubernetes and Karpenter set and remove the taints of this domain"
+    if key in TAINT_KEYS:
+        return "must be another key, because Kubernetes sets and removes this taint"
     return None
 
 
@@ -148,7 +173,7 @@ class Taint:
 
     key: Annotated[str, D, taint_key]
     """Key of the taint, such as `example.com/team`."""
-    value: Annotated[str, D, matches(LABEL_VALUE, "at most 63 letters, digits, hyphens, underscores and dots")] = ""
+    value: Annotated[str, D, matches(LABEL_VALUE, LABEL_VALUES)] = ""
     """Value of the taint."""
     effect: Annotated[Literal["NoSchedule", "PreferNoSchedule", "NoExecute"], D] = "NoSchedule"
     """What happens to pods that do not tolerate the taint."""
@@ -421,7 +446,8 @@ class GeneralPool(Pool):
         ):
             yield (
                 f"categories and cpus must leave at least one instance type (got {list(self.categories)!r} and "
-                f"{list(self.cpus)!r}): no type of these categories has so many vCPUs, Nitro and a generation above 2."
+                f"{list(self.cpus)!r}). Nitro types of these categories with a generation above 2 have "
+                f"{', '.join(map(str, catalogue.shape_cpus(self.categories)))} vCPUs. Set cpus, instance_types or families."
             )
 
 
@@ -431,16 +457,28 @@ def _unusable(types: Sequence[str]) -> Iterator[str]:
         yield f"instance_types must {reason} (got {unusable!r})."
 
 
+def nodes_of(pool: Pool) -> str:
+    """Which nodes the pool may have, in words."""
+    if pool.types():
+        return ", ".join(pool.types())
+    if pool.families or not isinstance(pool, GeneralPool):
+        return f"families {', '.join(pool.families)}"
+    return f"categories {', '.join(pool.categories)} with {', '.join(map(str, pool.cpus))} vCPUs"
+
+
 def chosen_by(pool: Pool) -> str:
     """Which pods get nodes of the pool, in words."""
-    marks = [f"label {key}={value}" for key, value in sorted(pool.labels.items())] + [f"taint {taint.key}" for taint in pool.taints]
-    chosen = f"; pods choose it by {', '.join(marks)}" if marks else ""
-    if pool.taints:  # keeps other pods off
-        return f"weight {pool.weight or 0}{chosen}"
-    # Karpenter sorts by weight, then by name, the last first (OrderByWeight in pkg/utils/nodepool of kubernetes-sigs/karpenter).
-    name = GPU_POOL if isinstance(pool, GpuPool) else GENERAL_POOL
-    order = "before" if (pool.weight or 0, pool.name) > (0, name) else "after"
-    return f"weight {pool.weight or 0}: pods that choose no pool get it {order} pool {name}{chosen}"
+    said = [f"weight {pool.weight}"] if pool.weight else []
+    if pool.labels:
+        said.append(f"pods choose the pool by label {', '.join(f'{key}={value}' for key, value in sorted(pool.labels.items()))}")
+    if taints := [taint for taint in pool.taints if taint.effect != "PreferNoSchedule"]:  # keep other pods off
+        marks = (f"{taint.key}={taint.value}" if taint.value else taint.key for taint in taints)
+        said.append(f"pods must tolerate taint {', '.join(marks)}")
+    else:
+        # By weight, then by name, the last first: OrderByWeight in pkg/utils/nodepool of kubernetes-sigs/karpenter.
+        order = "before" if (pool.weight or 0, pool.name) > (0, _default_of(pool)) else "after"
+        said.append(f"pods that choose no pool get this pool {order} {_default_of(pool)}")
+    return "; ".join(said)
 
 
 def overlaps(pools: Sequence[Pool], *, beside: str | None) -> Iterator[tuple[Pool, str]]:
@@ -457,3 +495,8 @@ def overlaps(pools: Sequence[Pool], *, beside: str | None) -> Iterator[tuple[Poo
         if key in seen:
             yield pool, seen[key]
         seen.setdefault(key, pool.name)
+
+
+def _default_of(pool: Pool) -> str:
+    """The default pool beside which a further pool is."""
+    return GPU_POOL if isinstance(pool, GpuPool) else GENERAL_POOL

@@ -62,30 +62,38 @@ class CronField:
     def words(self) -> str:
         """What the field may hold."""
         names = f", or {self.names[0]} to {self.names[-1]}" if self.names else ""
-        return f"{self.title} must be {self.first} to {self.last}{names}"
+        return (
+            f"its {self.title} must be {self.first} to {self.last}{names}, with steps of at least 1; Karpenter does not know L, W, "
+            "# and H"
+        )
 
     def numbers(self, text: str) -> set[int]:
         """The numbers that a text stands for: a list of `*`, `?`, a number or a range, each with a step if need be.
 
         Raises:
-            ValueError: Karpenter cannot read the text.
+            ValueError: Karpenter cannot read the text. The message says what the field must be.
         """
         found: set[int] = set()
         for part in text.split(","):
             match = re.fullmatch(rf"([*?]|(?P<low>{_NUMBER})(-(?P<high>{_NUMBER}))?)(/(?P<step>[0-9]{{1,9}}))?", part)
-            if not match:
-                raise ValueError(part)
+            if not match or (match["step"] and not int(match["step"])):
+                raise ValueError(self.words())
             low, high, step = match["low"], match["high"], match["step"]
             first = self._number(low) if low else self.first
             last = self._number(high or low) if low and (high or not step) else self.last  # 5/10 means 5-59/10
-            if not self.first <= first <= last <= self.last:
-                raise ValueError(part)
-            found |= set(range(first, last + 1, int(step or 1)))  # no step of 0 either
+            if not (self.first <= first <= self.last and self.first <= last <= self.last):
+                raise ValueError(self.words())
+            if first > last:
+                start, end = (self.first, self.last) if low.isdecimal() else (self.names[0], self.names[-1])
+                split = ",".join(one if one == other else f"{one}-{other}" for one, other in ((low, f"{end}"), (f"{start}", high)))
+                raise ValueError(f"ranges of its {self.title} must ascend: {low}-{high} is written {split}")
+            found |= set(range(first, last + 1, int(step or 1)))
         return found
 
     def _number(self, text: str) -> int:
+        """The number that a text names; -1, which no field holds, for an unknown name."""
         name = text.lower()
-        return self.first + self.names.index(name) if name in self.names else int(text)
+        return self.first + self.names.index(name) if name in self.names else int(text) if text.isdecimal() else -1
 
 
 FIELDS = (
@@ -114,8 +122,8 @@ def schedule(text: str) -> str | None:
     for field, part in zip(FIELDS, fields, strict=True):
         try:
             numbers.append(field.numbers(part))
-        except ValueError:
-            return f"{like}: its {field.words()}, and ranges must ascend"
+        except ValueError as error:
+            return f"{like}: {error}"
     _, _, days, months, _ = numbers
     # A weekday that is restricted counts beside the day of the month.
     every_weekday = any(re.fullmatch(r"[*?](/0*1)?", part) for part in fields[4].split(","))

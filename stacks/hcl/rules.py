@@ -177,9 +177,13 @@ def whole(be: str, *, optional: bool = False) -> Must:
     return Must(be, f"{VALUE} >= 1 && floor({VALUE}) == {VALUE}", lambda v: v >= 1 and v == int(v), optional=optional)
 
 
-def at_most(most: int, be: str, *, optional: bool = False) -> Must:
+# More than any account has, and exact in Kubernetes, in Bottlerocket and in JavaScript, through which CDKTF writes the JSON.
+MOST = 2**31 - 1
+
+
+def at_most(most: int, be: str, *, optional: bool = False, tail: Words = END) -> Must:
     """A number of at most so much."""
-    return Must(be, f"{VALUE} <= {most}", lambda value: value <= most, optional=optional)
+    return Must(be, f"{VALUE} <= {most}", lambda value: value <= most, optional=optional, tail=tail)
 
 
 def well_formed(name: str, pattern: str, *, like: str) -> Elements:

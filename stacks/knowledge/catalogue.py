@@ -12,7 +12,7 @@ aws/karpenter-provider-aws at 692ccdd, 2026-07-11), whose labels and resources a
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -34,9 +34,7 @@ FAMILY_SCHEME = re.compile(r"([a-z]+)(?:-[0-9]+tb)?([0-9]+)")
 GPU_CATEGORIES, ACCELERATOR_CATEGORIES = ("g", "gr", "p"), ("dl", "f", "inf", "trn", "vt")
 
 # What is said of GPU types that are not in the catalogue.
-UNKNOWN_GPU_TYPES = (
-    "Karpenter will use them; make sure that they have NVIDIA GPUs with a driver in Bottlerocket, an x86_64 CPU and NVMe disks."
-)
+UNKNOWN_GPU_TYPES = "make sure that they have NVIDIA GPUs with a driver in Bottlerocket, an x86_64 CPU and NVMe disks."
 
 CATALOGUE = Path(__file__).with_name("gpu_instance_types.csv")
 GENERAL_CATALOGUE = Path(__file__).with_name("general_instance_types.csv")
@@ -185,10 +183,9 @@ def shape_categories() -> list[str]:
     return sorted({row.category for row in general_instance_types() if row.in_shapes})
 
 
-@cache
-def shape_cpus() -> list[int]:
-    """The numbers of vCPUs that types for a shape have."""
-    return sorted({row.vcpus for row in general_instance_types() if row.in_shapes})
+def shape_cpus(categories: Collection[str]) -> list[int]:
+    """The numbers of vCPUs that types for a shape have in some categories."""
+    return sorted({row.vcpus for row in general_instance_types() if row.in_shapes and row.category in categories})
 
 
 def types_in_shape(categories: Sequence[str], cpus: Sequence[int]) -> list[str]:

@@ -5,12 +5,12 @@ bottlerocket-os/bottlerocket-core-kit.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 # Without leading zeros, and without digits of other scripts, which \d matches too.
-RELEASE = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}")
+RELEASE = re.compile(r"(0|[1-9][0-9]*)([.](0|[1-9][0-9]*)){2}")
 
 
 def parts(version: str) -> tuple[int, ...]:
@@ -21,6 +21,11 @@ def parts(version: str) -> tuple[int, ...]:
 def nearest(release: str, usable: Sequence[str]) -> str:
     """The oldest of some releases, in order, that is not older than a release; else the newest of them."""
     return next((one for one in usable if parts(one) >= parts(release)), usable[-1])
+
+
+def newest_of_each(releases: Iterable[str]) -> tuple[str, ...]:
+    """The last of each minor version among releases in order."""
+    return tuple({parts(release)[:2]: release for release in releases}.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +52,20 @@ class Releases:
         """Why a release cannot be used, with the nearest of the usable ones; None if it can."""
         if not RELEASE.fullmatch(release):
             return f'{self.field} must be a release such as {self.newest[-1]} (got "{release}").'
-        use = f"Use {nearest(release, usable or [one for one in self.newest if one not in self.broken])}."
-        if self.newest_of(release) is None:
-            return f"{self.field} must be {self.first} to {self.newest[-1]} (got {release}). {use}"
+        usable = usable or [one for one in self.newest if one not in self.broken]
+        use, known = nearest(release, usable), self.newest_of(release)
+        if known is None and parts(self.first) < parts(release) < parts(self.newest[-1]):
+            *_, below = (one for one in usable if parts(one) < parts(release))
+            return f"{self.field} must be of a minor version that the program knows (got {release}). Use {below} or {use}."
+        if known is None:
+            return f"{self.field} must be {self.first} to {self.newest[-1]} (got {release}). Use {use}."
         if release in self.broken:
-            return f"{self.field} must not be {release}: {self.broken[release]}. {use}"
+            return f"{self.field} must not be {release}: {self.broken[release]}. Use {use}."
+        if known in self.broken and parts(release) > parts(known):
+            return (
+                f"{self.field} must not be {release}, which the program does not know: the newest known release of its minor "
+                f"version is {known}, and {self.broken[known]}. Use {use}."
+            )
         return None
 
 
@@ -176,7 +190,7 @@ KARPENTER = (
 KARPENTER_RELEASES = Releases(
     field="karpenter_version",
     first=KARPENTER[0].first,
-    newest=tuple({parts(row.last)[:2]: row.last for row in KARPENTER}.values()),
+    newest=newest_of_each(row.last for row in KARPENTER),
     broken={
         # Fixed in 1.7.1 (kubernetes-sigs/karpenter#2516).
         "1.7.0": "its controller panics unless the chart gets CPU requests (kubernetes-sigs/karpenter#2509)",
@@ -334,17 +348,18 @@ def bottlerocket_mistake(bottlerocket: str, *, kubernetes: str, soci: bool, nvme
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancerController:
-    """A release that needs more than the one before.
+    """Releases of one minor version that need the same.
 
     Attributes:
-        release: the controller's, as `2.11.0`.
-        actions: what the release's official policy allows beside that of the row before, each with an action of the same
+        first, last: the controller's first and newest known release, as `2.11.0`.
+        actions: what the official policy of the first allows beside that of the row before, each with an action of the same
             statement of `load_balancer_controller_iam_policy.json`.
         crds: the custom resource definitions that are new in its chart. Helm installs them with the first chart, and never again.
     """
 
-    release: str
-    actions: Mapping[str, str]
+    first: str
+    last: str
+    actions: Mapping[str, str] = field(default_factory=dict)
     crds: tuple[str, ...] = ()
 
 
@@ -352,12 +367,14 @@ _READ = "ec2:DescribeAccountAttributes"
 _CHANGE = "elasticloadbalancing:ModifyLoadBalancerAttributes"
 _RULES = "elasticloadbalancing:SetWebAcl"
 
-# Charts: the history of stable/aws-load-balancer-controller/Chart.yaml in aws/eks-charts. Policies: docs/install/iam_policy.json at
-# every tag of kubernetes-sigs/aws-load-balancer-controller; all have the same 16 statements. Definitions:
-# helm/aws-load-balancer-controller/crds there. Every release accepts Kubernetes 1.22 or newer (docs/deploy/installation.md).
+# Releases: the tags of kubernetes-sigs/aws-load-balancer-controller. Charts: the history of
+# stable/aws-load-balancer-controller/Chart.yaml in aws/eks-charts. Policies: docs/install/iam_policy.json at every tag of
+# kubernetes-sigs/aws-load-balancer-controller; all have the same 16 statements. Definitions: helm/aws-load-balancer-controller/crds
+# there. Every release accepts Kubernetes 1.22 or newer (docs/deploy/installation.md).
 LOAD_BALANCER_CONTROLLER = (
     LoadBalancerController(
-        release="2.11.0",
+        first="2.11.0",
+        last="2.11.0",
         actions={  # the HCL's policy lacks these
             "ec2:GetSecurityGroupsForVpc": _READ,
             "elasticloadbalancing:DescribeCapacityReservation": _READ,
@@ -366,37 +383,42 @@ LOAD_BALANCER_CONTROLLER = (
         crds=("ingressclassparams.elbv2.k8s.aws", "targetgroupbindings.elbv2.k8s.aws"),
     ),
     LoadBalancerController(
-        release="2.12.0",
+        first="2.12.0",
+        last="2.12.0",
         actions={
             "ec2:DescribeIpamPools": _READ,
             "elasticloadbalancing:ModifyIpPools": _CHANGE,
             "elasticloadbalancing:SetRulePriorities": _RULES,
         },
     ),
-    LoadBalancerController(release="2.13.0", actions={"ec2:DescribeRouteTables": _READ}),
+    LoadBalancerController(first="2.13.0", last="2.13.3", actions={"ec2:DescribeRouteTables": _READ}),
     LoadBalancerController(
-        release="2.13.4",
-        actions={},
+        first="2.13.4",
+        last="2.13.4",
         crds=("loadbalancerconfigurations.gateway.k8s.aws", "targetgroupconfigurations.gateway.k8s.aws"),
     ),
+    LoadBalancerController(first="2.14.0", last="2.14.0"),
     LoadBalancerController(
-        release="2.14.1",
-        actions={},
+        first="2.14.1",
+        last="2.14.1",
         crds=("globalaccelerators.aga.k8s.aws", "listenerruleconfigurations.gateway.k8s.aws"),
     ),
-    LoadBalancerController(release="2.17.1", actions={}, crds=("albtargetcontrolconfigs.elbv2.k8s.aws",)),
-    LoadBalancerController(release="3.5.0", actions={}),
+    LoadBalancerController(first="2.15.0", last="2.15.0"),
+    LoadBalancerController(first="2.16.0", last="2.16.0"),
+    LoadBalancerController(first="2.17.0", last="2.17.0"),
+    LoadBalancerController(first="2.17.1", last="2.17.1", crds=("albtargetcontrolconfigs.elbv2.k8s.aws",)),
+    LoadBalancerController(first="3.0.0", last="3.0.0"),
+    LoadBalancerController(first="3.1.0", last="3.1.0"),
+    LoadBalancerController(first="3.2.0", last="3.2.2"),
+    LoadBalancerController(first="3.3.0", last="3.3.0"),
+    LoadBalancerController(first="3.4.0", last="3.4.3"),
+    LoadBalancerController(first="3.5.0", last="3.5.0"),
 )
 
-
-# The tags of kubernetes-sigs/aws-load-balancer-controller.
 LOAD_BALANCER_CONTROLLER_RELEASES = Releases(
     field="load_balancer_controller_version",
-    first=LOAD_BALANCER_CONTROLLER[0].release,
-    newest=(
-        *("2.11.0", "2.12.0", "2.13.4", "2.14.1", "2.15.0", "2.16.0", "2.17.1"),
-        *("3.0.0", "3.1.0", "3.2.2", "3.3.0", "3.4.3", "3.5.0"),
-    ),
+    first=LOAD_BALANCER_CONTROLLER[0].first,
+    newest=newest_of_each(row.last for row in LOAD_BALANCER_CONTROLLER),
     # pkg/gateway/crddetect looks for some of the definitions that the controller then watches. Fixed in 3.3.0.
     broken=dict.fromkeys(
         ("3.2.0", "3.2.1", "3.2.2"),
@@ -416,6 +438,6 @@ def load_balancer_controller_actions(release: str) -> dict[str, str]:
     return {
         action: beside
         for row in LOAD_BALANCER_CONTROLLER
-        if parts(row.release) <= parts(release)
+        if parts(row.first) <= parts(release)
         for action, beside in row.actions.items()
     }

@@ -1,6 +1,5 @@
 """Karpenter: what it needs of AWS, and its Helm release."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,11 +63,9 @@ class Karpenter(Addressed):
             KarpenterAws,
             "module.karpenter",
             cluster_name=cluster.eks.cluster_name,
-            # Node classes name the role, so its name must be known in advance.
             node_iam_role_use_name_prefix=False,
             node_iam_role_name=self.node_role_name,
             create_pod_identity_association=True,
-            # A shell on a node without SSH: Bottlerocket's control container is an SSM agent.
             node_iam_role_additional_policies={
                 "AmazonSSMManagedInstanceCore": f"arn:{PARTITION}:iam::aws:policy/AmazonSSMManagedInstanceCore"
             },
@@ -76,6 +73,11 @@ class Karpenter(Addressed):
             node_iam_role_permissions_boundary=common.permissions_boundary,
             iam_role_policies={"additional": policy.arn} if policy else None,
             tags=common.tags,
+        )
+        self.explain(
+            "module.karpenter",
+            node_iam_role_use_name_prefix="Node classes name the role, so its name must be known in advance.",
+            node_iam_role_additional_policies="A shell on a node without SSH: Bottlerocket's control container is an SSM agent.",
         )
         crds = self._crds() if has_crds_apart(self.version) else None
         self.release = self._release(
@@ -87,9 +89,12 @@ class Karpenter(Addressed):
                 interruption_queue=self.aws.queue_name,
                 further=self._further_settings(options.disable_dry_run),
             ),
-            # A destroy follows this order in reverse. While Karpenter removes its nodes, it needs its IAM roles, its queue, its
-            # own nodes, and the route from the VPC to AWS.
             depends_on=[self.aws, cluster.eks, *cluster.network.way_out, *([crds] if crds else [])],
+        )
+        self.explain(
+            "helm_release.karpenter",
+            depends_on="A destroy follows this order in reverse. While Karpenter removes its nodes, Karpenter needs its IAM roles, "
+            "its queue, its own nodes, and the route from the VPC to AWS.",
         )
         if options.spot_role_check:
             self._check_spot_role()
@@ -115,9 +120,17 @@ class Karpenter(Addressed):
     ) -> Release:
         """A Helm release of one of Karpenter's charts."""
         registry = self._registry
+        address = f"helm_release.{chart.replace('-', '_')}"
+        if registry:
+            # From 3.1.2 on, the provider does not try the expired token. (OCIRegistryPerformLogin)
+            self.explain(
+                address,
+                lifecycle="Every plan reads a new token; the state keeps the token of the first apply, which expires after 12 "
+                "hours. The Helm provider logs in with the new token, from its registries.",
+            )
         return self.add(
             Release,
-            f"helm_release.{chart.replace('-', '_')}",
+            address,
             namespace=NAMESPACE,
             name=chart,
             repository=f"{PUBLIC_ECR}/karpenter",
@@ -130,8 +143,6 @@ class Karpenter(Addressed):
             take_ownership=take_ownership,
             values=[values],
             depends_on=depends_on,
-            # Every plan reads a new token; the state keeps the one of the first apply, which expires after 12 hours. The provider
-            # logs in with the new token (`registries`), and from 3.1.2 on does not try the expired one. (OCIRegistryPerformLogin)
             lifecycle=TerraformResourceLifecycle(ignore_changes=["repository_password"]) if registry else None,
         )
 
@@ -161,7 +172,7 @@ class Karpenter(Addressed):
             "aws_iam_policy.karpenter_additional",
             name=f"{common.name}-KarpenterAdditional",
             description="What this release of Karpenter needs beside the policy of the module",
-            policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+            policy=self.add_json("karpenter_additional_policy", {"Version": "2012-10-17", "Statement": [statement]}),
             tags=common.tags,
         )
 

@@ -1,7 +1,6 @@
 """The AWS Load Balancer Controller: its IAM, its pod identity, its Helm release."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +57,16 @@ class LoadBalancerController(Addressed):
             "aws_iam_policy.aws_load_balancer_controller",
             name=f"{common.name}-AWSLoadBalancerControllerIAMPolicy",
             description="IAM policy for AWS Load Balancer Controller",
-            policy=_compact(policy_document(options.load_balancer_controller_policy, version)),
+            policy=self.add_json(
+                "load_balancer_controller_policy", policy_document(options.load_balancer_controller_policy, version)
+            ),
             tags=common.tags,
         )
         role = self.add(
             IamRole,
             "aws_iam_role.aws_load_balancer_controller",
             name=f"{common.name}-{SERVICE_ACCOUNT}",
-            assume_role_policy=_compact(POD_IDENTITY_TRUST),
+            assume_role_policy=self.add_json("load_balancer_controller_trust", POD_IDENTITY_TRUST),
             permissions_boundary=common.permissions_boundary,
             tags=common.tags,
         )
@@ -102,8 +103,11 @@ class LoadBalancerController(Addressed):
                     region=common.region,
                 )
             ],
-            # The last three keep what the controller needs until a destroy has removed its load balancers.
             depends_on=[association, cluster.eks, karpenter.release, attachment, *cluster.network.way_out],
+        )
+        self.explain(
+            "helm_release.aws_load_balancer_controller",
+            depends_on="The last three keep what the controller needs until a destroy has removed its load balancers.",
         )
 
 
@@ -142,8 +146,3 @@ def policy_document(policy: Policy, version: str) -> dict[str, Any]:
         for statement in document["Statement"]:
             statement["Action"] += [action for action, beside in further.items() if beside in statement["Action"]]
     return document
-
-
-def _compact(document: Mapping[str, object]) -> str:
-    """As Terraform's `jsonencode` writes it."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"))

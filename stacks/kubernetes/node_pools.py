@@ -114,14 +114,18 @@ class NodePools(Addressed):
             kubernetes_version=self._karpenter.cluster.control_plane.kubernetes_version,
             bottlerocket_version=self._options.bottlerocket_version,
         )
+        self.explain(
+            "locals",
+            nodepool_gpu="taints: keeps pods that do not need a GPU off expensive nodes. consolidateAfter: keeps an empty GPU node "
+            "for the next job, because Spot capacity may not be available again. budgets: any budget replaces Karpenter's default "
+            "of 10%, so the list repeats the default for the other reasons.",
+        )
         return NodePool(
             name="gpu-spot",
             node_class=self._node_class("gpu", pull=GPU_SOCI, gpu=True),
             requirements=[_is_in(CAPACITY_TYPE, capacity), AMD64, _is_in(INSTANCE_TYPE, types)],
-            # Keeps pods that do not need a GPU off expensive nodes.
             taints=[Taint(key=GPU_TAINT, value="true")],
             labels={**GPU_LABEL, "nodepool": "gpu-spot"},
-            # Keeps an empty GPU node for the next job: Spot capacity may not be available again.
             consolidate_after="1h",
             limits=Expression(f'{limit.hcl} == null ? null : {{"{GPU_TAINT}" = {limit.hcl}}}'),
             budgets=budgets,

@@ -1,9 +1,12 @@
-"""A deployed stack, seen through Terraform, kubectl and the AWS CLI, for `make destroy`."""
+"""A stack, seen through Terraform, kubectl and the AWS CLI, for the commands that act on a deployment."""
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
+import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -12,12 +15,13 @@ from stacks.config.backends import OUTPUT
 from stacks.config.fleet import VARIABLE_FILES
 
 STACKS = Path(OUTPUT, "stacks")
+JSON = "cdk.tf.json"
 
 Object = dict[str, Any]
 
 
-class DestroyError(RuntimeError):
-    """Why the command stopped before `terraform destroy`, and what to do."""
+class DeploymentError(RuntimeError):
+    """Why a command stopped before Terraform changed anything, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Cluster:
         self.aws("eks", "update-kubeconfig", "--name", self.name, "--kubeconfig", str(self.kubeconfig))
         server = self.kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}").strip()
         if server != self.endpoint:
-            raise DestroyError(
+            raise DeploymentError(
                 f"The cluster {self.name} that the AWS CLI finds must be the one in the state, {self.endpoint} (got {server}). "
                 "Check the AWS profile and the account."
             )
@@ -54,7 +58,7 @@ class Cluster:
         """The objects of a kind in all namespaces; none if the cluster does not know the kind."""
         try:
             items: list[Object] = json.loads(self.kubectl("get", kind, "--all-namespaces", "-o", "json"))["items"]
-        except DestroyError as error:
+        except DeploymentError as error:
             if "the server doesn't have a resource type" in str(error):
                 return []
             raise
@@ -73,26 +77,24 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Stack:
-    """A synthesized and initialized stack, and the project's variable files."""
+    """A synthesized stack, and the project's variable files."""
 
     folder: Path
 
     @classmethod
-    def named(cls, name: str) -> Self:
-        """The stack of a name.
+    def named(cls, name: str, *programs: str) -> Self:
+        """The stack of a name, for a command that runs Terraform and further programs.
 
         Raises:
-            DestroyError: it is not synthesized or not initialized, or a program is missing.
+            DeploymentError: the stack is not synthesized, or a program is missing.
         """
         folder = STACKS / name
-        if not (folder / "cdk.tf.json").exists():
-            there = ", ".join(sorted(path.name for path in STACKS.glob("*/"))) or "none; run `make synth`"
-            raise DestroyError(f'STACK must be a synthesized stack (got "{name}"). There are: {there}.')
-        for program in ("terraform", "kubectl", "aws"):
+        if not (folder / JSON).exists():
+            there = ", ".join(synthesized()) or "none; run `make synth`"
+            raise DeploymentError(f'STACK must be a synthesized stack (got "{name}"). There are: {there}.')
+        for program in ("terraform", *programs):
             if not shutil.which(program):
-                raise DestroyError(f"{program} must be on the PATH. Install it, and run this command again.")
-        if not (folder / ".terraform").is_dir():
-            raise DestroyError(f"Terraform must be initialized. Run: terraform -chdir={folder} init")
+                raise DeploymentError(f"{program} must be on the PATH. Install it, and run this command again.")
         return cls(folder)
 
     def cluster(self, kubeconfig: Path) -> Cluster:
@@ -101,7 +103,7 @@ class Stack:
         resources = {f"{r.get('module')}.{r['type']}": r["instances"][0]["attributes"] for r in state if r["instances"]}
         vpc = resources.get("module.vpc.aws_vpc")
         if not vpc:
-            raise DestroyError(
+            raise DeploymentError(
                 f"Workspace {self.workspace()} has no VPC in its state, and so no node. To remove what else it may have, run "
                 f"`terraform destroy` in {self.folder}."
             )
@@ -119,7 +121,7 @@ class Stack:
 
     def _identity(self) -> tuple[list[str], dict[str, str]]:
         """The identity of the stack's AWS provider: the AWS CLI's arguments and its environment."""
-        providers = json.loads((self.folder / "cdk.tf.json").read_text())["provider"]["aws"]
+        providers = json.loads((self.folder / JSON).read_text())["provider"]["aws"]
         provider = next(provider for provider in providers if "alias" not in provider)
         profile = ["--profile", provider["profile"]] if "profile" in provider else []
         if "assume_role" not in provider:
@@ -142,17 +144,43 @@ class Stack:
         """What Terraform prints."""
         return _run("terraform", f"-chdir={self.folder}", *arguments, "-no-color")
 
-    def destroy(self, further: list[str]) -> int:
-        """Run `terraform destroy` on the user's terminal; returns its exit code."""
-        # The files that the cdktf CLI reads by itself, in its order. Terraform reads only those in the stack's folder.
-        files = [os.path.relpath(path, self.folder) for name in VARIABLE_FILES for path in sorted(Path().glob(name))]
-        variables = [f"-var-file={file}" for file in files]
-        process = subprocess.Popen(["terraform", f"-chdir={self.folder}", "destroy", "-auto-approve", *variables, *further])
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:  # Terraform got the Ctrl-C too, and shuts down cleanly
-                continue
+    def run(self, *arguments: str, quiet: bool = False, umask: int = -1) -> int:
+        """Print a command of Terraform and run it on the user's terminal; returns its exit code.
+
+        Args:
+            arguments: those of Terraform.
+            quiet: show what Terraform prints only if it fails.
+            umask: of the files that Terraform writes; -1 is the user's.
+        """
+        command = ["terraform", f"-chdir={self.folder}", *arguments]
+        print(f"$ {shlex.join(command)}", flush=True)
+        with tempfile.TemporaryFile() as printed:
+            out, error = (printed, subprocess.STDOUT) if quiet else (None, None)
+            environment = {"TF_IN_AUTOMATION": "1", **os.environ}  # what to run next is our sentence, and not Terraform's
+            process = subprocess.Popen(command, stdout=out, stderr=error, env=environment, umask=umask)
+            while True:
+                try:
+                    code = process.wait()
+                    break
+                except KeyboardInterrupt:  # Terraform got the Ctrl-C too, and shuts down cleanly
+                    continue
+            if quiet and code:
+                printed.seek(0)
+                print(printed.read().decode(errors="replace"), file=sys.stderr)
+        return code
+
+    def variable_files(self) -> list[Path]:
+        """The files that the cdktf CLI reads by itself, in its order. Terraform reads only those in the stack's folder."""
+        return [path for name in VARIABLE_FILES for path in sorted(Path().glob(name))]
+
+    def variables(self) -> list[str]:
+        """The variable files as arguments of Terraform."""
+        return [f"-var-file={os.path.relpath(file, self.folder)}" for file in self.variable_files()]
+
+
+def synthesized() -> list[str]:
+    """The names of the stacks in `cdktf.out`."""
+    return sorted(path.parent.name for path in STACKS.glob(f"*/{JSON}"))
 
 
 def name_of(item: Object) -> str:
@@ -164,5 +192,5 @@ def name_of(item: Object) -> str:
 def _run(*command: str, environment: dict[str, str] | None = None) -> str:
     run = subprocess.run(command, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False)
     if run.returncode:
-        raise DestroyError(f"`{' '.join(command[:4])} …` failed: {run.stderr.strip() or run.stdout.strip()}")
+        raise DeploymentError(f"`{' '.join(command[:4])} …` failed: {run.stderr.strip() or run.stdout.strip()}")
     return run.stdout

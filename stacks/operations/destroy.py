@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from stacks.operations.deployment import Cluster, DestroyError, Object, Stack, name_of
+from stacks.operations.deployment import Cluster, DeploymentError, Object, Stack, name_of
 from stacks.operations.terminal import coloured
 
 # What Karpenter manages, in the order of deletion. Deleting an EC2NodeClass removes its instance profile and launch templates.
@@ -29,11 +29,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--confirm", default="", help="the name of the cluster, instead of asking for it")
     parser.add_argument("--timeout", type=float, default=20, help="stop after this many minutes without progress (default: 20)")
     options, for_terraform = parser.parse_known_args(arguments)
-    stack = Stack.named(options.stack)
+    stack = Stack.named(options.stack, "kubectl", "aws")
+    if not (stack.folder / ".terraform").is_dir():
+        raise DeploymentError(f"Terraform must be initialized. Run: terraform -chdir={stack.folder} init")
     with tempfile.TemporaryDirectory() as folder:
         cluster = stack.cluster(Path(folder, "kubeconfig"))
         if cluster.protected:
-            raise DestroyError(
+            raise DeploymentError(
                 f"EKS would refuse to delete {cluster.name}, because deletion_protection is on. Set deletion_protection=False in "
                 "main.py, run `make synth` and `terraform apply`, and run this command again. Nothing was removed."
             )
@@ -52,7 +54,7 @@ def main(arguments: list[str]) -> int:
             _remove_nodes(cluster, options.timeout * 60)
         _refuse_orphans(cluster)
     print("Karpenter has no instance left. Terraform removes the rest.", flush=True)
-    return stack.destroy(for_terraform)
+    return stack.run("destroy", "-auto-approve", *stack.variables(), *for_terraform)
 
 
 def _refuse_load_balancers(cluster: Cluster) -> None:
@@ -60,7 +62,7 @@ def _refuse_load_balancers(cluster: Cluster) -> None:
     found += [f"Ingress {name_of(item)}" for item in cluster.objects("ingresses")]
     found += [f"Gateway {name_of(item)}" for item in cluster.objects("gateways.gateway.networking.k8s.io")]
     if found:
-        raise DestroyError(
+        raise DeploymentError(
             f"These objects may have load balancers, which Terraform does not know and which block the removal of the network: "
             f"{', '.join(found)}. Delete the objects first, while the load balancer controller runs. Nothing was removed."
         )
@@ -73,13 +75,13 @@ def _confirm(name: str, given: str) -> None:
         except EOFError:
             print()
     if given != name:
-        raise DestroyError(f'The name of the cluster must be {name} (got "{given}"). Nothing was removed.')
+        raise DeploymentError(f'The name of the cluster must be {name} (got "{given}"). Nothing was removed.')
 
 
 def _refuse_orphans(cluster: Cluster) -> None:
     """Once the cluster is gone nothing else terminates its instances, and Terraform would wait for their subnets."""
     if instances := cluster.instances():
-        raise DestroyError(
+        raise DeploymentError(
             f"Instances of Karpenter outlived the cluster: {', '.join(instances)}. Terminate them, and run this command again: "
             f"aws ec2 terminate-instances --region {cluster.region} --instance-ids {' '.join(i.split()[0] for i in instances)}"
         )
@@ -89,7 +91,7 @@ def _remove_nodes(cluster: Cluster, patience: float) -> None:
     """Delete what Karpenter manages, and wait until it is gone.
 
     Raises:
-        DestroyError: nothing changed for `patience` seconds.
+        DeploymentError: nothing changed for `patience` seconds.
     """
     for kind in KINDS:
         if cluster.objects(kind):
@@ -108,7 +110,7 @@ def _remove_nodes(cluster: Cluster, patience: float) -> None:
             )
             before, changed, said = left, now, now
         if now - changed >= patience:
-            raise DestroyError(
+            raise DeploymentError(
                 f"Nothing changed for {patience / 60:g} minutes. {_blockers(cluster)}\nTerraform was not started. Remove what "
                 "blocks, and run this command again."
             )
@@ -154,7 +156,7 @@ def run(arguments: list[str]) -> int:
     """Run `main`; an error and Ctrl-C end with a sentence. Returns the exit code."""
     try:
         return main(arguments)
-    except DestroyError as error:
+    except DeploymentError as error:
         print(coloured(f"Stopped. {error}", "red", sys.stderr), file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -58,6 +58,16 @@ def forgotten_states(project: Path, known: set[str]) -> Iterator[tuple[str, str]
             yield path.name.removeprefix("terraform.").removesuffix(".tfstate"), path.name
 
 
+def initialized_backend(folder: Path) -> str | None:
+    """The kind of backend with which Terraform was initialized in a stack's folder; None if Terraform was not."""
+    file = folder / ".terraform" / "terraform.tfstate"
+    try:
+        kind: str = json.loads(file.read_text())["backend"]["type"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return kind
+
+
 def _has_resources(state: Path) -> bool:
     try:
         return bool(json.loads(state.read_text()).get("resources"))

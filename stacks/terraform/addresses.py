@@ -60,6 +60,26 @@ class Addressed(Construct):
         """
         return self._add_block("locals", name, value, f"local.{name}")
 
+    def add_json(self, name: str, document: Any) -> Expression:
+        """Make a local of a JSON document, which then reads and diffs as data; returns the expression of the document's text.
+
+        Raises:
+            ValueError: the stack has a local of this name.
+        """
+        return Expression(f"jsonencode({self.add_local(name, document).hcl})")
+
+    def explain(self, address: str, **reasons: str) -> None:
+        """Write comments into the JSON: reasons by the argument that they explain, or by the local, for the address `locals`.
+
+        The reasons stand under the key `//`, which Terraform ignores in every block, beside CDKTF's metadata. They are overrides
+        of the stack, because CDKTF drops those of a module or a data source under this key.
+        https://developer.hashicorp.com/terraform/language/syntax/json#comment-properties
+        """
+        block = address if address == "locals" or address.startswith(("module.", "data.")) else f"resource.{address}"
+        written = self._known.reasons.setdefault(block, {})
+        written.update(reasons)
+        self._stack.add_override(f"{block}.//", written)
+
     def add_variable(self, name: str, body: Mapping[str, Any]) -> Expression:
         """Make an input variable; returns its expression.
 
@@ -131,6 +151,7 @@ class _Known:
     addresses: set[str] = field(default_factory=set)
     requirements: list[Rule] = field(default_factory=list)
     attached: bool = False
+    reasons: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 _stacks: WeakKeyDictionary[TerraformStack, _Known] = WeakKeyDictionary()

@@ -95,8 +95,19 @@ run "case_3_64_is_accepted" {
   }
 }
 
+# 2147483647 is accepted
+run "case_4_2147483647_is_accepted" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    gpu_limit = 2147483647
+  }
+}
+
 # one GPU is enough for a node of one
-run "case_4_one_gpu_is_enough_for_a_node_of_one" {
+run "case_5_one_gpu_is_enough_for_a_node_of_one" {
   command = plan
 
   variables {
@@ -111,7 +122,7 @@ run "case_4_one_gpu_is_enough_for_a_node_of_one" {
 }
 
 # a type that this program does not know counts as one GPU
-run "case_5_a_type_that_this_program_does_not_know_counts_as_one_gpu" {
+run "case_6_a_type_that_this_program_does_not_know_counts_as_one_gpu" {
   command = plan
 
   variables {
@@ -127,7 +138,7 @@ run "case_5_a_type_that_this_program_does_not_know_counts_as_one_gpu" {
 }
 
 # 0 is refused
-run "case_6_0_is_refused" {
+run "case_7_0_is_refused" {
   command = plan
 
   variables {
@@ -139,7 +150,7 @@ run "case_6_0_is_refused" {
 }
 
 # -8 is refused
-run "case_7_8_is_refused" {
+run "case_8_8_is_refused" {
   command = plan
 
   variables {
@@ -151,7 +162,7 @@ run "case_7_8_is_refused" {
 }
 
 # 1.5 is refused
-run "case_8_1_5_is_refused" {
+run "case_9_1_5_is_refused" {
   command = plan
 
   variables {
@@ -162,20 +173,20 @@ run "case_8_1_5_is_refused" {
   expect_failures = [var.gpu_limit]
 }
 
-# 9223372036854775808 is refused
-run "case_9_9223372036854775808_is_refused" {
+# 2147483648 is refused
+run "case_10_2147483648_is_refused" {
   command = plan
 
   variables {
     region = "us-west-2"
     gpu_instance_types = ["p5.48xlarge"]
-    gpu_limit = 9223372036854775808
+    gpu_limit = 2147483648
   }
-  expect_failures = [var.gpu_limit]
+  expect_failures = [random_string.suffix]
 }
 
 # 7 is refused
-run "case_10_7_is_refused" {
+run "case_11_7_is_refused" {
   command = plan
 
   variables {

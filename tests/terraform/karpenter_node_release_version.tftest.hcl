@@ -107,3 +107,15 @@ run "case_4_latest_is_refused" {
   }
   expect_failures = [var.karpenter_node_release_version]
 }
+
+# "1.053.0-4fc45e5a" is refused
+run "case_5_1_053_0_4fc45e5a_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    karpenter_node_release_version = "1.053.0-4fc45e5a"
+  }
+  expect_failures = [var.karpenter_node_release_version]
+}

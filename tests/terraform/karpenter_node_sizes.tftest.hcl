@@ -88,8 +88,21 @@ run "case_2_three_times_2_is_accepted" {
   }
 }
 
+# as many as EKS can count are accepted
+run "case_3_as_many_as_eks_can_count_are_accepted" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    karpenter_node_min_size = 2
+    karpenter_node_desired_size = 2
+    karpenter_node_max_size = 2147483647
+  }
+}
+
 # 0 nodes are refused
-run "case_3_0_nodes_are_refused" {
+run "case_4_0_nodes_are_refused" {
   command = plan
 
   variables {
@@ -103,7 +116,7 @@ run "case_3_0_nodes_are_refused" {
 }
 
 # a part of a node is refused
-run "case_4_a_part_of_a_node_is_refused" {
+run "case_5_a_part_of_a_node_is_refused" {
   command = plan
 
   variables {
@@ -117,7 +130,7 @@ run "case_4_a_part_of_a_node_is_refused" {
 }
 
 # a largest size with a part of a node is refused
-run "case_5_a_largest_size_with_a_part_of_a_node_is_refused" {
+run "case_6_a_largest_size_with_a_part_of_a_node_is_refused" {
   command = plan
 
   variables {
@@ -130,8 +143,22 @@ run "case_5_a_largest_size_with_a_part_of_a_node_is_refused" {
   expect_failures = [random_string.suffix]
 }
 
+# more nodes than EKS can count are refused
+run "case_7_more_nodes_than_eks_can_count_are_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+    karpenter_node_min_size = 2
+    karpenter_node_desired_size = 2
+    karpenter_node_max_size = 3000000000
+  }
+  expect_failures = [random_string.suffix]
+}
+
 # too few desired nodes are refused
-run "case_6_too_few_desired_nodes_are_refused" {
+run "case_8_too_few_desired_nodes_are_refused" {
   command = plan
 
   variables {
@@ -145,7 +172,7 @@ run "case_6_too_few_desired_nodes_are_refused" {
 }
 
 # too many desired nodes are refused
-run "case_7_too_many_desired_nodes_are_refused" {
+run "case_9_too_many_desired_nodes_are_refused" {
   command = plan
 
   variables {
@@ -159,7 +186,7 @@ run "case_7_too_many_desired_nodes_are_refused" {
 }
 
 # a smallest size above the largest is refused
-run "case_8_a_smallest_size_above_the_largest_is_refused" {
+run "case_10_a_smallest_size_above_the_largest_is_refused" {
   command = plan
 
   variables {
@@ -173,7 +200,7 @@ run "case_8_a_smallest_size_above_the_largest_is_refused" {
 }
 
 # one node is warned of
-run "case_9_one_node_is_warned_of" {
+run "case_11_one_node_is_warned_of" {
   command = plan
 
   variables {

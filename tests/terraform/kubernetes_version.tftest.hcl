@@ -132,8 +132,27 @@ run "case_4_a_newer_cluster_is_refused" {
   expect_failures = [output.cluster_version]
 }
 
+# a cluster that is newer than the program is refused
+run "case_5_a_cluster_that_is_newer_than_the_program_is_refused" {
+  command = plan
+
+  variables {
+    region = "us-west-2"
+    gpu_instance_types = ["p5.48xlarge"]
+  }
+  override_data {
+    target = data.aws_eks_clusters.existing
+    values = {"names": ["eks-spot-gpu-zz9x"]}
+  }
+  override_data {
+    target = data.aws_eks_cluster.existing
+    values = {"version": "1.37"}
+  }
+  expect_failures = [output.cluster_version]
+}
+
 # other clusters may have any version
-run "case_5_other_clusters_may_have_any_version" {
+run "case_6_other_clusters_may_have_any_version" {
   command = apply
 
   variables {

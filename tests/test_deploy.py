@@ -1,0 +1,233 @@
+"""`make plan` and `make apply` with a terraform that only pretends: what is applied is what was planned."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stacks.app import PROJECT
+from stacks.operations import deploy
+from tests.cases import DEFAULTS
+from tests.terraform import needs_modules, needs_terraform
+
+STACK = Path("cdktf.out", "stacks", "karpenter")
+SAVED = STACK / "saved.tfplan"
+
+# Writes its arguments to a file of calls, and a plan where `-out` says; ends as the file `<command>-ends` says.
+PRETENDS = """\
+#!/bin/sh
+echo "$@" >> calls
+trap 'echo interrupt >> calls' INT
+for argument; do
+  case "$argument" in
+    -chdir=*) folder=${argument#-chdir=} ;;
+    -out=*) echo plan > "$folder/${argument#-out=}" ;;
+    init | plan | apply) command=$argument ;;
+  esac
+done
+echo "says $command"
+test -z "$WAITS" || sleep "$WAITS"
+exit "$(cat "$command-ends" 2>/dev/null || echo 0)"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a synthesized stack, and a terraform first on the PATH."""
+    monkeypatch.chdir(tmp_path)
+    program = tmp_path / "bin" / "terraform"
+    program.parent.mkdir()
+    program.write_text(PRETENDS)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    synthesize("karpenter")
+    return tmp_path
+
+
+def synthesize(name: str) -> None:
+    file = STACK.parent / name / "cdk.tf.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("{}")
+
+
+def calls() -> list[str]:
+    file = Path("calls")
+    return [line.partition(f"-chdir={STACK} ")[2] for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def later(file: Path) -> None:
+    """Change a file after the plan, whatever the resolution of the file system's times."""
+    file.touch()
+    os.utime(file, ns=(time.time_ns() + 10**9,) * 2)
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The sentence that a command ends with; Terraform did not start then."""
+    before = calls()
+    assert deploy.run(list(arguments)) == 1
+    assert calls() == before
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
+def test_a_plan_initializes_takes_the_variable_files_and_is_applied_as_it_was_saved(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("terraform.tfvars", "b.auto.tfvars", "other.tfvars"):
+        (project / name).touch()
+    assert deploy.run(["plan", "karpenter", "-var", "gpu_limit=8"]) == 0
+    assert calls() == [
+        "init -input=false",
+        "plan -var-file=../../../terraform.tfvars -var-file=../../../b.auto.tfvars -out=saved.tfplan -var gpu_limit=8",
+    ]
+    printed = capsys.readouterr().out
+    assert [line for line in printed.splitlines() if line.startswith("$ ")] == [
+        f"$ terraform -chdir={STACK} {call}" for call in calls()
+    ]
+    assert printed.endswith("\nNext: make apply STACK=karpenter\n")
+    assert deploy.run(["apply", "karpenter", "-lock-timeout=5m"]) == 0
+    assert calls()[2:] == ["apply -lock-timeout=5m saved.tfplan"]
+    assert not SAVED.exists()
+
+
+def test_only_the_owner_reads_a_plan(project: Path) -> None:
+    assert deploy.run(["plan", "karpenter"]) == 0
+    assert SAVED.stat().st_mode & 0o777 == 0o600
+    ignored = (PROJECT / ".gitignore").read_text().splitlines()
+    assert f"*{SAVED.suffix}" in ignored
+
+
+def test_the_only_stack_needs_no_name(project: Path) -> None:
+    assert [deploy.run([command, ""]) for command in ("plan", "apply")] == [0, 0]
+
+
+def test_what_init_prints_is_shown_only_where_it_fails(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert deploy.run(["plan", "karpenter"]) == 0
+    assert "says init" not in "".join(capfd.readouterr())
+    (project / "init-ends").write_text("1")
+    assert deploy.run(["plan", "karpenter"]) == 1
+    assert "says init" in capfd.readouterr().err
+    assert not SAVED.exists()
+
+
+@pytest.mark.parametrize(("code", "saved"), [(0, True), (2, True), (1, False)])
+def test_a_plan_ends_as_terraform_does_and_leaves_nothing_to_apply_where_it_failed(project: Path, code: int, saved: bool) -> None:
+    """2 is what -detailed-exitcode makes of changes."""
+    SAVED.touch()
+    (project / "plan-ends").write_text(str(code))
+    assert (deploy.run(["plan", "karpenter"]), SAVED.exists()) == (code, saved)
+
+
+def test_an_apply_ends_as_terraform_does_and_its_plan_is_gone(project: Path) -> None:
+    deploy.run(["plan", "karpenter"])
+    (project / "apply-ends").write_text("1")
+    assert (deploy.run(["apply", "karpenter"]), SAVED.exists()) == (1, False)
+
+
+def test_without_a_plan_nothing_is_applied(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert refusal(capsys, "apply", "karpenter") == (
+        f"There must be a saved plan (got none in {STACK}). Run: make plan STACK=karpenter\n"
+    )
+
+
+@pytest.mark.parametrize("changed", [STACK / "cdk.tf.json", Path("terraform.tfvars"), Path("new.auto.tfvars.json")])
+def test_a_plan_of_another_configuration_is_not_applied(project: Path, capsys: pytest.CaptureFixture[str], changed: Path) -> None:
+    Path("terraform.tfvars").touch()
+    deploy.run(["plan", "karpenter"])
+    later(changed)
+    capsys.readouterr()
+    assert refusal(capsys, "apply", "karpenter") == (
+        f"The saved plan must be newer than what it was made from ({changed} changed since). Run: make plan STACK=karpenter\n"
+    )
+    deploy.run(["plan", "karpenter"])
+
+
+def test_a_change_while_terraform_plans_is_newer_than_the_plan(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAITS", "0.05")
+    deploy.run(["plan", "karpenter"])
+    assert SAVED.stat().st_mtime_ns <= time.time_ns() - 5 * 10**7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["-destroy"], "Karpenter could be gone before its nodes. Run: make destroy STACK=karpenter"),
+        (["--destroy=true"], "Karpenter could be gone before its nodes. Run: make destroy STACK=karpenter"),
+        (["-out=mine"], "make plan chooses the file"),
+    ],
+)
+def test_arguments_that_lead_elsewhere_are_refused(
+    project: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    assert sentence in refusal(capsys, "plan", "karpenter", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("stacks", "name", "sentence"),
+    [
+        ([], "other", 'STACK must be a synthesized stack (got "other"). There are: karpenter.\n'),
+        (["services"], "", 'STACK must be a synthesized stack (got ""). There are: karpenter, services.\n'),
+    ],
+)
+def test_the_stack_must_be_known(
+    project: Path, capsys: pytest.CaptureFixture[str], stacks: list[str], name: str, sentence: str
+) -> None:
+    for stack in stacks:
+        synthesize(stack)
+    assert refusal(capsys, "plan", name) == sentence
+
+
+def test_before_a_synthesis_there_is_nothing_to_plan(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree("cdktf.out")
+    assert refusal(capsys, "plan", "").endswith("There are: none; run `make synth`.\n")
+
+
+def test_terraform_must_be_installed(project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(project))
+    assert refusal(capsys, "plan", "karpenter") == "terraform must be on the PATH. Install it, and run this command again.\n"
+
+
+def test_ctrl_c_reaches_terraform_once_and_its_exit_code_is_kept(project: Path) -> None:
+    (project / "init-ends").write_text("7")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stacks.operations.deploy", "plan", "karpenter"],
+        env={**os.environ, "PYTHONPATH": str(PROJECT), "WAITS": "0.5"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    while not Path("calls").exists():
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    process.communicate()
+    assert (process.returncode, Path("calls").read_text().count("interrupt")) == (7, 1)
+
+
+@pytest.mark.terraform
+@needs_terraform
+@needs_modules
+def test_a_cluster_is_planned_and_applied_for_real(
+    tmp_path: Path, stack_file: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    STACK.mkdir(parents=True)
+    shutil.copy(stack_file, STACK)
+    Path("terraform.tfvars.json").write_text(json.dumps(DEFAULTS))
+    assert deploy.run(["plan", "", "-no-color"]) == 0
+    printed = capfd.readouterr().out
+    assert "107 to add, 0 to change, 0 to destroy." in printed
+    assert "terraform apply" not in printed  # the next step is ours alone
+    assert SAVED.stat().st_mode & 0o777 == 0o600
+    assert deploy.run(["apply", "", "-no-color"]) == 0
+    assert "Apply complete! Resources: 107 added" in capfd.readouterr().out
+    assert deploy.run(["plan", "", "-detailed-exitcode"]) == 0
+    assert "No changes." in capfd.readouterr().out
+    assert deploy.run(["apply", ""]) == 0
+    assert not SAVED.exists()

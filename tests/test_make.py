@@ -1,0 +1,58 @@
+"""What the Makefile says where something fails, and what it leaves alone."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from docs import bench
+from stacks.app import PROJECT
+
+# Makes a virtual environment whose pip fails as without a network.
+PYTHON = """\
+#!/bin/sh
+test "$1" = -m || exit 0
+mkdir -p .venv/bin
+printf '#!/bin/sh\\necho "WARNING: Retrying"\\necho "ERROR: no hash matches" >&2\\nexit 1\\n' > .venv/bin/pip
+chmod +x .venv/bin/pip
+"""
+
+
+def test_an_installation_that_fails_is_a_sentence_and_the_reasons_are_in_a_file(tmp_path: Path) -> None:
+    shutil.copy(PROJECT / "Makefile", tmp_path)
+    python = tmp_path / "python"
+    python.write_text(PYTHON)
+    python.chmod(0o755)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    ran = subprocess.run(
+        ["make", f"PYTHON={python}", "synth"], cwd=tmp_path, env=clean, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2
+    assert ran.stdout == (
+        "Setting up .venv, which takes half a minute\n"
+        "The packages could not be installed. Is PyPI, or the mirror in pip's settings, reachable? See .venv/install.log\n"
+    )
+    assert ran.stderr.count("\n") == 1  # make's own line
+    assert (tmp_path / ".venv" / "install.log").read_text() == "WARNING: Retrying\nERROR: no hash matches\n"
+
+
+def test_the_measurements_say_what_they_measure(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(bench, "SUBJECTS", [bench.Subject("nothing", "pass"), bench.Subject("rare", "pass", share=2)])
+    assert {name: len(runs) for name, runs in bench.interleaved(1).items()} == {"nothing": 1, "rare": 0}
+    said = [line.partition(" s: ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert said == ["turn 0 of 1: nothing", "turn 0 of 1: rare", "turn 1 of 1: nothing"]
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_the_measurements_are_written_only_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: bool) -> None:
+    for name, result in (("interleaved", {}), ("first_run", {}), ("page", "figures")):
+        monkeypatch.setattr(bench, name, lambda *_, result=result: result)
+    file = tmp_path / "page.md"
+    tracked = (PROJECT / "docs" / "speed.md").read_text()
+    monkeypatch.setattr(sys, "argv", ["bench.py", *(["--write", str(file)] if asked else [])])
+    bench.main()
+    assert (file.read_text() if file.exists() else None) == ("figures" if asked else None)
+    assert (PROJECT / "docs" / "speed.md").read_text() == tracked
