@@ -395,6 +395,15 @@ CASES: dict[str, list[Case]] = {
         ),
         _runs("other clusters may have any version", {"eks-spot-gpu-abcd": "1.30", "eks-spot-gpu-zz9x-2": "1.30", "web": "1.36"}),
     ],
+    "living_cluster": [
+        _runs("such a cluster beside that of this state is another one", {"eks-spot-gpu-zz9x": "1.33", "training-zz9x": "1.33"}),
+        _runs("a cluster with another suffix is another one", {"training-abcd": "1.33"}),
+        _runs(
+            "a cluster with the suffix of this state under another prefix is refused",
+            {"training-zz9x": "1.33"},
+            'cluster_name_prefix must stay "training" (got "eks-spot-gpu"): the cluster of this state has this prefix',
+        ),
+    ],
     "spot_service_linked_role": [
         Case("an account that has the role passes", {}),
         _warned(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from stacks.config import ClusterConfig
+from stacks.config.checks import mistakes
 from stacks.config.common import (
     CLUSTER_NAME_PREFIX_LENGTH,
     MOST_POLICY_LENGTH,
@@ -20,7 +22,7 @@ from stacks.knowledge.catalogue import (
     gpu_instance_types,
     gpus_by_type,
 )
-from tests.cases import CASES, FOLDER, Case, files, tftest
+from tests.cases import CASES, DEFAULTS, FOLDER, Case, files, tftest
 from tests.synthesis import Json
 from tests.terraform import Workspace, needs_modules, needs_terraform
 
@@ -35,6 +37,60 @@ def test_every_rule_has_cases_on_both_sides() -> None:
     assert len(ALL) >= 60
     for rule, cases in CASES.items():
         assert {case.objects is None for case in cases} == {True, False}, rule
+
+
+# Which zones and sizes exist, what runs, and how long the region's name is: the plan asks.
+ONLY_A_PLAN_KNOWS = {
+    "cluster_name_prefix: 22 characters do not fit in a region of 14",
+    "gpu_instance_types: a size that EC2 does not have is refused",
+    "gpu_instance_types: a size with a typing error is refused",
+    "karpenter_node_instance_types: a zone without the type is refused",
+    "karpenter_node_instance_types: a region without the type is refused",
+    'availability_zones: ["us-west-2a", "us-west-2b", "us-west-1a"] is refused',
+    'availability_zones: ["us-west-2a"] is refused',
+    "availability_zones: a region of nine zones is refused",
+    "availability_zones: a region of one zone is refused",
+    "availability_zones: two zones of which EKS supports one are refused",
+    "availability_zones: us-east-1a is refused where its ID is use1-az3",
+    'karpenter_node_availability_zones: ["us-west-2e"] is refused',
+    "karpenter_node_availability_zones: a zone that is not among those picked is refused",
+    "kubernetes_version: a cluster two versions before is refused",
+    "kubernetes_version: a newer cluster is refused",
+    "living_cluster: a cluster with the suffix of this state under another prefix is refused",
+}
+# The type of the field refuses these, in words of its own.
+OF_ANOTHER_TYPE = {
+    "gpu_instance_types: [null] is refused": "a list of strings or None (got [None]).",
+    'gpu_capacity_type: ["spot", null] is refused': "a list of strings (got ['spot', None]).",
+    "karpenter_node_instance_types: [null] is refused": "a list of strings (got [None]).",
+    "karpenter_node_sizes: a largest size with a part of a node is refused": "a whole number (got 2.5).",
+    'availability_zones: ["us-west-2a", null] is refused': "a list of strings (got ['us-west-2a', None]).",
+    "karpenter_node_availability_zones: [null] is refused": "a list of strings (got [None]).",
+    'addon_versions: {"coredns": "v1.12.1-eksbuild.2", "vpc-cni": null} is accepted': "a dict of strings (got {'coredns': 'v1",
+}
+NAMED = {f"{rule}: {case.name}": case for rule, cases in CASES.items() for case in cases}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_python_judges_a_literal_as_terraform_judges_a_variable(name: str) -> None:
+    """By the same rule, in the same words; a warning of a plan is none of Python's."""
+    case = NAMED[name]
+    found = list(mistakes("c", ClusterConfig("c", **DEFAULTS | case.variables)))
+    if name in OF_ANOTHER_TYPE:
+        (text,) = found
+        assert OF_ANOTHER_TYPE[name] in text
+    elif case.objects is None or case.objects.startswith("check.") or name in ONLY_A_PLAN_KNOWS:
+        assert found == []
+    else:
+        (text,) = found
+        assert case.says in text
+        assert text.startswith(tuple(f"c.{variable} must " for variable in case.variables))
+
+
+def test_what_only_a_plan_knows_is_what_it_refuses() -> None:
+    for name in ONLY_A_PLAN_KNOWS:
+        assert NAMED[name].objects in ("random_string.suffix", "output.cluster_version")
+    assert OF_ANOTHER_TYPE.keys() <= NAMED.keys() - ONLY_A_PLAN_KNOWS
 
 
 def test_the_catalogue_has_the_types_that_a_gpu_pool_can_use() -> None:
