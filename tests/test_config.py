@@ -278,20 +278,20 @@ TEN_MISTAKES = ClusterConfig(
     general_pools=[GeneralPool("web", cpu_limit=True, weight=4)],
 )
 TEN_LINES = """\
-prod.load_balancer_controller_policy must be 'reference' or 'official' (got 'best').
+prod.backend.bucket must be 3 to 63 lower-case letters, digits, hyphens and dots, and start and end with a letter or a digit (got \
+'').
+prod.vpc_cidr must be a string (got 16).
+prod.registry_login must be True or False (got 'no').
 prod.gpu_pools["inference"].budgets[1].nodes must be a number of nodes such as 1, or a percentage such as 10% (got 'many').
 prod.gpu_pools["inference"].limit must be at least 1 (got 0).
 prod.gpu_pools["research"].data_volume.size_gib must be between 20 and 59000 (got 1).
 prod.gpu_pools["research"].gpu_names must be in the catalogue (got ['h1000']). Its GPUs: t4, a10g, l4, l40s, rtx-pro-4500, \
 rtx-pro-server-6000, v100, a100, h100, h200, b200, b300.
 prod.gpu_pools["batch"].instance_types must be a list of strings (got 'p5.48xlarge').
-prod.gpu_pools["batch"].taints[0].value must be at most 63 letters, digits, hyphens, underscores and dots, with a letter or \
-a digit at both ends (got 'a b').
+prod.gpu_pools["batch"].taints[0].value must be at most 63 letters, digits, hyphens, underscores and dots, with a letter or a \
+digit at both ends (got 'a b').
 prod.general_pools["web"].cpu_limit must be a whole number (got True).
-prod.registry_login must be True or False (got 'no').
-prod.vpc_cidr must be a string (got 16).
-prod.backend.bucket must be 3 to 63 lower-case letters, digits, hyphens and dots, and start and end with a letter or a digit \
-(got '')."""
+prod.load_balancer_controller_policy must be 'reference' or 'official' (got 'best')."""
 
 
 def test_every_mistake_is_reported_in_a_line_with_its_place(tmp_path: Path) -> None:

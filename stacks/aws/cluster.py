@@ -43,7 +43,14 @@ class Cluster(Addressed):
         super().__init__(scope, id)
         self.control_plane = control_plane = control_plane or ControlPlane()
         administrators, node_group = administrators or Administrators(), node_group or NodeGroup()
-        check_arguments(Cluster, common=common, control_plane=control_plane, administrators=administrators, node_group=node_group)
+        check_arguments(
+            Cluster,
+            common=common,
+            network=network,
+            control_plane=control_plane,
+            administrators=administrators,
+            node_group=node_group,
+        )
         boundary = common.permissions_boundary
         bounded = {"iam_role_permissions_boundary": boundary} if boundary else {}
         self.network = network

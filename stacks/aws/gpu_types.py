@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from constructs import Construct
 
 from stacks.aws.offerings import zones_by_type
-from stacks.config.node_pools import GPU_LIMIT_SIZE, GPU_TYPES, WELL_FORMED_TYPES, limit_below, types_without_drivers
+from stacks.config.node_pools import GPU_LIMIT_SIZE, WELL_FORMED_TYPES, gpu_type_rules, limit_below, types_without_drivers
 from stacks.hcl.expressions import Expression
 from stacks.hcl.rules import DISTINCT, EmptyList, Rule, shown
 from stacks.knowledge.catalogue import UNKNOWN_GPU_TYPES, families_without_nvidia_gpus, gpus_by_type
@@ -51,7 +51,7 @@ class GpuTypes(Addressed):
         super().__init__(scope, id)
         self._add_catalogue(types)
         versions = {"kubernetes": kubernetes_version, "bottlerocket": bottlerocket_version}
-        refusals = [rule.rule(types) for rule in (*GPU_TYPES, *types_without_drivers(**versions))]
+        refusals = [rule.rule(types) for rule in (*gpu_type_rules(), *types_without_drivers(**versions))]
         if offering_checks:
             zones_of = zones_by_type(self, "gpu", instance_types=types, azs=azs)
             refusals.append(NOT_OFFERED)

@@ -73,7 +73,8 @@ def _named(kind: type, call: ast.Call, frame: FrameSummary) -> str:
     """The arguments of a call, each with the first field that it fits; required fields come first. "" if one is not a literal."""
     text = "".join(linecache.getlines(frame.filename))
     present = {keyword.arg for keyword in call.keywords}
-    left = sorted((field for field in fields(kind) if field.name not in present), key=_has_default)
+    known = {field.name: field for field in fields(kind)}
+    left = sorted((known[name] for name in hints(kind) if name not in present), key=_has_default)
     named = []
     for argument in call.args:
         try:

@@ -8,7 +8,7 @@ fields is a method `mistakes` of the class. `mistakes` below walks through all o
 import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
@@ -65,8 +65,14 @@ def mistakes_of(
 
 @cache
 def hints(kind: Any) -> dict[str, Any]:
-    """The type hints of a class's fields, with the checks in them."""
-    return {name: hint for name, hint in get_type_hints(kind, include_extras=True).items() if name != "_"}  # `_: KW_ONLY`
+    """The type hints of a class's fields, with the checks in them, in the order of `subjects`."""
+    found = get_type_hints(kind, include_extras=True)
+    return {name: found[name] for name in subjects(kind)}
+
+
+def subjects(kind: type) -> list[str]:
+    """The fields of a dataclass as a reader expects them: those of its first base first. (`fields` begins with the last one.)"""
+    return list(dict.fromkeys(field.name for base in (*kind.__bases__, kind) if is_dataclass(base) for field in fields(base)))
 
 
 def fits(value: object, hint: Any) -> bool:

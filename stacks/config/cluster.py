@@ -17,6 +17,7 @@ from stacks.config.network import NetworkOptions
 from stacks.config.node_group import NodeGroup
 from stacks.config.node_pools import NodePoolOptions
 from stacks.config.stack import Stack
+from stacks.hcl.rules import as_json
 from stacks.knowledge.versions import RELEASE, karpenter_mistake, known_kubernetes_version, kubernetes_version, parts
 
 
@@ -46,7 +47,19 @@ class ClusterConfig(
                 f"access_entries must not contain assume_role_arn ({self.assume_role_arn!r}), which has an entry as long as "
                 "cluster_admin_arn is None."
             )
+        yield from self._wrong_zones()
         yield from self._wrong_versions()
+
+    def _wrong_zones(self) -> Iterator[str]:
+        """Zones of other regions, and nodes outside of the network. What AWS alone knows is for the plan."""
+        zones = self.availability_zones
+        if self.region and (found := [zone for zone in zones if not zone.startswith(self.region)]):
+            yield f"availability_zones must be zones of the region (got {as_json(found)}). The region is {self.region}."
+        if zones and (found := [zone for zone in self.karpenter_node_availability_zones if zone not in zones]):
+            yield (
+                f"karpenter_node_availability_zones must be zones of the network (got {as_json(found)}). Its zones are "
+                f"{', '.join(zones)}."
+            )
 
     def _wrong_versions(self) -> Iterator[str]:
         """Versions that do not fit together."""

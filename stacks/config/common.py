@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from stacks.config.administrators import POLICY
+from stacks.config.checks import matches
 from stacks.config.fields import R, U, Variable, Z
 from stacks.hcl.expressions import Expression
 from stacks.hcl.rules import VALUE, Must, Rule, as_json, ending, match, shown
+from stacks.knowledge.regions import REGION
 
 # The cluster role's name is the tightest of all names that the modules derive: IAM takes a name_prefix of 38 characters, and
 # `-cluster-` follows the name, which is the prefix with a hyphen and four characters.
@@ -84,7 +86,7 @@ class Common:
     """
 
     name: str
-    region: str
+    region: Annotated[str, matches(REGION, "an AWS region such as us-west-2")]
     tags: Mapping[str, str] = field(default_factory=dict)
     permissions_boundary: Annotated[str | None, POLICY] = None
     offering_checks: bool = True

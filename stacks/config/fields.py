@@ -8,7 +8,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
-from stacks.config.checks import fits, hints
+from stacks.config.checks import fits, hints, subjects
 from stacks.hcl.rules import Must
 
 
@@ -57,10 +57,9 @@ def documented(kind: type) -> tuple[Documented, ...]:
         LookupError: a field has no documentation or no class of change.
     """
     texts = {name: text for base in reversed(kind.__mro__) if is_dataclass(base) for name, text in _texts(base)}
-    # `fields` begins with the last base, a reader with the first.
-    subjects = [field.name for base in (*kind.__bases__, kind) if is_dataclass(base) for field in fields(base)]
+    order = subjects(kind)
     found = []
-    for field in sorted(fields(kind), key=lambda field: subjects.index(field.name)):
+    for field in sorted(fields(kind), key=lambda field: order.index(field.name)):
         inner, *extras = get_args(hints(kind)[field.name]) if get_origin(hints(kind)[field.name]) is Annotated else (field.type,)
         change = next((extra for extra in extras if isinstance(extra, Change)), None)
         if change is None or field.name not in texts:

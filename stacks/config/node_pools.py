@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import partial
+from functools import cache, partial
 from typing import Annotated, get_args
 
 from stacks.config.checks import user_tags
@@ -93,27 +93,29 @@ def _is_of(families: Sequence[str], instance_type: str) -> bool:
     return family(instance_type) in families
 
 
-# Of well-formed types.
-GPU_TYPES = (
-    Elements(
-        "gpu_types_without_nvidia_gpus",
-        _families_if("contains(local.families_without_nvidia_gpus, family)"),
-        lambda name: family(name) in families_without_nvidia_gpus(),
-        "gpu_instance_types must have NVIDIA GPUs (got {found}): pods of the GPU pool request nvidia.com/gpu.",
-    ),
-    Elements(
-        "gpu_types_with_a_fraction_of_a_gpu",
-        _families_if(f"contains({json.dumps(families_with_a_fraction_of_a_gpu())}, family)"),
-        lambda name: family(name) in families_with_a_fraction_of_a_gpu(),
-        "gpu_instance_types must have whole GPUs (got {found}): Karpenter counts a fraction of a GPU as 0.",
-    ),
-    Elements(
-        "gpu_types_with_arm64_cpus",
-        _families_if(matches("family", ARM64_GPU_FAMILY)),
-        lambda name: found(ARM64_GPU_FAMILY, family(name)),
-        "gpu_instance_types must have x86_64 CPUs (got {found}, which have arm64 CPUs): the GPU pool is amd64.",
-    ),
-)
+@cache
+def gpu_type_rules() -> tuple[Elements, ...]:
+    """What well-formed types must be."""
+    return (
+        Elements(
+            "gpu_types_without_nvidia_gpus",
+            _families_if("contains(local.families_without_nvidia_gpus, family)"),
+            lambda name: family(name) in families_without_nvidia_gpus(),
+            "gpu_instance_types must have NVIDIA GPUs (got {found}): pods of the GPU pool request nvidia.com/gpu.",
+        ),
+        Elements(
+            "gpu_types_with_a_fraction_of_a_gpu",
+            _families_if(f"contains({json.dumps(families_with_a_fraction_of_a_gpu())}, family)"),
+            lambda name: family(name) in families_with_a_fraction_of_a_gpu(),
+            "gpu_instance_types must have whole GPUs (got {found}): Karpenter counts a fraction of a GPU as 0.",
+        ),
+        Elements(
+            "gpu_types_with_arm64_cpus",
+            _families_if(matches("family", ARM64_GPU_FAMILY)),
+            lambda name: found(ARM64_GPU_FAMILY, family(name)),
+            "gpu_instance_types must have x86_64 CPUs (got {found}, which have arm64 CPUs): the GPU pool is amd64.",
+        ),
+    )
 
 
 def types_without_drivers(*, kubernetes: str, bottlerocket: str) -> Iterator[Elements]:
@@ -195,7 +197,8 @@ class NodePoolOptions:
         if self.gpu_spot_pool:
             return frozenset()
         unused = {"gpu_instance_types", "gpu_capacity_type", "gpu_limit"}
-        return frozenset(unused if any(not pool.budgets for pool in self.gpu_pools) else unused | {"gpu_drift_budget"})
+        without_budgets = [pool for pool in self.gpu_pools if isinstance(pool, GpuPool) and not pool.budgets]
+        return frozenset(unused if without_budgets else unused | {"gpu_drift_budget"})
 
     def _wrong_literals(self) -> Iterator[str]:
         """Values of variables that a plan would refuse. Those that Terraform knows are for the plan to judge."""
@@ -209,7 +212,7 @@ class NodePoolOptions:
             return
         yield from filter(None, [DISTINCT.mistake("gpu_instance_types", types), WELL_FORMED_TYPES.mistake(types)])
         formed = [name for name in types if not WELL_FORMED_TYPES.wrong(name)]
-        yield from (mistake for rule in GPU_TYPES if (mistake := rule.mistake(formed)))
+        yield from (mistake for rule in gpu_type_rules() if (mistake := rule.mistake(formed)))
         smallest = min([gpus_by_type().get(name, 1) for name in types], default=1)
         if limit is None or is_expression(limit):
             return
@@ -252,7 +255,7 @@ class NodePoolOptions:
 
     def _without_drivers(self, kubernetes: str) -> Iterator[str]:
         """GPU pools whose nodes would not have a driver for their GPUs."""
-        if self.gpu_instance_types and not is_expression(self.gpu_instance_types):
+        if self.gpu_instance_types and not is_expression(self.gpu_instance_types) and not BOTTLEROCKET(self.bottlerocket_version):
             rules = types_without_drivers(kubernetes=kubernetes, bottlerocket=self.bottlerocket_version)
             yield from (mistake for rule in rules if (mistake := rule.mistake(self.gpu_instance_types)))
         for pool in self.gpu_pools:

@@ -13,11 +13,12 @@ from constructs import Construct
 
 from stacks.aws.cluster import Cluster
 from stacks.aws.registry import PUBLIC_ECR, Registry
+from stacks.config.checks import ConfigurationError
 from stacks.config.common import Common
 from stacks.config.karpenter import KarpenterOptions
 from stacks.hcl.rules import Rule
 from stacks.knowledge.regions import PARTITION
-from stacks.knowledge.versions import has_crds_apart, hashes_the_ca, karpenter_permissions
+from stacks.knowledge.versions import has_crds_apart, hashes_the_ca, karpenter_mistake, karpenter_permissions
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
 
@@ -53,7 +54,9 @@ class Karpenter(Addressed):
     ) -> None:
         super().__init__(scope, id)
         options = options or KarpenterOptions()
-        check_arguments(Karpenter, common=common, options=options)
+        check_arguments(Karpenter, common=common, cluster=cluster, options=options)
+        if mistake := karpenter_mistake(cluster.control_plane.kubernetes_version, options.karpenter_version):
+            raise ConfigurationError(f"Karpenter.options.{mistake}")
         self.cluster = cluster
         self.node_role_name = common.name
         self.version = options.karpenter_version

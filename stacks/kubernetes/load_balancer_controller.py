@@ -49,7 +49,7 @@ class LoadBalancerController(Addressed):
     ) -> None:
         super().__init__(scope, id)
         options = options or LoadBalancerControllerOptions()
-        check_arguments(LoadBalancerController, common=common, options=options)
+        check_arguments(LoadBalancerController, common=common, karpenter=karpenter, options=options)
         version = options.load_balancer_controller_version
         cluster = karpenter.cluster
         iam_policy = self.add(

@@ -44,9 +44,12 @@ class NodePools(Addressed):
         options: NodePoolOptions,
     ) -> None:
         super().__init__(scope, id)
-        check_arguments(NodePools, common=common, options=options)
+        check_arguments(NodePools, common=common, karpenter=karpenter, options=options)
         versions = {"kubernetes": karpenter.cluster.control_plane.kubernetes_version, "karpenter": karpenter.version}
-        if found := list(options.wrong_bottlerocket(**versions)):
+        found = list(options.wrong_bottlerocket(**versions))
+        if options.gpu_spot_pool and options.gpu_instance_types is None:
+            found.append("gpu_instance_types must be given, unless gpu_spot_pool is False.")
+        if found:
             raise ConfigurationError("\n".join(f"NodePools.options.{mistake}" for mistake in found))
         self._common, self._karpenter, self._options = common, karpenter, options
         self._azs = karpenter.cluster.network.azs

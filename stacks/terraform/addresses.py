@@ -168,8 +168,9 @@ class _NothingUnattached:
         """The mistake, if there is one."""
         if self._known.attached:
             return []
+        number = len(self._known.requirements)
         return [
-            f"This stack has {len(self._known.requirements)} rules that must hold before anything is created, and no resource has "
+            f"This stack has {number} rule{'s' if number > 1 else ''} that must hold before anything is created, and no resource has "
             "them as preconditions. Call add_requirements(stack, on=...) with a resource or an output, last."
         ]
 
