@@ -170,8 +170,8 @@ class _NothingUnattached:
             return []
         number = len(self._known.requirements)
         return [
-            f"This stack has {number} rule{'s' if number > 1 else ''} that must hold before anything is created, and no resource has "
-            "them as preconditions. Call add_requirements(stack, on=...) with a resource or an output, last."
+            f"This stack has {number} rule{'s' if number > 1 else ''} that must hold before anything is created, and no resource "
+            "has them as preconditions. Call add_requirements(stack, on=...) with a resource or an output, last."
         ]
 
 
