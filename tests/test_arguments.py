@@ -10,7 +10,7 @@ from cdktf import App, TerraformStack, TerraformVariable
 
 from stacks.aws.cluster import Cluster
 from stacks.aws.network import Network
-from stacks.config import ClusterConfig, GpuPool
+from stacks.config import ClusterConfig, GeneralPool, GpuPool
 from stacks.config.administrators import Administrators
 from stacks.config.checks import ConfigurationError
 from stacks.config.common import Common
@@ -20,6 +20,7 @@ from stacks.config.load_balancer_controller import LoadBalancerControllerOptions
 from stacks.config.network import NetworkOptions
 from stacks.config.node_group import NodeGroup
 from stacks.config.node_pools import NodePoolOptions
+from stacks.config.pools import Pool
 from stacks.kubernetes.karpenter import Karpenter
 from stacks.kubernetes.load_balancer_controller import LoadBalancerController
 from stacks.kubernetes.manifests import NodeClass, NodePool
@@ -64,12 +65,6 @@ def node_pools(**wrong: Any) -> Make:
 def node_class(**wrong: Any) -> Make:
     given: dict[str, Any] = {"name": "gpu", "role": "r", "discovery": "d", "user_data": ""} | wrong
     return lambda stack: NodeClass(**given).manifest()
-
-
-def pool(**wrong: Any) -> Make:
-    inner = NodeClass(name="gpu", role="r", discovery="d", user_data="")
-    given: dict[str, Any] = {"name": "gpu", "node_class": inner, "requirements": [], "consolidate_after": "1h"} | wrong
-    return lambda stack: NodePool(**given).manifest()
 
 
 @pytest.mark.parametrize(
@@ -172,9 +167,10 @@ def pool(**wrong: Any) -> Make:
         (node_class(name="GPU"), "NodeClass.name must be a Kubernetes name such as gpu-spot (got 'GPU')."),
         (node_class(ami_alias="al2023@latest"), "NodeClass.ami_alias must be an alias such as bottlerocket@v1.53.0"),
         (node_class(ami_alias="bottlerocket@v1.53.0-x"), "NodeClass.ami_alias must be an alias"),
-        (pool(name="-gpu"), "NodePool.name must be a Kubernetes name"),
-        (pool(name="a" * 64), "NodePool.name must be a Kubernetes name"),
-        (pool(consolidate_after="1 hour"), "NodePool.consolidate_after must be a duration such as 30s or 1h30m, or Never"),
+        (
+            node_pools(general_pools=[GeneralPool("web", cpu_limit=8, weight=1, consolidate_after="1 hour")]),
+            'NodePools.options.general_pools["web"].consolidate_after must be a duration such as 30s or 1h30m, or Never',
+        ),
     ],
 )
 def test_a_wrong_argument_is_refused_in_one_line(make: Make, message: str, tmp_path: Path) -> None:
@@ -218,5 +214,6 @@ def test_an_expression_and_a_token_are_for_terraform_to_judge() -> None:
 @pytest.mark.parametrize("consolidate_after", ["1h30m", "Never", "30s"])
 def test_a_duration_may_have_several_units(consolidate_after: str) -> None:
     inner = NodeClass(name="gpu", role="r", discovery="d", user_data="")
-    made = NodePool(name="a" * 63, node_class=inner, requirements=[], consolidate_after=consolidate_after).manifest()
+    pool = Pool("a" * 40, consolidate_after=consolidate_after)
+    made = NodePool(pool=pool, node_class=inner, requirements=[], limits={"cpu": 8}).manifest()
     assert made["spec"]["disruption"]["consolidateAfter"] == consolidate_after

@@ -1055,7 +1055,7 @@ def node_pools(tmp_path_factory: pytest.TempPathFactory) -> NodePools:
 
 
 def further(node_pools: NodePools, pool: Pool) -> NodePool:
-    return node_pools._further(pool, DRIFT_BUDGETS if isinstance(pool, GpuPool) else None)
+    return node_pools._configured(pool, DRIFT_BUDGETS if isinstance(pool, GpuPool) else None)
 
 
 @needs_crds

@@ -8,11 +8,11 @@ from constructs import Construct
 
 from stacks.aws.gpu_types import GpuTypes
 from stacks.aws.offerings import MOST_TYPES, offered
-from stacks.config import GeneralPool, GpuPool, SociParallelPull, Taint
+from stacks.config import GeneralPool, GpuPool, Taint
 from stacks.config.checks import ConfigurationError
 from stacks.config.common import Common
 from stacks.config.node_pools import GPU_DRIFT_BUDGET_SIZE, KNOWN_CAPACITY_TYPES, NOT_RESERVED_ALONE, NodePoolOptions
-from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI, GPU_SOCI, GPU_TAINT, Pool
+from stacks.config.pools import CATEGORIES, CPUS, GENERAL_POOL, GPU_POOL, GPU_SOCI, GPU_TAINT, Pool
 from stacks.hcl.expressions import Expression, hcl
 from stacks.hcl.rules import DISTINCT, EmptyList, Rule
 from stacks.knowledge import catalogue
@@ -69,33 +69,32 @@ class NodePools(Addressed):
                 budgets = self.add_local("gpu_drift_budgets", budgets)
             self.require(GPU_DRIFT_BUDGET_SIZE.rule("gpu_drift_budget", drift))
         for pool in (*options.gpu_pools, *options.general_pools):
-            made = self._further(pool, budgets if isinstance(pool, GpuPool) else None)
+            made = self._configured(pool, budgets if isinstance(pool, GpuPool) else None)
             self._add_objects(pool.name, made, nullable=isinstance(made.budgets, Expression))
             if pool.zones:
                 self.require(self._zones_of_other_networks(pool))
             if common.offering_checks:
                 self._check_offerings(pool)
 
-    def _node_class(self, name: str, *, pull: SociParallelPull | None, gpu: bool, pool: Pool | None = None) -> NodeClass:
-        tags = {**self._options.node_tags, **(pool.tags if pool else {})}
+    def _node_class(self, pool: Pool, *, name: str, gpu: bool) -> NodeClass:
+        tags = {**self._options.node_tags, **pool.tags}
         return NodeClass(
             name=name,
             role=self._karpenter.node_role_name,
             discovery=self._common.name,
-            user_data=bottlerocket.user_data(pull, mounts_disks=gpu and not mounts_all_disks(self._karpenter.version)),
+            user_data=bottlerocket.user_data(pool.soci, mounts_disks=gpu and not mounts_all_disks(self._karpenter.version)),
             instance_store_policy="RAID0" if gpu else None,
             tags={**GPU_LABEL, **tags} if gpu else tags,
-            data_volume=pool.data_volume if pool else None,
-            ami_alias=f"bottlerocket@{(pool.bottlerocket_version if pool else None) or self._options.bottlerocket_version}",
+            data_volume=pool.data_volume,
+            ami_alias=f"bottlerocket@{pool.bottlerocket_version or self._options.bottlerocket_version}",
         )
 
     def _default(self) -> NodePool:
         return NodePool(
-            name="default",
-            node_class=self._node_class("default", pull=GENERAL_SOCI, gpu=False),
+            pool=DEFAULT,
+            node_class=self._node_class(DEFAULT, name=DEFAULT.name, gpu=False),
             requirements=[AMD64, *_shape(CATEGORIES, CPUS)],
             limits={"cpu": 1000},
-            consolidate_after="30s",
         )
 
     def _gpu_spot(self, budgets: Expression) -> NodePool:
@@ -124,30 +123,25 @@ class NodePools(Addressed):
             "of 10%, so the list repeats the default for the other reasons.",
         )
         return NodePool(
-            name="gpu-spot",
-            node_class=self._node_class("gpu", pull=GPU_SOCI, gpu=True),
+            pool=GPU_SPOT,
+            node_class=self._node_class(GPU_SPOT, name="gpu", gpu=True),
             requirements=[_is_in(CAPACITY_TYPE, capacity), AMD64, _is_in(INSTANCE_TYPE, types)],
-            taints=[Taint(key=GPU_TAINT, value="true")],
-            labels={**GPU_LABEL, "nodepool": "gpu-spot"},
-            consolidate_after="1h",
+            taints=GPU_SPOT.all_taints(),
+            labels={**GPU_LABEL, "nodepool": GPU_SPOT.name},
             limits=Expression(f'{limit.hcl} == null ? null : {{"{GPU_TAINT}" = {limit.hcl}}}'),
             budgets=budgets,
         )
 
-    def _further(self, pool: Pool, budgets: Expression | None) -> NodePool:
+    def _configured(self, pool: Pool, budgets: Expression | None) -> NodePool:
         """A pool of the configuration; `budgets` for a pool that names none."""
         gpu = isinstance(pool, GpuPool)
         zones = [_is_in("topology.kubernetes.io/zone", pool.zones)] if pool.zones else []
         return NodePool(
-            name=pool.name,
-            node_class=self._node_class(pool.name, pull=pool.soci, gpu=gpu, pool=pool),
+            pool=pool,
+            node_class=self._node_class(pool, name=pool.name, gpu=gpu),
             requirements=[_is_in(CAPACITY_TYPE, pool.capacity_types), AMD64, *zones, *_types_of(pool)],
-            consolidation_policy=pool.consolidation_policy,
-            consolidate_after=pool.consolidate_after,
-            expire_after=pool.expire_after,
             limits=pool.limits(),
             budgets=pool.budgets or budgets or (),
-            weight=pool.weight,
             labels={**(GPU_LABEL if gpu else {}), "nodepool": pool.name, **pool.labels},
             taints=pool.all_taints(),
         )
@@ -155,7 +149,7 @@ class NodePools(Addressed):
     def _add_objects(self, name: str, pool: NodePool, *, nullable: bool = False) -> None:
         """A node class after Karpenter, and the pool after its node class."""
         class_name, pool_name = f"ec2nodeclass_{name}", f"nodepool_{name}"
-        for kind, made in (("EC2NodeClass", pool.node_class.name), ("NodePool", pool.name)):
+        for kind, made in (("EC2NodeClass", pool.node_class.name), ("NodePool", pool.pool.name)):
             self.reserve(f"{kind} {made}")
         # As a local, a manifest is data in the JSON, and Terraform's yamlencode quotes its strings.
         node_class = self.add_local(class_name, pool.node_class.manifest())
@@ -232,6 +226,10 @@ def _without_nulls(pool: str) -> str:
 
 
 GPU_LABEL = {"gpu-type": "nvidia"}
+
+# The default pools, as far as no variable decides. The HCL gives no expiry, which is Karpenter's own 720h then.
+DEFAULT = Pool(GENERAL_POOL, consolidate_after="30s", expire_after="")
+GPU_SPOT = Pool(GPU_POOL, taints=[Taint(key=GPU_TAINT, value="true")], expire_after="", soci=GPU_SOCI)
 
 CAPACITY_TYPE = "karpenter.sh/capacity-type"
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
