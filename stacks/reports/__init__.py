@@ -1,0 +1,1 @@
+"""What a configuration means to its user: what a synthesis prints. Plain Python."""
