@@ -64,6 +64,21 @@ def test_a_patch_release_that_the_program_does_not_know_is_a_warning(field: str,
     ]
 
 
+def test_a_cluster_without_any_pool_is_a_warning() -> None:
+    assert warned(ClusterConfig("a", default_pool=False, gpu_spot_pool=False)) == [
+        "a has no node pool, because default_pool and gpu_spot_pool are False, and gpu_pools and general_pools are empty: "
+        "Karpenter never launches a node."
+    ]
+    off: dict[str, Any] = {"default_pool": False, "gpu_spot_pool": False}
+    with_pools: list[dict[str, Any]] = [
+        {"default_pool": False},
+        {"gpu_spot_pool": False},
+        {**off, "gpu_pools": [GpuPool("x", instance_types=["p5.48xlarge"], limit=8)]},
+        {**off, "general_pools": [GeneralPool("x", cpu_limit=64)]},
+    ]
+    assert [warned(ClusterConfig("a", **fields)) for fields in with_pools] == [[], [], [], []]
+
+
 def test_types_of_a_pool_that_the_program_does_not_know_are_a_warning() -> None:
     pool = GpuPool("x", instance_types=["p5.48xlarge", "p9.48xlarge"], limit=8, weight=1)
     (warning,) = warned(ClusterConfig("a", gpu_pools=[pool]))

@@ -55,6 +55,11 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
         )
     if not cluster.endpoint_public_access:
         yield f"{cluster.name}.endpoint_public_access is False: Terraform must run where it reaches the VPC, for Helm and kubectl."
+    if not (cluster.default_pool or cluster.gpu_spot_pool or cluster.gpu_pools or cluster.general_pools):
+        yield (
+            f"{cluster.name} has no node pool, because default_pool and gpu_spot_pool are False, and gpu_pools and general_pools "
+            "are empty: Karpenter never launches a node."
+        )
     for kind, pools in (("gpu_pools", cluster.gpu_pools), ("general_pools", cluster.general_pools)):
         for pool in pools:
             if reasons := pool.unlimited_reasons():
