@@ -14,11 +14,13 @@ TEAM, BATCH = Taint(key="team", value="a"), Taint(key="batch")
 
 
 def gpu(name: str = "a", **fields: Any) -> GpuPool:
-    return GpuPool(name, **{"instance_types": ["p5.48xlarge"], "limit": 8, "weight": 1} | fields)
+    given: dict[str, Any] = {"instance_types": ["p5.48xlarge"], "limit": 8, "weight": 1} | fields
+    return GpuPool(name, **given)
 
 
 def general(name: str = "a", **fields: Any) -> GeneralPool:
-    return GeneralPool(name, **{"cpu_limit": 64, "weight": 1} | fields)
+    given: dict[str, Any] = {"cpu_limit": 64, "weight": 1} | fields
+    return GeneralPool(name, **given)
 
 
 @pytest.fixture
@@ -86,12 +88,12 @@ def test_the_summary_asks_for_no_variable_of_a_pool_that_is_off(project: Path) -
 
 def test_the_summary_does_not_compare_pools_with_a_default_pool_that_is_off(project: Path) -> None:
     pools: dict[str, Any] = {"gpu_pools": [gpu("x")], "general_pools": [general("y")]}
-    for fields, order in (
-        ({}, ["before gpu-spot", "before default"]),
-        ({"default_pool": False}, ["before gpu-spot", "can get this pool"]),
-        ({"gpu_spot_pool": False}, ["can get this pool", "before default"]),
+    for cluster, order in (
+        (ClusterConfig("a", **pools), ["before gpu-spot", "before default"]),
+        (ClusterConfig("a", **pools, default_pool=False), ["before gpu-spot", "can get this pool"]),
+        (ClusterConfig("a", **pools, gpu_spot_pool=False), ["can get this pool", "before default"]),
     ):
-        lines = [line for line in summary(project, ClusterConfig("a", **pools, **fields)) if " pool " in line]
+        lines = [line for line in summary(project, cluster) if " pool " in line]
         assert [line.endswith(end) for line, end in zip(lines, order, strict=True)] == [True, True]
 
 

@@ -1,1 +1,1 @@
-"""What a configuration means to its user: what a synthesis prints. Plain Python."""
+"""What a configuration means: what a synthesis prints. Plain Python."""
