@@ -11,10 +11,10 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from docs.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
 from stacks.config import ClusterConfig
 from stacks.config.fields import Documented, documented, terraform_type
 from stacks.config.recommended import RECOMMENDED
-from stacks.config.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
 from stacks.knowledge.versions import (
     KARPENTER,
     KARPENTER_PERMISSIONS,

@@ -49,8 +49,9 @@ from stacks.config.checks import (
     words,
 )
 from stacks.config.fields import Change, Variable, documented, terraform_type
-from stacks.config.fleet import refuse_mistakes, refuse_replaced_settings
+from stacks.config.fleet import refuse_mistakes
 from stacks.config.recommended import RECOMMENDED
+from stacks.config.replaced_settings import refuse_replaced_settings
 from tests.synthesis import Json, synth_stack
 
 MODEL: set[type] = {

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from stacks.config import Budget, ClusterConfig, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint
 from stacks.config.checks import mistakes
 from stacks.config.node_pools import NodePoolOptions
-from stacks.config.pools import TAINT_KEYS, Pool, chosen_by, nodes_of
+from stacks.config.pools import TAINT_KEYS, Pool
 from stacks.hcl.expressions import Expression
 from stacks.karpenter_stack import KarpenterStack
 from stacks.knowledge.catalogue import gpu_instance_types, gpus_by_type, usable_families, usable_gpus
@@ -568,41 +568,6 @@ def test_a_pool_that_is_listed_twice_is_one_line(weight: int | None) -> None:
 
 def test_two_pools_cannot_have_one_name_even_if_one_is_general() -> None:
     assert wrong(gpu("a"), general("a")) == ["gpu_pools and general_pools must not contain two pools named 'a'."]
-
-
-@pytest.mark.parametrize(
-    ("pool", "words"),
-    [
-        (gpu(weight=7), "weight 7; pods that choose no pool get this pool before gpu-spot"),
-        (gpu(weight=None), "pods that choose no pool get this pool after gpu-spot"),
-        (gpu("research", weight=None), "pods that choose no pool get this pool before gpu-spot"),
-        (general("a", weight=None), "pods that choose no pool get this pool after default"),
-        (
-            gpu(labels={"team": "a"}, taints=[TEAM]),
-            "weight 1; pods choose the pool by label team=a; pods must tolerate taint team=a",
-        ),
-        (gpu(weight=None, taints=[BATCH]), "pods must tolerate taint batch"),
-        (
-            gpu(weight=None, taints=[Taint(key="team", effect="PreferNoSchedule")]),
-            "pods that choose no pool get this pool after gpu-spot",
-        ),
-    ],
-)
-def test_it_is_said_how_pods_come_to_a_pool(pool: Pool, words: str) -> None:
-    assert chosen_by(pool) == words
-
-
-@pytest.mark.parametrize(
-    ("pool", "words"),
-    [
-        (gpu(instance_types=(), families=["p4de", "p4d"]), "p4d.24xlarge, p4de.24xlarge"),
-        (general(instance_types=["m7i.large", "c7i.large"]), "m7i.large, c7i.large"),
-        (general(families=["m7i", "c7i"]), "families m7i, c7i"),
-        (general(cpus=[8, 16]), "categories c, m, r with 8, 16 vCPUs"),
-    ],
-)
-def test_it_is_said_which_nodes_a_pool_may_have(pool: Pool, words: str) -> None:
-    assert nodes_of(pool) == words
 
 
 # --- Objects --------------------------------------------------------------------------------------------------------------------

@@ -457,30 +457,6 @@ def _unusable(types: Sequence[str]) -> Iterator[str]:
         yield f"instance_types must {reason} (got {unusable!r})."
 
 
-def nodes_of(pool: Pool) -> str:
-    """Which nodes the pool may have, in words."""
-    if pool.types():
-        return ", ".join(pool.types())
-    if pool.families or not isinstance(pool, GeneralPool):
-        return f"families {', '.join(pool.families)}"
-    return f"categories {', '.join(pool.categories)} with {', '.join(map(str, pool.cpus))} vCPUs"
-
-
-def chosen_by(pool: Pool) -> str:
-    """Which pods get nodes of the pool, in words."""
-    said = [f"weight {pool.weight}"] if pool.weight else []
-    if pool.labels:
-        said.append(f"pods choose the pool by label {', '.join(f'{key}={value}' for key, value in sorted(pool.labels.items()))}")
-    if taints := [taint for taint in pool.taints if taint.effect != "PreferNoSchedule"]:  # keep other pods off
-        marks = (f"{taint.key}={taint.value}" if taint.value else taint.key for taint in taints)
-        said.append(f"pods must tolerate taint {', '.join(marks)}")
-    else:
-        # By weight, then by name, the last first: OrderByWeight in pkg/utils/nodepool of kubernetes-sigs/karpenter.
-        order = "before" if (pool.weight or 0, pool.name) > (0, _default_of(pool)) else "after"
-        said.append(f"pods that choose no pool get this pool {order} {_default_of(pool)}")
-    return "; ".join(said)
-
-
 def overlaps(pools: Sequence[Pool], *, beside: str | None) -> Iterator[tuple[Pool, str]]:
     """The pools that differ from an earlier one, or from that without weight, neither in weight nor in a label or taint.
 
@@ -495,8 +471,3 @@ def overlaps(pools: Sequence[Pool], *, beside: str | None) -> Iterator[tuple[Poo
         if key in seen:
             yield pool, seen[key]
         seen.setdefault(key, pool.name)
-
-
-def _default_of(pool: Pool) -> str:
-    """The default pool beside which a further pool is."""
-    return GPU_POOL if isinstance(pool, GpuPool) else GENERAL_POOL

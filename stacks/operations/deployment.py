@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from stacks.config.backends import OUTPUT
-from stacks.config.fleet import VARIABLE_FILES
+from stacks.config.variable_files import VARIABLE_FILES
 
 STACKS = Path(OUTPUT, "stacks")
 JSON = "cdk.tf.json"

@@ -1,4 +1,4 @@
-"""How an adopted cluster gets to versions in standard support: one apply after another. Plain Python.
+"""How an adopted cluster gets to versions in standard support: one apply after another.
 
 Karpenter goes first, because a release supports older Kubernetes versions and not newer ones. `make test-terraform` plans and
 applies each step on the state that the HCL left, and compares what changes. docs/upgrading.md shows the table.
