@@ -8,7 +8,7 @@ import json
 import imports  # noqa: F401  (before cdktf: CDKTF's packages load lazily)
 
 import pytest
-from cdktf import TerraformStack
+from cdktf import TerraformOutput, TerraformStack
 from cdktf_cdktf_provider_aws.data_aws_availability_zones import DataAwsAvailabilityZones
 from cdktf_cdktf_provider_aws.provider import AwsProvider
 from cdktf_cdktf_provider_helm.release import Release
@@ -18,6 +18,7 @@ from stacks.aws.network import Network
 from stacks.config import GpuPool, recommended
 from stacks.config.common import Common
 from stacks.config.network import NetworkOptions
+from stacks.terraform.addresses import add_requirements
 from stacks.testing import Testing, synth_cluster
 
 ZONES = DataAwsAvailabilityZones.TF_RESOURCE_TYPE
@@ -28,7 +29,8 @@ def services(stack: TerraformStack) -> None:
     """What is tested: here a network and a cluster, as in examples/own_stack.py."""
     AwsProvider(stack, "aws", region="us-west-2")
     network = Network(stack, "network", COMMON, options=NetworkOptions(vpc_cidr="10.8.0.0/18"))
-    Cluster(stack, "cluster", COMMON, network=network)
+    cluster = Cluster(stack, "cluster", COMMON, network=network)
+    add_requirements(stack, on=TerraformOutput(stack, "cluster_name", value=cluster.eks.cluster_name))
 
 
 def test_a_network_looks_for_zones_that_need_no_opting_in() -> None:
