@@ -2,11 +2,14 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
+from stacks.app import PROJECT
 from stacks.config import ClusterConfig
 from stacks.config.checks import mistakes
 from stacks.config.common import (
@@ -22,15 +25,18 @@ from stacks.knowledge.catalogue import (
     gpu_instance_types,
     gpus_by_type,
 )
-from tests.cases import CASES, DEFAULTS, FOLDER, Case, files, tftest
+from tests.cases import CASES, DEFAULTS, Case, files, tftest
 from tests.synthesis import Json
 from tests.terraform import Workspace, needs_modules, needs_terraform
 
 ALL = [case for cases in CASES.values() for case in cases]
 
 
-def test_the_files_for_terraform_test_are_current() -> None:
-    assert {file.name: file.read_text() for file in FOLDER.iterdir()} == files(), "run `make golden`"
+def test_the_cases_for_terraform_test_are_written_by_a_python_without_packages(tmp_path: Path) -> None:
+    """`make test-rules` needs no set-up."""
+    subprocess.run([sys.executable, "-S", "-m", "tests.cases", tmp_path], cwd=PROJECT, check=True)
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == files()
+    assert len(files()) == len(CASES)
 
 
 def test_every_rule_has_cases_on_both_sides() -> None:
