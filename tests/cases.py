@@ -272,7 +272,11 @@ CASES: dict[str, list[Case]] = {
         Case("as many as EKS can count are accepted", _sizes(2, 2, 2**31 - 1)),
         _required("0 nodes are refused", _sizes(0, 2, 3), "karpenter_node_min_size must be a whole number of at least 1 (got 0)."),
         _required("a part of a node is refused", _sizes(2, 2.5, 3), "karpenter_node_desired_size must be a whole number"),
-        _required("a largest size with a part of a node is refused", _sizes(2, 2, 2.5), "of at least 1 (got 2.5)."),
+        _required(
+            "a largest size with a part of a node is refused",
+            _sizes(2, 2, 2.5),
+            "karpenter_node_max_size must be a whole number of at least 1 (got 2.5).",
+        ),
         _required(
             "more nodes than EKS can count are refused",
             _sizes(2, 2, 3_000_000_000),
