@@ -1,9 +1,10 @@
-"""`make golden`: take what is synthesized now as the golden copy."""
+"""`make golden`: take what is synthesized now as the golden files."""
 
 from pathlib import Path
 
-from stacks.config import ClusterConfig
 from stacks.testing import synth_cluster
+from tests.configurations import GOLDEN
 
 if __name__ == "__main__":
-    Path(__file__).with_name("cdk.tf.json").write_text(synth_cluster(ClusterConfig("karpenter")))
+    for name, config in GOLDEN.items():
+        Path(__file__).with_name(name).write_text(synth_cluster(config))
