@@ -88,18 +88,6 @@ def test_its_variables_have_the_types_and_defaults_of_the_hcl(stack: Json) -> No
     assert all(variable["description"] for variable in stack["variable"].values())
 
 
-def test_further_variables_say_nothing_by_default(stack: Json) -> None:
-    further = {name: variable["default"] for name, variable in stack["variable"].items() if name not in VARIABLES}
-    assert further == {
-        "availability_zones": [],
-        "karpenter_node_availability_zones": [],
-        "gpu_limit": None,
-        "gpu_drift_budget": None,
-        "karpenter_node_release_version": None,
-        "addon_versions": {},
-    }
-
-
 def test_only_region_and_gpu_types_must_be_given(stack: Json) -> None:
     required = {name for name, variable in stack["variable"].items() if "default" not in variable}
     assert required == {"region", "gpu_instance_types"}
