@@ -70,17 +70,18 @@ format: $(VENV)/.dev-packages ## Format, and fix what the linter can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-golden: $(VENV)/.dev-packages ## Write the golden file and the cases for terraform test from the code
+golden: $(VENV)/.dev-packages ## Write the golden file from the code
 	@$(BIN)/python -m tests.golden
-	@echo "Wrote tests/golden/cdk.tf.json and tests/terraform. Next: read git diff, then make docs and make test"
+	@echo "Wrote tests/golden. Next: read git diff, then make docs and make test"
 
 docs: $(VENV)/.dev-packages ## Write the tables of docs/ from the code
 	@$(BIN)/python -m docs.generate
 
 test-rules: ## Run terraform validate and terraform test on the golden copy; needs Terraform 1.7, and no AWS account
+	@rm -rf cdktf.out/rules/tests
 	@mkdir -p cdktf.out/rules/tests
 	@cp tests/golden/cdk.tf.json cdktf.out/rules
-	@cp tests/terraform/*.tftest.hcl cdktf.out/rules/tests
+	@$(PYTHON) -m tests.cases cdktf.out/rules/tests
 	@echo "Initializing Terraform with the real modules and providers"
 	@terraform -chdir=cdktf.out/rules init -input=false >/dev/null
 	@terraform -chdir=cdktf.out/rules validate

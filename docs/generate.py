@@ -1,15 +1,16 @@
-"""Write the generated parts of the documentation, from the configuration model: `make docs`.
+"""Write the generated parts of the documentation, from the configuration model and changes.csv: `make docs`.
 
 A generated part is between `<!-- generated: NAME -->` and `<!-- end of NAME -->`.
 """
 
+import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from docs.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
 from stacks.config import ClusterConfig
@@ -30,6 +31,21 @@ REQUIRED = "required"
 GOLDEN = PROJECT / "tests" / "golden" / "cdk.tf.json"
 
 
+class Measured(NamedTuple):
+    """A row of changes.csv: what a plan showed when one option was changed on a living cluster, and the class of that change."""
+
+    option: str
+    changed_to: str
+    plan: str
+    change: str
+
+
+def measured() -> list[Measured]:
+    """The rows of changes.csv."""
+    with (PROJECT / "docs" / "changes.csv").open(newline="") as file:
+        return [Measured(*row) for row in csv.reader(file)][1:]
+
+
 def classes(kind: type = ClusterConfig) -> list[type]:
     """The dataclasses in the fields of a class, at any depth, each once."""
     found: dict[type, None] = {}
@@ -42,31 +58,42 @@ def classes(kind: type = ClusterConfig) -> list[type]:
 def variables() -> str:
     """The fields of ClusterConfig that are defaults of Terraform variables."""
     rows = [
-        (_code(f.name), _code(terraform_type(f.hint)), REQUIRED if f.variable.required else _code(hcl(f.default)), f.change, f.text)
+        (
+            _code(f.name),
+            _code(terraform_type(f.hint)),
+            REQUIRED if f.variable.required else _code(hcl(f.default)),
+            f.text,
+            f.change,
+            _plan(f.name),
+        )
         for f in documented(ClusterConfig)
         if f.variable
     ]
-    return _table(("variable and field", "type", "default", "class", "what"), rows)
+    return _table(("variable and field", *HEADER, PLAN), rows)
 
 
 def cluster() -> str:
     """The other fields of ClusterConfig."""
-    return _fields([f for f in documented(ClusterConfig) if not f.variable])
+    listed = [f for f in documented(ClusterConfig) if not f.variable]
+    return _table(("field", *HEADER, PLAN), [(*_row(f), _plan(f.name)) for f in listed])
 
 
 def recommended() -> str:
     """The values of `recommended`, beside the default ones."""
     rows = [
-        (_code(f.name), _code(_python(f.default)), _code(_python(RECOMMENDED[f.name])), f.change, f.text)
+        (_code(f.name), _code(_python(f.default)), _code(_python(RECOMMENDED[f.name])), f.text, f.change)
         for f in documented(ClusterConfig)
         if f.name in RECOMMENDED
     ]
-    return _table(("field", "`ClusterConfig`", "`recommended`", "class", "what"), rows)
+    return _table(("field", "`ClusterConfig`", "`recommended`", "what", "class"), rows)
 
 
 def parts() -> str:
     """A section for each class that a field of ClusterConfig may hold."""
-    sections = (f"### {kind.__name__}\n\n{_first_paragraph(kind)}\n\n{_fields(list(documented(kind)))}" for kind in classes())
+    sections = (
+        f"### {kind.__name__}\n\n{_first_paragraph(kind)}\n\n{_table(('field', *HEADER), [_row(f) for f in documented(kind)])}"
+        for kind in classes()
+    )
     return "\n\n".join(sections)
 
 
@@ -191,12 +218,16 @@ def pages() -> list[Path]:
     return [path for path in sorted((PROJECT / "docs").glob("*.md")) if "<!-- generated:" in path.read_text()]
 
 
-def _fields(listed: Sequence[Documented]) -> str:
-    rows = [
-        (_code(f.name), _code(_type(f.hint)), REQUIRED if f.default is MISSING else _code(_python(f.default)), f.change, f.text)
-        for f in listed
-    ]
-    return _table(("field", "type", "default", "class", "what"), rows)
+HEADER = ("type", "default", "what", "class")
+PLAN = "changed to → what a plan shows"
+
+
+def _row(f: Documented) -> tuple[str, ...]:
+    return _code(f.name), _code(_type(f.hint)), REQUIRED if f.default is MISSING else _code(_python(f.default)), f.text, f.change
+
+
+def _plan(name: str) -> str:
+    return "<br>".join(f"{row.changed_to} → {row.plan}" for row in measured() if row.option == name)
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,15 +1,14 @@
 """Input, and how Terraform answers: both sides of every rule.
 
-`tests/terraform/*.tftest.hcl` are these cases for `terraform test`: `make golden` writes them, one file a rule.
+`make test-rules` writes these cases for `terraform test`, one file a rule, with a Python that has no packages.
 """
 
 import json
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-FOLDER = Path(__file__).with_name("terraform")
 
 NINE_ZONES = [f"xx-many-9{letter}" for letter in "abcdefghi"]
 ZONES = {
@@ -273,7 +272,11 @@ CASES: dict[str, list[Case]] = {
         Case("as many as EKS can count are accepted", _sizes(2, 2, 2**31 - 1)),
         _required("0 nodes are refused", _sizes(0, 2, 3), "karpenter_node_min_size must be a whole number of at least 1 (got 0)."),
         _required("a part of a node is refused", _sizes(2, 2.5, 3), "karpenter_node_desired_size must be a whole number"),
-        _required("a largest size with a part of a node is refused", _sizes(2, 2, 2.5), "of at least 1 (got 2.5)."),
+        _required(
+            "a largest size with a part of a node is refused",
+            _sizes(2, 2, 2.5),
+            "karpenter_node_max_size must be a whole number of at least 1 (got 2.5).",
+        ),
         _required(
             "more nodes than EKS can count are refused",
             _sizes(2, 2, 3_000_000_000),
@@ -424,7 +427,7 @@ CASES: dict[str, list[Case]] = {
 DEFAULTS = {"region": "us-west-2", "gpu_instance_types": ["p5.48xlarge"]}
 
 HEADER = """\
-# Written by `make golden` from tests/cases.py. `make test-rules` runs it: with Terraform 1.7 or newer, without an AWS account.
+# Written by `make test-rules` from tests/cases.py.
 
 mock_provider "aws" {}
 mock_provider "aws" {
@@ -519,3 +522,13 @@ DEFAULT = Case("as usual", {})
 def files() -> dict[str, str]:
     """By file name, what `terraform test` runs."""
     return {f"{rule}.tftest.hcl": tftest(cases) for rule, cases in CASES.items()}
+
+
+def main(folder: Path) -> None:
+    """Write the cases to a folder."""
+    for name, text in files().items():
+        (folder / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

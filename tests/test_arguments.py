@@ -1,12 +1,13 @@
-"""A wrong argument of a construct or a manifest is an error that reads well, before CDKTF or Terraform sees the argument."""
+"""Arguments of constructs and manifests: literals, lists, tuples and tokens all work; a wrong one is an error that reads well."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cdktf import App, TerraformStack, TerraformVariable
+from cdktf import App, TerraformOutput, TerraformStack, TerraformVariable
 
 from stacks.aws.cluster import Cluster
 from stacks.aws.network import Network
@@ -25,9 +26,10 @@ from stacks.kubernetes.karpenter import Karpenter
 from stacks.kubernetes.load_balancer_controller import LoadBalancerController
 from stacks.kubernetes.manifests import NodeClass, NodePool
 from stacks.kubernetes.node_pools import NodePools
+from stacks.terraform.addresses import add_requirements
 from tests import constructs
 from tests.constructs import COMMON, var
-from tests.synthesis import synth
+from tests.synthesis import Json, synth
 
 Make = Callable[[TerraformStack], object]
 
@@ -217,3 +219,122 @@ def test_a_duration_may_have_several_units(consolidate_after: str) -> None:
     pool = Pool("a" * 40, consolidate_after=consolidate_after)
     made = NodePool(pool=pool, node_class=inner, requirements=[], limits={"cpu": 8}).manifest()
     assert made["spec"]["disruption"]["consolidateAfter"] == consolidate_after
+
+
+@pytest.fixture(scope="module")
+def literal() -> Json:
+    """A network and a cluster from literals alone."""
+
+    def make(stack: TerraformStack) -> None:
+        options = NetworkOptions(vpc_cidr="10.8.0.0/18", availability_zones=("us-west-2a", "us-west-2b"))
+        group = NodeGroup(
+            karpenter_node_instance_types=("m6i.large",),
+            karpenter_node_min_size=2,
+            karpenter_node_max_size=4,
+            karpenter_node_desired_size=3,
+            karpenter_node_release_version="1.53.0-4fc45e5a",
+        )
+        control_plane = ControlPlane(addon_versions={"coredns": "v1.12.1-eksbuild.2"})
+        made = Network(stack, "network", COMMON, options=options)
+        Cluster(stack, "cluster", COMMON, network=made, control_plane=control_plane, node_group=group)
+        add_requirements(stack, on=TerraformOutput(stack, "x", value="y"))
+
+    return synth(make)
+
+
+def test_a_literal_becomes_a_local_that_a_condition_can_name(literal: Json) -> None:
+    """Terraform refuses a condition that refers to nothing."""
+    given = {
+        "vpc_cidr": "10.8.0.0/18",
+        "availability_zones": ["us-west-2a", "us-west-2b"],
+        "karpenter_node_instance_types": ["m6i.large"],
+        "karpenter_node_min_size": 2,
+        "karpenter_node_max_size": 4,
+        "karpenter_node_desired_size": 3,
+        "karpenter_node_availability_zones": [],
+        "karpenter_node_release_version": "1.53.0-4fc45e5a",
+        "addon_versions": {"coredns": "v1.12.1-eksbuild.2"},
+    }
+    assert {name: literal["locals"][name] for name in given} == given
+    conditions = [check["assert"][0]["condition"] for check in literal["check"].values()]
+    conditions += [rule["condition"] for rule in literal["output"]["x"]["precondition"]]
+    assert len(conditions) > 10
+    assert all("local." in condition or "data." in condition for condition in conditions)
+    assert "var." not in json.dumps(literal)
+
+
+def test_a_literal_reaches_the_module_through_its_local(literal: Json) -> None:
+    assert literal["module"]["vpc"]["cidr"] == "${local.vpc_cidr}"
+    (group,) = literal["module"]["eks"]["eks_managed_node_groups"].values()
+    assert group["min_size"] == "${local.karpenter_node_min_size}"
+    assert group["instance_types"] == "${local.karpenter_node_instance_types}"
+    assert group["ami_release_version"] == "${local.karpenter_node_release_version}"
+
+
+def test_no_release_is_null_and_the_latest_one() -> None:
+    def make(stack: TerraformStack) -> None:
+        Cluster(stack, "cluster", COMMON, network=Network(stack, "network", COMMON))
+
+    document = synth(make)
+    (group,) = document["module"]["eks"]["eks_managed_node_groups"].values()
+    assert group["ami_release_version"] == "${null}"
+    assert group["use_latest_ami_release_version"] == "${null == null}"
+    assert (document["locals"]["availability_zones"], document["locals"]["addon_versions"]) == ([], {})
+    sizes = {size: document["locals"][f"karpenter_node_{size}_size"] for size in ("min", "max", "desired")}
+    assert sizes == {"min": 2, "max": 3, "desired": 2}
+    assert document["locals"]["karpenter_node_instance_types"] == ["m5.large"]
+
+
+@pytest.fixture(scope="module")
+def of_tokens() -> Json:
+    """All constructs, from variables that CDKTF made."""
+
+    def make(stack: TerraformStack) -> None:
+        text, many, number = (TerraformVariable(stack, name, type="any") for name in ("text", "many", "number"))
+        common = Common(name=text.string_value, region=text.string_value, tags={"a": text.string_value})
+        network = Network(
+            stack,
+            "network",
+            common,
+            options=NetworkOptions(vpc_cidr=text.string_value, availability_zones=many.list_value),
+        )
+        group = NodeGroup(
+            karpenter_node_instance_types=many.list_value,
+            karpenter_node_min_size=number.number_value,  # type: ignore[arg-type]
+            karpenter_node_max_size=number.number_value,  # type: ignore[arg-type]
+            karpenter_node_desired_size=number.number_value,  # type: ignore[arg-type]
+            karpenter_node_availability_zones=[text.string_value, "us-west-2b"],
+            karpenter_node_release_version=text.string_value,
+        )
+        cluster = Cluster(stack, "cluster", common, network=network, node_group=group)
+        made = Karpenter(stack, "karpenter", common, cluster=cluster)
+        LoadBalancerController(stack, "alb", common, karpenter=made)
+        options = NodePoolOptions(
+            gpu_instance_types=many.list_value,
+            gpu_capacity_type=many.list_value,
+            gpu_limit=number.number_value,  # type: ignore[arg-type]
+            gpu_drift_budget=text.string_value,
+        )
+        NodePools(stack, "pools", common, karpenter=made, options=options)
+
+    return synth(make)
+
+
+def test_a_token_of_cdktf_is_an_argument_like_another(of_tokens: Json) -> None:
+    assert "TfToken" not in json.dumps(of_tokens)
+    expected = {
+        "vpc_cidr": "${var.text}",
+        "availability_zones": "${var.many}",
+        "karpenter_node_instance_types": "${var.many}",
+        "karpenter_node_min_size": "${var.number}",
+        "karpenter_node_availability_zones": ["${var.text}", "us-west-2b"],
+        "karpenter_node_release_version": "${var.text}",
+        "gpu_instance_types": "${var.many}",
+        "gpu_limit": "${var.number}",
+        "gpu_drift_budget": "${var.text}",
+    }
+    assert {name: of_tokens["locals"][name] for name in expected} == expected
+    assert of_tokens["module"]["vpc"]["name"] == "${var.text}"
+    (alb,) = of_tokens["resource"]["helm_release"]["aws_load_balancer_controller"]["values"]
+    assert "region: ${var.text}\n" in alb
+    assert of_tokens["locals"]["ec2nodeclass_gpu"]["spec"]["role"] == "${var.text}"

@@ -253,3 +253,24 @@ def test_lazy_and_ordinary_loading_synthesize_the_same_bytes(tmp_path: Path) -> 
     loaded(tmp_path / "lazy")
     files = {kind: (tmp_path / kind / "stacks" / "karpenter" / "cdk.tf.json").read_bytes() for kind in ("eager", "lazy")}
     assert files["eager"] == files["lazy"]
+
+
+PLAIN = {
+    "stacks.hcl": ["stacks.hcl.expressions", "stacks.hcl.rules"],
+    "stacks.knowledge": [f"stacks.knowledge.{name}" for name in ("catalogue", "gpu_drivers", "regions", "versions")],
+    "stacks.config": ["stacks.config", "stacks.config.fleet", "stacks.config.recommended"],
+    "stacks.operations": [
+        "stacks.operations.output",
+        "stacks.operations.clean",
+        "stacks.operations.destroy",
+        "stacks.operations.deploy",
+    ],
+    "stacks.kubernetes": ["stacks.kubernetes.manifests", "stacks.kubernetes.bottlerocket"],
+}
+
+
+@pytest.mark.parametrize("room", PLAIN)
+def test_plain_python_loads_neither_cdktf_nor_node(room: str) -> None:
+    report = f"import {', '.join(PLAIN[room])}; import sys; print(sorted(name.partition('.')[0] for name in sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", report], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    assert [name for name in ("cdktf", "constructs", "jsii", "cdktf_cdktf_provider_aws") if f"'{name}'" in loaded] == []

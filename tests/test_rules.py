@@ -2,41 +2,59 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections import defaultdict
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
 
+from stacks.app import PROJECT
 from stacks.config import ClusterConfig
 from stacks.config.checks import mistakes
-from stacks.config.common import (
-    CLUSTER_NAME_PREFIX_LENGTH,
-    MOST_POLICY_LENGTH,
-    NAMES_IN_POLICY,
-    POLICY_LENGTH,
-    REGIONS_IN_POLICY,
-)
-from stacks.knowledge.catalogue import (
-    families_with_a_fraction_of_a_gpu,
-    families_without_nvidia_gpus,
-    gpu_instance_types,
-    gpus_by_type,
-)
-from tests.cases import CASES, DEFAULTS, FOLDER, Case, files, tftest
+from stacks.config.fields import documented
+from tests.cases import CASES, DEFAULTS, Case, files, tftest
 from tests.synthesis import Json
-from tests.terraform import Workspace, needs_modules, needs_terraform
+from tests.terraform import Workspace, needs_terraform
 
 ALL = [case for cases in CASES.values() for case in cases]
 
 
-def test_the_files_for_terraform_test_are_current() -> None:
-    assert {file.name: file.read_text() for file in FOLDER.iterdir()} == files(), "run `make golden`"
+def test_the_cases_for_terraform_test_are_written_by_a_python_without_packages(tmp_path: Path) -> None:
+    """`make test-rules` needs no set-up."""
+    subprocess.run([sys.executable, "-S", "-m", "tests.cases", tmp_path], cwd=PROJECT, check=True)
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == files()
+    assert len(files()) == len(CASES)
 
 
 def test_every_rule_has_cases_on_both_sides() -> None:
     assert len(ALL) >= 60
     for rule, cases in CASES.items():
         assert {case.objects is None for case in cases} == {True, False}, rule
+
+
+def test_every_rule_of_the_json_has_a_case_that_it_refuses(stack: Json) -> None:
+    every = messages(stack)
+    hit = {(case.objects, _message_of(case, every[case.objects])) for case in ALL if case.objects}
+    missing = {(objects, message) for objects, found in every.items() for message in found} - hit
+    assert (missing, sum(map(len, every.values())) > 55) == (set(), True)
+
+
+def messages(document: Json) -> dict[str, list[str]]:
+    """What Terraform may object with, by the address that it names."""
+    rules = {f"var.{name}": variable.get("validation", []) for name, variable in document["variable"].items()}
+    rules |= {f"check.{name}": check["assert"] for name, check in document["check"].items()}
+    rules |= {f"output.{name}": output.get("precondition", []) for name, output in document["output"].items()}
+    rules["random_string.suffix"] = document["resource"]["random_string"]["suffix"]["lifecycle"]["precondition"]
+    return {objects: [rule["error_message"] for rule in found] for objects, found in rules.items()}
+
+
+def _message_of(case: Case, messages: list[str]) -> str | None:
+    """The message that has the longest run of the case's words, of those that begin with a variable of the case; None if two do."""
+    named = [message for message in messages if message.startswith(tuple(f"{name} " for name in case.variables))] or messages
+    runs = [SequenceMatcher(None, case.says, message, autojunk=False).find_longest_match().size for message in named]
+    return named[runs.index(max(runs))] if runs.count(max(runs)) == 1 else None
 
 
 # Which zones and sizes exist, what runs, and how long the region's name is: the plan asks.
@@ -92,22 +110,6 @@ def test_what_only_a_plan_knows_is_what_it_refuses() -> None:
     assert OF_ANOTHER_TYPE.keys() <= NAMED.keys() - ONLY_A_PLAN_KNOWS
 
 
-def test_the_catalogue_has_the_types_that_a_gpu_pool_can_use() -> None:
-    assert {"p5.48xlarge": 8, "p5.4xlarge": 1, "g6e.12xlarge": 4}.items() <= gpus_by_type().items()
-    usable = [row for row in gpu_instance_types() if row.instance_type in gpus_by_type()]
-    # The GPU node class makes a RAID of the NVMe disks: a type without any would keep its images on a root disk of 20 GiB.
-    assert all(row.nvme_gb > 0 for row in usable)
-
-
-def test_no_family_with_nvidia_gpus_is_among_those_without() -> None:
-    without = set(families_without_nvidia_gpus())
-    assert {"g4ad", "m5", "c7i", "inf2", "trn1"} <= without
-    assert without.isdisjoint(row.family for row in gpu_instance_types() if row.manufacturer == "nvidia")
-    # Old ones, which the catalogue does not have.
-    assert without.isdisjoint({"g2", "g3", "g3s", "p2", "p3"})
-    assert families_with_a_fraction_of_a_gpu() == ["g6f", "gr6f"]
-
-
 def test_a_validation_names_its_own_variable_only(stack: Json) -> None:
     """Terraform before 1.9 allows nothing else, and `required_version` admits 1.5.7."""
     assert stack["terraform"]["required_version"] == ">= 1.5.7"
@@ -125,6 +127,43 @@ def test_validations_accept_what_the_hcl_accepts(stack: Json) -> None:
         assert conditions[name] == [f"${{length(var.{name}) > 0}}", f"${{alltrue([for v in var.{name} : v != null])}}"]
     for size in ("min", "max", "desired"):
         assert conditions[f"karpenter_node_{size}_size"] == []
+
+
+def test_every_message_says_what_must_be_and_what_was_given(stack: Json) -> None:
+    names = [field.name for field in documented(ClusterConfig) if field.variable]
+    rules = [rule for variable in stack["variable"].values() for rule in variable.get("validation", [])]
+    rules += stack["resource"]["random_string"]["suffix"]["lifecycle"]["precondition"]
+    assert len(rules) > 45
+    for rule in rules:
+        message = rule["error_message"]
+        assert message.startswith(tuple(names)), message
+        assert " must " in message
+        assert "(got " in message or "EC2 does not offer ${" in message, message
+        assert message.endswith((".", ")]}.")) or "<cluster_name_prefix>" in message
+
+
+def test_the_validation_of_a_variable_names_it_first(stack: Json) -> None:
+    for name, variable in stack["variable"].items():
+        for rule in variable.get("validation", []):
+            assert rule["error_message"].startswith(f"{name} must ")
+            assert (
+                f"(got ${{jsonencode(var.{name})}}" in rule["error_message"]
+                or "(got [])" in rule["error_message"]
+                or (f"(got ${{length(var.{name})}})" in rule["error_message"])
+            )
+
+
+def test_the_sizes_of_the_node_group_are_named_with_their_values(stack: Json) -> None:
+    (message,) = (
+        rule["error_message"]
+        for rule in stack["resource"]["random_string"]["suffix"]["lifecycle"]["precondition"]
+        if "<=" in rule["condition"] and "desired" in rule["condition"]
+    )
+    low, desired, high = (f"${{jsonencode(var.karpenter_node_{size}_size)}}" for size in ("min", "desired", "max"))
+    assert message == (
+        "karpenter_node_desired_size must be between karpenter_node_min_size and karpenter_node_max_size "
+        f"(got {desired}, not between {low} and {high})."
+    )
 
 
 @pytest.mark.terraform
@@ -170,89 +209,3 @@ def _write(workspace: Workspace, tests: dict[str, str]) -> None:
     folder.mkdir()
     for name, text in tests.items():
         (folder / name).write_text(text)
-
-
-@pytest.mark.terraform
-@needs_terraform
-@needs_modules
-@pytest.mark.parametrize(("region", "longest"), [("us-west-2", CLUSTER_NAME_PREFIX_LENGTH), ("ap-southeast-2", 21)])
-def test_the_longest_name_fits_everywhere(workspace: Workspace, region: str, longest: int) -> None:
-    """Limits: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html and the services' own."""
-    workspace.variables(region=region, cluster_name_prefix="a" * longest)
-    workspace.run("apply", "-auto-approve", "-input=false")
-    state = json.loads(workspace.state.read_text())
-    _check_policy_length(state, name_length=longest + len("-zz9x"), region=region)
-    made = [
-        (resource["type"], key, instance["attributes"].get(key) or "")
-        for resource in state["resources"]
-        for instance in resource["instances"]
-        for key in ("name", "name_prefix")
-        if resource["type"] in LIMITS and "aaaa" in (instance["attributes"].get(key) or "")
-    ]
-    assert {(kind, key) for kind, key, _ in made} >= {("aws_iam_role", "name_prefix"), ("aws_eks_cluster", "name")}
-    assert all(len(value) <= LIMITS[kind][key] for kind, key, value in made)
-    if longest == CLUSTER_NAME_PREFIX_LENGTH:  # one more character, and the tightest of them would not fit
-        assert max(len(value) for kind, key, value in made if (kind, key) == ("aws_iam_role", "name_prefix")) == 38
-
-
-def _check_policy_length(state: Json, *, name_length: int, region: str) -> None:
-    """The formula of the rule against what the module renders."""
-    (policy,) = (made["policy"] for made in _karpenters(state, "aws_iam_policy"))
-    # The stub provider's ARNs are not AWS's.
-    for kind, shape in ARNS.items():
-        for made in _karpenters(state, kind):
-            policy = policy.replace(made["arn"], shape.format(region=region, name=made["name"]))
-    length = len(_rendered(json.loads(policy)))
-    assert length == POLICY_LENGTH + NAMES_IN_POLICY * name_length + REGIONS_IN_POLICY * len(region)
-    assert length <= MOST_POLICY_LENGTH
-    if region == "ap-southeast-2":  # one more character would not fit
-        assert length + NAMES_IN_POLICY > MOST_POLICY_LENGTH
-
-
-ARNS = {"aws_sqs_queue": "arn:aws:sqs:{region}:123456789012:{name}", "aws_iam_role": "arn:aws:iam::123456789012:role/{name}"}
-
-
-def _karpenters(state: Json, kind: str) -> list[Json]:
-    """What the submodule karpenter made of a kind."""
-    return [
-        instance["attributes"]
-        for resource in state["resources"]
-        if (resource.get("module"), resource["mode"], resource["type"]) == ("module.karpenter", "managed", kind)
-        for instance in resource["instances"]
-    ]
-
-
-def _rendered(document: Json) -> str:
-    """The policy without white space, which IAM does not count. The stub provider leaves the rendering of statements to others."""
-    if "Statement" not in document:
-        document = {"Version": "2012-10-17", "Statement": [_statement(statement) for statement in document["statement"]]}
-    return json.dumps(document, separators=(",", ":"))
-
-
-def _statement(statement: Json) -> Json:
-    """As the AWS provider's aws_iam_policy_document writes a statement."""
-    made = {
-        "Sid": statement["sid"],
-        "Effect": statement["effect"] or "Allow",
-        "Action": _one_or_all(statement["actions"]),
-        "Resource": _one_or_all(statement["resources"]),
-    }
-    conditions: dict[str, Json] = defaultdict(dict)
-    for condition in statement["condition"]:
-        conditions[condition["test"]][condition["variable"]] = _one_or_all(condition["values"])
-    return {**made, "Condition": conditions} if conditions else made
-
-
-def _one_or_all(values: list[str]) -> str | list[str]:
-    return values[0] if len(values) == 1 else values
-
-
-LIMITS = {
-    "aws_eks_cluster": {"name": 100, "name_prefix": 0},
-    "aws_iam_role": {"name": 64, "name_prefix": 38},
-    "aws_iam_policy": {"name": 128, "name_prefix": 102},
-    "aws_security_group": {"name": 255, "name_prefix": 229},
-    "aws_sqs_queue": {"name": 80, "name_prefix": 54},
-    "aws_cloudwatch_log_group": {"name": 512, "name_prefix": 486},
-    "aws_cloudwatch_event_rule": {"name": 64, "name_prefix": 38},
-}
