@@ -70,3 +70,10 @@ def test_a_file_of_variables_that_cannot_be_read_is_refused(tmp_path: Path, text
     (tmp_path / "terraform.tfvars.json").write_text(text)
     with pytest.raises(ConfigurationError, match=r"^terraform\.tfvars\.json must be a JSON object of variables: "):
         refused(tmp_path, [ClusterConfig("a", region="us-west-2")])
+
+
+def test_a_file_may_set_the_prefix_that_recommended_takes_from_the_entry(tmp_path: Path) -> None:
+    (tmp_path / "terraform.tfvars").write_text('cluster_name_prefix = "eks-spot-gpu"\n')
+    assert refused(tmp_path, [recommended("training"), recommended("research")]) == []
+    (text,) = refused(tmp_path, [recommended("training", cluster_name_prefix="other")])
+    assert text.startswith("terraform.tfvars must not set cluster_name_prefix, because Python gives it for training")

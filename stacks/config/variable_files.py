@@ -18,7 +18,9 @@ def wrong_variable_files(clusters: Sequence[ClusterConfig], project: Path) -> It
     given: dict[str, list[str]] = {}
     for cluster in clusters:
         for field in documented(ClusterConfig):
-            if field.variable and getattr(cluster, field.name) != field.default:
+            # `recommended` gives the prefix, and not the user: a file that sets the prefix keeps a living cluster.
+            derived = field.name == "cluster_name_prefix" and cluster.cluster_name_prefix == cluster.name
+            if field.variable and not derived and getattr(cluster, field.name) != field.default:
                 given.setdefault(field.name, []).append(cluster.name)
     for file in sorted(path for pattern in VARIABLE_FILES for path in project.glob(pattern)):
         for name in sorted(_variables_in(file) & given.keys()):
