@@ -57,7 +57,7 @@ def test_the_next_commands_do_not_overwrite_the_variables_that_a_user_has(projec
 # --- What runs the page -----------------------------------------------------------------------------------------------------------
 
 NOTHING = (
-    "main.py has written nothing: cdktf.out is as before. End the page with synthesize(CLUSTERS), which needs its parentheses.\n"
+    "main.py has written nothing: cdktf.out is as before. End main.py with synthesize(CLUSTERS), which needs its parentheses.\n"
 )
 
 
@@ -88,7 +88,7 @@ def test_the_exit_code_of_a_page_is_kept(project: Path) -> None:
 
 
 def test_a_page_that_is_missing_is_named(project: Path) -> None:
-    said = "The page must be a Python file that lists clusters, such as main.py (got pages/main.py).\n"
+    said = "APP must be a Python file that lists clusters, such as main.py (got pages/main.py).\n"
     assert run(project, "-m", "stacks", "pages/main.py") == (1, "", said)
 
 

@@ -59,7 +59,7 @@ def test_what_is_measured_runs(subject: bench.Subject) -> None:
 
 
 def test_a_subject_that_fails_shows_why() -> None:
-    with pytest.raises(SystemExit, match="^broken: exit code 1\na reason$"):
+    with pytest.raises(SystemExit, match=r"^broken: exit code 1\na reason$"):
         bench.run(bench.Subject("broken", "import sys; sys.exit('a reason')"))
 
 

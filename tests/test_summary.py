@@ -74,6 +74,13 @@ def test_the_summary_says_where_the_variables_that_a_cluster_needs_are_given(pro
         copy.format("gpu_instance_types and remove region"),
         "  set region of a in main.py",
     ]
+    several = summary(project, a, b)
+    assert several[several.index("\nNext:") + 2 :] == [
+        "  set region of a in main.py",
+        "\nThen, for each <name> of a, b:",
+        "  make plan STACK=<name>",
+        "  make apply STACK=<name>",
+    ]
     (project / "terraform.tfvars").touch()
     assert "terraform.tfvars" not in "".join(summary(project, a))
 
