@@ -207,6 +207,11 @@ def test_an_interrupt_is_a_sentence(project: Path, function: str) -> None:
     assert (code, error) == (130, "Interrupted. A synthesis deploys nothing; run it again at any time.\n")
 
 
+def test_an_interrupt_while_python_loads_the_program_is_a_sentence(project: Path) -> None:
+    (project / "stacks" / "app.py").write_text("raise KeyboardInterrupt")
+    assert run(project) == (130, "", "Interrupted. Nothing was written.\n")
+
+
 def test_a_python_without_the_packages_is_told_what_installs_them(project: Path) -> None:
     ran = subprocess.run([sys.executable, "-S", "main.py"], cwd=project, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
