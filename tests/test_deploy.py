@@ -60,7 +60,7 @@ def synthesize(name: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("{}")
     Path("main.py").touch()
-    names = {path.parent.name: {} for path in STACK.parent.glob("*/cdk.tf.json")}
+    names: dict[str, object] = {path.parent.name: {} for path in STACK.parent.glob("*/cdk.tf.json")}
     Path("cdktf.out", "manifest.json").write_text(json.dumps({"stacks": names}))
     record_synthesis(Path("cdktf.out").resolve(), Path("main.py"), Path().resolve())
 
