@@ -124,7 +124,7 @@ lock: $(VENV)/.pipenv ## Resolve the Pipfile again
 destroy: $(VENV)/.pipenv ## Remove a deployed cluster, its nodes first: make destroy STACK=karpenter [ARGS="--timeout 30"]
 	@$(BIN)/python -m stacks.operations.destroy "$(STACK)" $(ARGS)
 
-clean: ## Remove what the set-up and synthesis made; stop where there is a state
+clean: ## Remove .venv, cdktf.out and the caches; stop where cdktf.out holds a state
 	@$(PYTHON) -m stacks.operations.clean
 
 $(VENV)/.pipenv:

@@ -16,6 +16,7 @@ from stacks.config.backends import OUTPUT
 from stacks.config.fleet import refuse_mistakes
 from stacks.config.replaced_settings import context_in, refuse_replaced_settings
 from stacks.operations.output import keep_lock_files, place_lock_file, refuse_old_workspaces
+from stacks.operations.record import forget_synthesis, record_synthesis
 from stacks.operations.terminal import coloured
 from stacks.reports.calls import explain
 from stacks.reports.forgotten import forgotten
@@ -31,8 +32,8 @@ HELP = """\
 Write the Terraform JSON of the clusters that main.py lists, to cdktf.out/stacks/<name>/cdk.tf.json. Nothing is deployed.
 
   make synth                          from main.py
-  make synth APP=examples/fleet.py    from another page
-  python -m stacks [PAGE]             without make, with the Python in .venv
+  make synth APP=examples/fleet.py    from another file
+  python -m stacks [FILE]             without make, with the Python in .venv
 
 CDKTF_OUTDIR names another folder than cdktf.out; the cdktf CLI sets it. `make` lists the other commands."""
 
@@ -47,7 +48,9 @@ def synthesize(clusters: Sequence[ClusterConfig]) -> None:
     gc.disable()  # the process is short: a collection costs time and frees little
     try:
         page, outdir = Path(sys.argv[0]), _outdir()
+        forget_synthesis(outdir)
         write(clusters, outdir, PROJECT)
+        record_synthesis(outdir, page, PROJECT)
         for line in (*warnings(clusters, date.today()), *forgotten(clusters, page=page, outdir=outdir, project=PROJECT)):
             print(f"{coloured('Warning:', 'yellow', sys.stderr)} {line}", file=sys.stderr)
         if "CDKTF_OUTDIR" not in os.environ:  # the cdktf CLI prints its own next steps
@@ -117,8 +120,9 @@ def run(page: Path, arguments: Sequence[str]) -> None:
     """
     _refuse_arguments(arguments)
     if not page.is_file():
-        _stop(f"The page must be a Python file that lists clusters, such as main.py (got {page}).")
+        _stop(f"APP must be a Python file that lists clusters, such as main.py (got {page}).")
     before = _written()
+    forget_synthesis(_outdir())
     sys.argv, sys.path[:0] = [str(page)], [str(page.resolve().parent)]
     try:
         run_path(str(page), run_name="__main__")
@@ -127,9 +131,10 @@ def run(page: Path, arguments: Sequence[str]) -> None:
             raise
     if _written() == before:
         _stop(
-            f"{page} has written nothing: {os.path.relpath(_outdir())} is as before. End the page with synthesize(CLUSTERS), which "
+            f"{page} has written nothing: {os.path.relpath(_outdir())} is as before. End {page} with synthesize(CLUSTERS), which "
             "needs its parentheses."
         )
+    record_synthesis(_outdir(), page, PROJECT)  # of an app of one's own too
 
 
 def _outdir() -> Path:

@@ -120,6 +120,13 @@ def test_every_command_of_make_in_the_documentation_exists() -> None:
         assert set(named) <= targets, name
 
 
+def test_the_cdktf_cli_runs_what_make_synth_runs() -> None:
+    """Without `-m stacks`, a file that writes nothing would deploy the older JSON."""
+    for name in (*MARKDOWN, "examples/fleet.py"):
+        apps = re.findall(r"--app '([^']*)'", (PROJECT / name).read_text())
+        assert all(app.startswith(".venv/bin/python -m stacks ") for app in apps), name
+
+
 def python_of(name: str) -> list[str]:
     """The blocks of Python in a page."""
     return re.findall(r"(?ms)^```python\n(.*?)^```$", (PROJECT / name).read_text())

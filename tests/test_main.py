@@ -57,7 +57,7 @@ def test_the_next_commands_do_not_overwrite_the_variables_that_a_user_has(projec
 # --- What runs the page -----------------------------------------------------------------------------------------------------------
 
 NOTHING = (
-    "main.py has written nothing: cdktf.out is as before. End the page with synthesize(CLUSTERS), which needs its parentheses.\n"
+    "main.py has written nothing: cdktf.out is as before. End main.py with synthesize(CLUSTERS), which needs its parentheses.\n"
 )
 
 
@@ -88,7 +88,7 @@ def test_the_exit_code_of_a_page_is_kept(project: Path) -> None:
 
 
 def test_a_page_that_is_missing_is_named(project: Path) -> None:
-    said = "The page must be a Python file that lists clusters, such as main.py (got pages/main.py).\n"
+    said = "APP must be a Python file that lists clusters, such as main.py (got pages/main.py).\n"
     assert run(project, "-m", "stacks", "pages/main.py") == (1, "", said)
 
 
@@ -205,6 +205,11 @@ def test_an_interrupt_is_a_sentence(project: Path, function: str) -> None:
     (project / "main.py").write_text(INTERRUPTED.format(function=function))
     code, _, error = run(project)
     assert (code, error) == (130, "Interrupted. A synthesis deploys nothing; run it again at any time.\n")
+
+
+def test_an_interrupt_while_python_loads_the_program_is_a_sentence(project: Path) -> None:
+    (project / "stacks" / "app.py").write_text("raise KeyboardInterrupt")
+    assert run(project) == (130, "", "Interrupted. Nothing was written.\n")
 
 
 def test_a_python_without_the_packages_is_told_what_installs_them(project: Path) -> None:

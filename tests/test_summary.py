@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from stacks.config import ClusterConfig, GeneralPool, GpuPool, Taint, recommended
+from stacks.config.checks import ConfigurationError
+from stacks.config.fleet import refuse_mistakes
 from stacks.config.pools import Pool
 from stacks.reports import summary as report
 from stacks.reports.summary import chosen_by, nodes_of
@@ -74,8 +76,23 @@ def test_the_summary_says_where_the_variables_that_a_cluster_needs_are_given(pro
         copy.format("gpu_instance_types and remove region"),
         "  set region of a in main.py",
     ]
+    several = summary(project, a, b)
+    assert several[several.index("\nNext:") + 2 :] == [
+        "  set region of a in main.py",
+        "\nThen, for each <name> of a, b:",
+        "  make plan STACK=<name>",
+        "  make apply STACK=<name>",
+    ]
     (project / "terraform.tfvars").touch()
     assert "terraform.tfvars" not in "".join(summary(project, a))
+
+
+def test_a_pool_with_the_name_of_a_default_pool_is_refused_once(project: Path) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        refuse_mistakes([ClusterConfig("a", gpu_pools=[gpu("gpu-spot", weight=None)])], project)
+    assert str(refused.value).splitlines() == [
+        "a.gpu_pools[\"gpu-spot\"].name must not be 'gpu-spot', a name of the default pools. Choose another name."
+    ]
 
 
 def test_the_summary_asks_for_no_variable_of_a_pool_that_is_off(project: Path) -> None:

@@ -13,6 +13,7 @@ from stacks.config.pools import (
     GENERAL_POOL,
     GPU_POOL,
     NODES,
+    REFERENCE_NAMES,
     TYPES,
     CapacityType,
     GeneralPool,
@@ -186,7 +187,8 @@ class NodePoolOptions:
             ("gpu_pools", self.gpu_pools, GPU_POOL if self.gpu_spot_pool else None),
             ("general_pools", self.general_pools, GENERAL_POOL if self.default_pool else None),
         ):
-            for pool, other in overlaps([pool for pool in listed if names.count(pool.name) == 1], beside=default):
+            judged = [pool for pool in listed if names.count(pool.name) == 1 and pool.name not in REFERENCE_NAMES]
+            for pool, other in overlaps(judged, beside=default):
                 yield (
                     f'{kind}["{pool.name}"] must differ from pool {other} in weight, or in a label or taint, because both could '
                     "take the same pod. Set a weight, for example."

@@ -30,8 +30,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--timeout", type=float, default=20, help="stop after this many minutes without progress (default: 20)")
     options, for_terraform = parser.parse_known_args(arguments)
     stack = Stack.named(options.stack, "kubectl", "aws")
-    if not (stack.folder / ".terraform").is_dir():
-        raise DeploymentError(f"Terraform must be initialized. Run: terraform -chdir={stack.folder} init")
+    if code := stack.init():
+        return code
     with tempfile.TemporaryDirectory() as folder:
         cluster = stack.cluster(Path(folder, "kubeconfig"))
         if cluster.protected:

@@ -23,7 +23,18 @@ def summary(clusters: Sequence[ClusterConfig], *, page: Path, outdir: Path, proj
                 yield f"  {kind} {pool.name}: {nodes_of(pool)}; {chosen_by(pool, beside=default)}"
     names = [cluster.name for cluster in clusters]
     stack = names[0] if len(names) == 1 else "<name>"
-    yield "\nNext:" if len(names) == 1 else f"\nNext, for each <name> of {', '.join(names)}:"
+    first = list(_steps_once(clusters, page=page, project=project))
+    if first or len(names) == 1:
+        yield "\nNext:"
+        yield from first
+    if len(names) > 1:
+        yield f"\n{'Then' if first else 'Next'}, for each <name> of {', '.join(names)}:"
+    yield f"  make plan STACK={stack}"
+    yield f"  make apply STACK={stack}"
+
+
+def _steps_once(clusters: Sequence[ClusterConfig], *, page: Path, project: Path) -> Iterator[str]:
+    """Where the variables that clusters need are given, which precedes the plans of all."""
     required = [field.name for field in documented(ClusterConfig) if field.variable and field.variable.required]
     users = {name: [cluster for cluster in clusters if name not in cluster.unused_variables()] for name in required}
     missing = {name: [cluster.name for cluster in using if getattr(cluster, name) is None] for name, using in users.items()}
@@ -35,8 +46,6 @@ def summary(clusters: Sequence[ClusterConfig], *, page: Path, outdir: Path, proj
     for name, lacking in missing.items():
         if lacking and name not in for_all:  # refuse_mistakes: terraform.tfvars sets a variable for every cluster
             yield f"  set {name} of {', '.join(lacking)} in {page}"
-    yield f"  make plan STACK={stack}"
-    yield f"  make apply STACK={stack}"
 
 
 def nodes_of(pool: Pool) -> str:
