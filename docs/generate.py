@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 from docs.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
 from stacks.config import ClusterConfig
-from stacks.config.fields import Documented, documented, terraform_type
+from stacks.config.fields import Option, options_of, terraform_type
 from stacks.config.recommended import RECOMMENDED
 from stacks.knowledge.versions import (
     KARPENTER,
@@ -49,7 +49,7 @@ def measured() -> list[Measured]:
 def classes(kind: type = ClusterConfig) -> list[type]:
     """The dataclasses in the fields of a class, at any depth, each once."""
     found: dict[type, None] = {}
-    for field in documented(kind):
+    for field in options_of(kind):
         for part in _dataclasses(field.hint):
             found |= dict.fromkeys([part, *classes(part)])
     return list(found)
@@ -66,7 +66,7 @@ def variables() -> str:
             f.change,
             _plan(f.name),
         )
-        for f in documented(ClusterConfig)
+        for f in options_of(ClusterConfig)
         if f.variable
     ]
     return _table(("variable and field", *HEADER, PLAN), rows)
@@ -74,7 +74,7 @@ def variables() -> str:
 
 def cluster() -> str:
     """The other fields of ClusterConfig."""
-    listed = [f for f in documented(ClusterConfig) if not f.variable]
+    listed = [f for f in options_of(ClusterConfig) if not f.variable]
     return _table(("field", *HEADER, PLAN), [(*_row(f), _plan(f.name)) for f in listed])
 
 
@@ -82,7 +82,7 @@ def recommended() -> str:
     """The values of `recommended`, beside the default ones."""
     rows = [
         (_code(f.name), _code(_python(f.default)), _code(_python(RECOMMENDED[f.name])), f.text, f.change)
-        for f in documented(ClusterConfig)
+        for f in options_of(ClusterConfig)
         if f.name in RECOMMENDED
     ]
     return _table(("field", "`ClusterConfig`", "`recommended`", "what", "class"), rows)
@@ -91,7 +91,7 @@ def recommended() -> str:
 def parts() -> str:
     """A section for each class that a field of ClusterConfig may hold."""
     sections = (
-        f"### {kind.__name__}\n\n{_first_paragraph(kind)}\n\n{_table(('field', *HEADER), [_row(f) for f in documented(kind)])}"
+        f"### {kind.__name__}\n\n{_first_paragraph(kind)}\n\n{_table(('field', *HEADER), [_row(f) for f in options_of(kind)])}"
         for kind in classes()
     )
     return "\n\n".join(sections)
@@ -106,8 +106,8 @@ def outputs() -> str:
 def versions() -> str:
     """The versions of the two sets of values, and of what both have."""
     golden = json.loads(GOLDEN.read_text())
-    names = [f.name for f in documented(ClusterConfig) if f.name.endswith("_version") and not f.variable]
-    defaults = {f.name: f.default for f in documented(ClusterConfig)}
+    names = [f.name for f in options_of(ClusterConfig) if f.name.endswith("_version") and not f.variable]
+    defaults = {f.name: f.default for f in options_of(ClusterConfig)}
     rows: list[tuple[str, ...]] = [(_code(name), defaults[name], RECOMMENDED.get(name, defaults[name])) for name in names]
     rows += [(f"module `{module['source']}`", module["version"], module["version"]) for module in golden["module"].values()]
     providers = golden["terraform"]["required_providers"].values()
@@ -160,7 +160,7 @@ def karpenter_versions() -> str:
         news = [f"new CRD `{crd}`" for crd in row.crds if row is not KARPENTER[0]]
         news += [
             "another hash of node classes: [change no node class in the same apply](#the-step-to-karpenter-112)"
-        ] * row.rehashes
+        ] * row.new_class_hash
         news += [f"needs `{p.action}`" for p in KARPENTER_PERMISSIONS if p.since == row.first]
         rows.append((f"{row.first} to {row.last}", row.kubernetes, "; ".join(news)))
     return _table(("Karpenter", "Kubernetes at most", "what is new"), rows)
@@ -222,7 +222,7 @@ HEADER = ("type", "default", "what", "class")
 PLAN = "changed to → what a plan shows"
 
 
-def _row(f: Documented) -> tuple[str, ...]:
+def _row(f: Option) -> tuple[str, ...]:
     return _code(f.name), _code(_type(f.hint)), REQUIRED if f.default is MISSING else _code(_python(f.default)), f.text, f.change
 
 

@@ -28,7 +28,7 @@ class Case:
 
     name: str
     variables: dict[str, Any]
-    objects: str | None = None
+    refused_at: str | None = None
     says: str = ""
     zones: dict[str, str] = field(default_factory=lambda: ZONES["us-west-2"])
     not_offered: dict[str, list[str]] = field(default_factory=dict)  # by data source, the zones without its types
@@ -38,7 +38,7 @@ class Case:
     @property
     def refused(self) -> bool:
         """Whether a variable is refused by itself, which ends the plan."""
-        return (self.objects or "").startswith("var.")
+        return (self.refused_at or "").startswith("var.")
 
 
 def _accepted(variable: str, *values: Any) -> list[Case]:
@@ -478,7 +478,7 @@ def _run(number: int, case: Case, *, expect: bool) -> str:
     variables = {**DEFAULTS, **case.variables}
     slug = "_".join(re.findall(r"[a-z0-9]+", case.name.lower()))
     # A cluster has its name from the first apply on. After that, a plan refuses; before, the apply.
-    command = "apply" if case.clusters and not (expect and case.objects) else "plan"
+    command = "apply" if case.clusters and not (expect and case.refused_at) else "plan"
     lines = [f"# {case.name}", f'run "case_{number}_{slug}" {{', f"  command = {command}", ""]
     lines += ["  variables {", *(f"    {name} = {json.dumps(value)}" for name, value in variables.items()), "  }"]
     # Where a variable is refused, nobody asks AWS.
@@ -487,8 +487,8 @@ def _run(number: int, case: Case, *, expect: bool) -> str:
     for target, values in answers.items():
         if values != usual[target]:
             lines += [f"  {line}" for line in _override(target, values)]
-    if expect and case.objects:
-        lines.append(f"  expect_failures = [{case.objects}]")
+    if expect and case.refused_at:
+        lines.append(f"  expect_failures = [{case.refused_at}]")
     return "\n".join([*lines, "}", ""])
 
 

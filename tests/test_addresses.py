@@ -199,7 +199,7 @@ def test_two_constructs_may_not_be_given_one_literal_even_if_it_is_equal(zones: 
 
     def make(stack: TerraformStack) -> None:
         Network(stack, "network", COMMON, options=NetworkOptions(availability_zones=zones))
-        Addressed(stack, "another").bind("availability_zones", zones)
+        Addressed(stack, "another").as_expression("availability_zones", zones)
 
     with pytest.raises(ValueError, match=r"^local\.availability_zones must be unique in its stack"):
         synth(make)
@@ -208,8 +208,8 @@ def test_two_constructs_may_not_be_given_one_literal_even_if_it_is_equal(zones: 
 def test_two_constructs_may_be_given_the_same_expression() -> None:
     def make(stack: TerraformStack) -> None:
         for name in ("one", "other"):
-            assert Addressed(stack, name).bind("zones", Expression("var.zones")) == "${var.zones}"
-            assert Addressed(stack, f"{name}-null").bind("zones", None) == "${null}"
+            assert Addressed(stack, name).as_expression("zones", Expression("var.zones")) == "${var.zones}"
+            assert Addressed(stack, f"{name}-null").as_expression("zones", None) == "${null}"
 
     assert "locals" not in synth(make)
 

@@ -33,10 +33,9 @@ from stacks.config.checks import (
     ConfigurationError,
     at_least,
     between,
-    brief,
     distinct,
     each,
-    fits,
+    has_type,
     ipv4_network,
     ipv4_networks,
     literal,
@@ -44,11 +43,12 @@ from stacks.config.checks import (
     mistakes,
     mistakes_of,
     not_empty,
+    shortened,
+    type_in_words,
     user_tags,
     whole,
-    words,
 )
-from stacks.config.fields import Change, Variable, documented, terraform_type
+from stacks.config.fields import Change, Variable, options_of, terraform_type
 from stacks.config.fleet import refuse_mistakes
 from stacks.config.recommended import RECOMMENDED
 from stacks.config.replaced_settings import refuse_replaced_settings
@@ -77,7 +77,7 @@ def test_the_model_is_what_the_package_offers() -> None:
 
 @pytest.mark.parametrize("kind", sorted(MODEL, key=repr))
 def test_every_field_has_documentation_and_a_class_of_change(kind: type) -> None:
-    described = documented(kind)
+    described = options_of(kind)
     assert sorted(field.name for field in described) == sorted(field.name for field in fields(kind))
     for field in described:
         assert re.match(r"[ZUDR]\b", field.change), f"{kind.__name__}.{field.name}: {field.change!r}"
@@ -96,13 +96,13 @@ def test_no_field_is_in_two_parts() -> None:
 
 
 def test_the_fields_are_documented_in_the_order_of_their_parts() -> None:
-    assert [field.name for field in documented(ClusterConfig)] == [field.name for part in PARTS for field in documented(part)]
+    assert [field.name for field in options_of(ClusterConfig)] == [field.name for part in PARTS for field in options_of(part)]
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
 def test_a_default_stands_once_in_its_part(part: type) -> None:
-    whole = {field.name: field.default for field in documented(ClusterConfig)}
-    assert {field.name: field.default for field in documented(part)}.items() <= whole.items()
+    whole = {field.name: field.default for field in options_of(ClusterConfig)}
+    assert {field.name: field.default for field in options_of(part)}.items() <= whole.items()
     assert set(inspect.get_annotations(ClusterConfig)) == set()
 
 
@@ -111,7 +111,7 @@ class Undocumented:
     """For the test below."""
 
     name: Annotated[str, Change("Z")]
-    """Documented."""
+    """Option."""
     size: Annotated[int, Change("Z")] = 1
 
 
@@ -120,13 +120,13 @@ class Unclassed:
     """For the test below."""
 
     size: int = 1
-    """Documented."""
+    """Option."""
 
 
 @pytest.mark.parametrize(("kind", "field"), [(Undocumented, "Undocumented.size"), (Unclassed, "Unclassed.size")])
 def test_a_field_without_documentation_or_class_is_found(kind: type, field: str) -> None:
     with pytest.raises(LookupError, match=f"{field} must have a class of change in its type hint, and a docstring below"):
-        documented(kind)
+        options_of(kind)
 
 
 def test_a_configuration_cannot_be_changed_afterwards() -> None:
@@ -161,7 +161,7 @@ def test_the_type_of_a_variable_follows_from_the_field(hint: Any, expected: str)
 
 
 def test_every_variable_is_a_field_and_takes_its_default(stack: Json) -> None:
-    variables = {field.name: field for field in documented(ClusterConfig) if field.variable}
+    variables = {field.name: field for field in options_of(ClusterConfig) if field.variable}
     assert stack["variable"].keys() == variables.keys()
     for name, field in variables.items():
         default = list(field.default) if isinstance(field.default, tuple) else field.default
@@ -186,7 +186,7 @@ def test_a_field_that_is_given_becomes_the_default_of_its_variable() -> None:
 def test_null_is_refused_where_it_says_nothing(stack: Json) -> None:
     nullable = {name for name, variable in stack["variable"].items() if variable.get("nullable") is not False}
     assert nullable == {"gpu_limit", "gpu_drift_budget", "karpenter_node_release_version"}
-    required = {field.name for field in documented(ClusterConfig) if field.variable and field.variable.required}
+    required = {field.name for field in options_of(ClusterConfig) if field.variable and field.variable.required}
     assert required == {"region", "gpu_instance_types"}
 
 
@@ -257,7 +257,7 @@ def test_python_judges_the_value_that_it_gives_to_a_variable(given: dict[str, An
 
 
 def test_every_variable_has_a_type_of_terraform() -> None:
-    variables = [field for field in documented(ClusterConfig) if isinstance(field.variable, Variable)]
+    variables = [field for field in options_of(ClusterConfig) if isinstance(field.variable, Variable)]
     assert len(variables) > 10
     for field in variables:
         assert terraform_type(field.hint) in ("string", "number", "list(string)", "map(string)")
@@ -431,10 +431,10 @@ def test_a_long_value_is_cut_in_a_message() -> None:
     assert text == (
         'gpu_pools["a"].budgets must have at most 50 elements (got [Budget(...), Budget(...), Budget(...), ... 51 in all]).'
     )
-    assert brief(["10.0.0.0/32"] * 41) == "['10.0.0.0/32', '10.0.0.0/32', '10.0.0.0/32', ... 41 in all]"
-    assert len(brief("a" * 5000)) < 310
+    assert shortened(["10.0.0.0/32"] * 41) == "['10.0.0.0/32', '10.0.0.0/32', '10.0.0.0/32', ... 41 in all]"
+    assert len(shortened("a" * 5000)) < 310
     for short in (["p5.48xlarge"] * 15, ("a",), (), [], ("a", "b"), "a" * 200, {"a": 1}):
-        assert brief(short) == repr(short)
+        assert shortened(short) == repr(short)
 
 
 def test_a_list_with_one_wrong_element_does_not_hide_the_mistakes_of_the_others() -> None:
@@ -470,11 +470,11 @@ def test_a_string_that_nobody_would_expand_is_refused(sample: Any) -> None:
     assert list(mistakes("x", sample)) == []
     accepted = [
         f"{field.name}: {given!r}"
-        for field in documented(kind)
+        for field in options_of(kind)
         for text in ("${HOME}/a", "%{ if true }a", "~/a")
         for given in (text, [text], {"a": text})
         if not field.variable  # Terraform judges the value of a variable
-        and fits(given, field.hint)
+        and has_type(given, field.hint)
         and not list(mistakes("x", replace(sample, **{field.name: given})))
     ]
     assert accepted == []
@@ -511,7 +511,7 @@ def test_every_class_with_strings_is_tried() -> None:
     ],
 )
 def test_what_fits_a_type_hint(value: object, hint: Any, expected: bool) -> None:
-    assert fits(value, hint) is expected
+    assert has_type(value, hint) is expected
 
 
 @pytest.mark.parametrize(
@@ -531,7 +531,7 @@ def test_what_fits_a_type_hint(value: object, hint: Any, expected: bool) -> None
     ],
 )
 def test_a_type_hint_in_words(hint: Any, expected: str) -> None:
-    assert words(hint) == expected
+    assert type_in_words(hint) == expected
 
 
 @pytest.mark.parametrize(

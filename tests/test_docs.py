@@ -13,7 +13,7 @@ import pytest
 from docs import generate
 from stacks.app import PROJECT
 from stacks.config import ClusterConfig, GpuPool, recommended
-from stacks.config.fields import documented
+from stacks.config.fields import options_of
 from stacks.config.fleet import refuse_mistakes
 from tests.synthesis import Json, copy_program, synth_stack
 
@@ -46,7 +46,7 @@ def test_generated_tables_are_those_of_the_code(path: Path) -> None:
 
 def test_the_options_name_every_field() -> None:
     page = (PROJECT / "docs" / "options.md").read_text()
-    assert all(f"| `{field.name}` |" in page for kind in (ClusterConfig, *generate.classes()) for field in documented(kind))
+    assert all(f"| `{field.name}` |" in page for kind in (ClusterConfig, *generate.classes()) for field in options_of(kind))
 
 
 def test_a_table_changes_with_a_default_a_type_a_class_a_text_and_a_plan() -> None:
@@ -74,7 +74,7 @@ def test_the_example_of_variables_shows_each(stack: Json) -> None:
 
 def test_the_example_of_variables_has_the_defaults() -> None:
     example = (PROJECT / "terraform.tfvars.example").read_text()
-    for field in documented(ClusterConfig):
+    for field in options_of(ClusterConfig):
         if field.variable and not field.variable.required:
             (value,) = re.findall(rf"(?m)^# {field.name} += ([^#\n]+?) *(?:#.*)?$", example)
             assert value == generate.hcl(field.default), field.name
@@ -176,7 +176,7 @@ def test_the_python_of_a_readme_passes_make_check(name: str, number: int, file: 
 
 
 def test_a_plan_was_measured_for_every_field_and_showed_a_class_of_the_field() -> None:
-    fields = {field.name: field for field in documented(ClusterConfig)}
+    fields = {field.name: field for field in options_of(ClusterConfig)}
     rows = generate.measured()
     assert list(dict.fromkeys(row.option for row in rows)) == list(fields), "docs/changes.csv"
     for row in rows:

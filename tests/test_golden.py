@@ -11,13 +11,13 @@ import pytest
 
 from docs.generate import classes
 from stacks.config import ClusterConfig, GeneralPool, GpuPool
-from stacks.config.fields import documented
+from stacks.config.fields import options_of
 from stacks.testing import synth_cluster
 from tests.configurations import EVERY_OPTION, GOLDEN
 from tests.synthesis import Json
 
 FOLDER = Path(__file__).with_name("golden")
-OPTIONS = {f"{kind.__name__}.{field.name}": (kind, field) for kind in (ClusterConfig, *classes()) for field in documented(kind)}
+OPTIONS = {f"{kind.__name__}.{field.name}": (kind, field) for kind in (ClusterConfig, *classes()) for field in options_of(kind)}
 
 # Instead of a default that cannot be synthesized with the other options: with Kubernetes 1.35, and in a pool without other types.
 INSTEAD: dict[str, Any] = {

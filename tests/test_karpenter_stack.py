@@ -10,7 +10,7 @@ from constructs import Construct
 from stacks.aws.cluster import Cluster
 from stacks.aws.network import Network
 from stacks.config import ClusterConfig
-from stacks.config.fields import documented
+from stacks.config.fields import options_of
 from stacks.hcl.expressions import Expression
 from stacks.hcl.rules import Rule
 from stacks.karpenter_stack import KarpenterStack
@@ -187,7 +187,7 @@ def test_the_stack_shows_what_it_consists_of(extended: tuple[Extended, Json]) ->
 
 def test_the_options_of_the_stack_are_its_configuration_with_expressions_for_variables(extended: tuple[Extended, Json]) -> None:
     made, document = extended
-    variables = {field.name for field in documented(ClusterConfig) if field.variable}
+    variables = {field.name for field in options_of(ClusterConfig) if field.variable}
     assert variables == document["variable"].keys() - {"bucket", "native"}
     for field in fields(ClusterConfig):
         value = getattr(made.options, field.name)

@@ -13,7 +13,7 @@ import pytest
 from stacks.app import PROJECT
 from stacks.config import ClusterConfig
 from stacks.config.checks import mistakes
-from stacks.config.fields import documented
+from stacks.config.fields import options_of
 from tests.cases import CASES, DEFAULTS, Case, files, tftest
 from tests.synthesis import Json
 from tests.terraform import Workspace, needs_terraform
@@ -31,12 +31,12 @@ def test_the_cases_for_terraform_test_are_written_by_a_python_without_packages(t
 def test_every_rule_has_cases_on_both_sides() -> None:
     assert len(ALL) >= 60
     for rule, cases in CASES.items():
-        assert {case.objects is None for case in cases} == {True, False}, rule
+        assert {case.refused_at is None for case in cases} == {True, False}, rule
 
 
 def test_every_rule_of_the_json_has_a_case_that_it_refuses(stack: Json) -> None:
     every = messages(stack)
-    hit = {(case.objects, _message_of(case, every[case.objects])) for case in ALL if case.objects}
+    hit = {(case.refused_at, _message_of(case, every[case.refused_at])) for case in ALL if case.refused_at}
     missing = {(objects, message) for objects, found in every.items() for message in found} - hit
     assert (missing, sum(map(len, every.values())) > 55) == (set(), True)
 
@@ -96,7 +96,7 @@ def test_python_judges_a_literal_as_terraform_judges_a_variable(name: str) -> No
     if name in OF_ANOTHER_TYPE:
         (text,) = found
         assert OF_ANOTHER_TYPE[name] in text
-    elif case.objects is None or case.objects.startswith("check.") or name in ONLY_A_PLAN_KNOWS:
+    elif case.refused_at is None or case.refused_at.startswith("check.") or name in ONLY_A_PLAN_KNOWS:
         assert found == []
     else:
         (text,) = found
@@ -106,7 +106,7 @@ def test_python_judges_a_literal_as_terraform_judges_a_variable(name: str) -> No
 
 def test_what_only_a_plan_knows_is_what_it_refuses() -> None:
     for name in ONLY_A_PLAN_KNOWS:
-        assert NAMED[name].objects in ("random_string.suffix", "output.cluster_version")
+        assert NAMED[name].refused_at in ("random_string.suffix", "output.cluster_version")
     assert OF_ANOTHER_TYPE.keys() <= NAMED.keys() - ONLY_A_PLAN_KNOWS
 
 
@@ -130,7 +130,7 @@ def test_validations_accept_what_the_hcl_accepts(stack: Json) -> None:
 
 
 def test_every_message_says_what_must_be_and_what_was_given(stack: Json) -> None:
-    names = [field.name for field in documented(ClusterConfig) if field.variable]
+    names = [field.name for field in options_of(ClusterConfig) if field.variable]
     rules = [rule for variable in stack["variable"].values() for rule in variable.get("validation", [])]
     rules += stack["resource"]["random_string"]["suffix"]["lifecycle"]["precondition"]
     assert len(rules) > 45
@@ -178,7 +178,7 @@ def test_terraform_test_passes_every_case(workspace: Workspace) -> None:
 @needs_terraform
 def test_a_refusal_names_the_variable_what_was_given_and_what_is_allowed(workspace: Workspace) -> None:
     workspace.stub_modules()
-    objected = {f"{n:03}.tftest.hcl": case for n, case in enumerate(ALL) if case.objects}
+    objected = {f"{n:03}.tftest.hcl": case for n, case in enumerate(ALL) if case.refused_at}
     _write(workspace, {name: tftest([case], expect=False) for name, case in objected.items()})
     said = _said(workspace)
     table = [(case, said[name]) for name, case in objected.items()]
@@ -189,7 +189,7 @@ def test_a_refusal_names_the_variable_what_was_given_and_what_is_allowed(workspa
 
 def _says(case: Case, words: list[str]) -> bool:
     """Whether one objection alone was made, of one or two sentences, that holds what it should."""
-    variable = (case.objects or "").removeprefix("var.")
+    variable = (case.refused_at or "").removeprefix("var.")
     return len(words) == 1 and case.says in words[0] and (variable in words[0] or not case.refused)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from stacks.config import ClusterConfig, recommended
 from stacks.config.checks import ConfigurationError
-from stacks.config.fields import documented
+from stacks.config.fields import options_of
 from stacks.config.variable_files import wrong_variable_files
 
 
@@ -60,7 +60,7 @@ def test_other_files_and_other_variables_are_accepted(tmp_path: Path, file: str,
 
 
 def test_a_file_may_set_what_python_left_to_it(tmp_path: Path) -> None:
-    names = [field.name for field in documented(ClusterConfig) if field.variable]
+    names = [field.name for field in options_of(ClusterConfig) if field.variable]
     (tmp_path / "terraform.tfvars").write_text("".join(f"{name} = null\n" for name in names))
     assert refused(tmp_path, [ClusterConfig("a")]) == []
 

@@ -54,12 +54,12 @@ class Cluster(Addressed):
         boundary = common.permissions_boundary
         bounded = {"iam_role_permissions_boundary": boundary} if boundary else {}
         self.network = network
-        types = self.bind("karpenter_node_instance_types", node_group.karpenter_node_instance_types)
-        chosen = self.bind("karpenter_node_availability_zones", node_group.karpenter_node_availability_zones)
-        release = self.bind("karpenter_node_release_version", node_group.karpenter_node_release_version)
-        versions = self.bind("addon_versions", control_plane.addon_versions)
+        types = self.as_expression("karpenter_node_instance_types", node_group.karpenter_node_instance_types)
+        chosen = self.as_expression("karpenter_node_availability_zones", node_group.karpenter_node_availability_zones)
+        release = self.as_expression("karpenter_node_release_version", node_group.karpenter_node_release_version)
+        versions = self.as_expression("addon_versions", control_plane.addon_versions)
         low, desired, high = (
-            self.bind(name, getattr(node_group, name))
+            self.as_expression(name, getattr(node_group, name))
             for name in (f"karpenter_node_{size}_size" for size in ("min", "desired", "max"))
         )
         azs = self.add_local(

@@ -44,7 +44,8 @@ class Network(Addressed):
         super().__init__(scope, id)
         options = options or NetworkOptions()
         check_arguments(Network, common=common, options=options)
-        vpc_cidr, chosen = self.bind("vpc_cidr", options.vpc_cidr), self.bind("availability_zones", options.availability_zones)
+        vpc_cidr = self.as_expression("vpc_cidr", options.vpc_cidr)
+        chosen = self.as_expression("availability_zones", options.availability_zones)
         self.available = Expression("data.aws_availability_zones.available")
         self.add(
             DataAwsAvailabilityZones,

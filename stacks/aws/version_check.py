@@ -50,7 +50,7 @@ class VersionCheck(Addressed):
         super().__init__(scope, id)
         check_arguments(VersionCheck, common=common, name_prefix=name_prefix, control_plane=control_plane)
         listed, described = Expression("data.aws_eks_clusters.existing"), Expression("data.aws_eks_cluster.existing")
-        named, prefix = self.bind("cluster_name", common.name), self.bind("cluster_name_prefix", name_prefix)
+        named, prefix = self.as_expression("cluster_name", common.name), self.as_expression("cluster_name_prefix", name_prefix)
         wanted = hcl(control_plane.kubernetes_version)
         self.add(DataAwsEksClusters, listed.hcl)
         ours = f'can(regex("^${{{prefix.hcl}}}-[a-z0-9]{{4}}$", name))'

@@ -5,7 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Literal
 
 from stacks.config.checks import Check, distinct, each, matches
-from stacks.config.fields import Change, U
+from stacks.config.fields import Change
 from stacks.knowledge.regions import PARTITION
 
 _ARN = rf"arn:{PARTITION}:iam::\d{{12}}:"
@@ -33,8 +33,8 @@ def groups(values: Sequence[str]) -> str | None:
     return each(matches(r"[\w.:/@+=,-]+", "names of Kubernetes groups, such as viewers"))(values)
 
 
-ROLE = matches(rf"{_ARN}role/{_NAME}", f"the ARN of an IAM role, such as arn:{PARTITION}:iam::123456789012:role/ci")
-POLICY: Check = matches(rf"arn:{PARTITION}:iam::(\d{{12}}|{PARTITION}):policy/{_NAME}", "the ARN of an IAM policy")
+ROLE_ARN = matches(rf"{_ARN}role/{_NAME}", f"the ARN of an IAM role, such as arn:{PARTITION}:iam::123456789012:role/ci")
+POLICY_ARN: Check = matches(rf"arn:{PARTITION}:iam::(\d{{12}}|{PARTITION}):policy/{_NAME}", "the ARN of an IAM policy")
 
 # EKS takes wildcards: https://docs.aws.amazon.com/eks/latest/userguide/access-policies.html
 NAMESPACE = matches(r"(?!.{64})[a-z0-9*]([-a-z0-9*]*[a-z0-9*])?", "Kubernetes namespaces such as jobs, or with a wildcard as dev-*")
@@ -52,11 +52,11 @@ class AccessEntry:
     _: KW_ONLY
     principal_arn: Annotated[str, Change("R (the entry)"), principal]
     """ARN of the IAM role or user."""
-    policy: Annotated[Literal["ClusterAdmin", "Admin", "AdminView", "Edit", "View"] | None, U] = None
+    policy: Annotated[Literal["ClusterAdmin", "Admin", "AdminView", "Edit", "View"] | None, Change.IN_PLACE] = None
     """EKS access policy, without `AmazonEKS` and `Policy`; None if only Kubernetes groups count."""
-    namespaces: Annotated[Sequence[str], U, each(NAMESPACE), distinct] = ()
+    namespaces: Annotated[Sequence[str], Change.IN_PLACE, each(NAMESPACE), distinct] = ()
     """Namespaces to which the policy applies, such as jobs or dev-*; () for the whole cluster."""
-    kubernetes_groups: Annotated[Sequence[str], U, groups, distinct] = ()
+    kubernetes_groups: Annotated[Sequence[str], Change.IN_PLACE, groups, distinct] = ()
     """Kubernetes groups of the role or user, for RBAC."""
 
     def mistakes(self) -> Iterator[str]:
@@ -89,10 +89,10 @@ class Administrators:
 
     cluster_admin_arn: Annotated[str | None, ADMIN, principal] = None
     """ARN of the IAM role or user that administers the cluster and its KMS key; None for the identity that runs Terraform."""
-    access_entries: Annotated[Sequence[AccessEntry], U] = ()
+    access_entries: Annotated[Sequence[AccessEntry], Change.IN_PLACE] = ()
     """Further IAM roles and users that may use the Kubernetes API. Whoever runs Terraform has an entry already, unless
     `cluster_admin_arn` is set."""
-    kms_key_administrators: Annotated[Sequence[str], U, each(principal), distinct] = ()
+    kms_key_administrators: Annotated[Sequence[str], Change.IN_PLACE, each(principal), distinct] = ()
     """ARNs of further administrators of the KMS key of Kubernetes secrets. Needs `cluster_admin_arn`."""
 
     def mistakes(self) -> Iterator[str]:

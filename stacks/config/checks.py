@@ -38,10 +38,10 @@ def mistakes(
 ) -> Iterator[str]:
     """The mistakes in a dataclass and in all dataclasses inside it; of a class that it inherits from, if `part` names one."""
     kind: Any = part or type(value)
-    wanted = hints(kind)
+    wanted = field_types(kind)
     yield from mistakes_of(place, {name: getattr(value, name) for name in wanted}, wanted, skip)
     rules = getattr(kind, "mistakes", None)
-    if rules and not any(misfits(value, skip, part=kind)):
+    if rules and not any(wrongly_typed(value, skip, part=kind)):
         yield from (f"{place}.{text}" for text in rules(value))
 
 
@@ -54,17 +54,17 @@ def mistakes_of(
         where = f"{place}.{name}"
         if skip(value):
             continue
-        if not fits(value, inner):
-            yield f"{where} must be {words(inner)} (got {brief(value)}).{_slip(value, inner, checks)}"
+        if not has_type(value, inner):
+            yield f"{where} must be {type_in_words(inner)} (got {shortened(value)}).{_slip(value, inner, checks)}"
         elif value is not None:
-            yield from (f"{where} {text} (got {brief(value)})." for check in checks if (text := check(value)))
+            yield from (f"{where} {text} (got {shortened(value)})." for check in checks if (text := check(value)))
             yield from (f"{place}.{text}" for text in judged(name, value, hint))
         for key, part in _inside(value):
             yield from mistakes(f"{where}{key}", part, skip, part=_declared(part, inner))
 
 
 @cache
-def hints(kind: Any) -> dict[str, Any]:
+def field_types(kind: Any) -> dict[str, Any]:
     """The type hints of a class's fields, with the checks in them, in the order of `subjects`."""
     found = get_type_hints(kind, include_extras=True)
     return {name: found[name] for name in subjects(kind)}
@@ -75,20 +75,20 @@ def subjects(kind: type) -> list[str]:
     return list(dict.fromkeys(field.name for base in (*kind.__bases__, kind) if is_dataclass(base) for field in fields(base)))
 
 
-def fits(value: object, hint: Any) -> bool:
+def has_type(value: object, hint: Any) -> bool:
     """Whether a value has the type that a hint names. A string is not a list of strings, and True is not a number."""
     hint, _ = _parts(hint)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        return any(fits(value, part) for part in arguments)
+        return any(has_type(value, part) for part in arguments)
     if origin is Literal:
         return value in arguments
     if hint is Any:
         return True
     if origin and issubclass(origin, Mapping):
-        return isinstance(value, Mapping) and all(fits(k, arguments[0]) and fits(v, arguments[1]) for k, v in value.items())
+        return isinstance(value, Mapping) and all(has_type(k, arguments[0]) and has_type(v, arguments[1]) for k, v in value.items())
     if origin and issubclass(origin, Sequence):
-        return isinstance(value, Sequence) and not isinstance(value, str) and all(fits(part, arguments[0]) for part in value)
+        return isinstance(value, Sequence) and not isinstance(value, str) and all(has_type(part, arguments[0]) for part in value)
     if hint is float:  # CDKTF types its number tokens so
         hint = int | float
     return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
@@ -98,19 +98,19 @@ _SINGULARS = {str: "a string", int: "a whole number", float: "a number", bool: "
 _PLURALS = {str: "strings", int: "whole numbers"}
 
 
-def words(hint: Any) -> str:
+def type_in_words(hint: Any) -> str:
     """What a type hint admits, in words."""
     hint, _ = _parts(hint)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        return " or ".join("None" if part is NoneType else words(part) for part in arguments)
+        return " or ".join("None" if part is NoneType else type_in_words(part) for part in arguments)
     if origin is Literal:
         return " or ".join(map(repr, arguments))
     if origin and issubclass(origin, Mapping):
         return f"a dict of {_PLURALS[arguments[1]]}" if arguments[1] in _PLURALS else "a dict"
     if origin and issubclass(origin, Sequence):
         inner, _ = _parts(arguments[0])
-        return f"a list of {_PLURALS.get(inner) or (inner.__name__ if isinstance(inner, type) else words(inner))}"
+        return f"a list of {_PLURALS.get(inner) or (inner.__name__ if isinstance(inner, type) else type_in_words(inner))}"
     return _SINGULARS.get(hint) or f"{'an' if re.match('[AEIOU]|S[0-9]', hint.__name__) else 'a'} {hint.__name__}"
 
 
@@ -148,7 +148,7 @@ def _slip(value: object, hint: Any, checks: Collection[Check]) -> str:
     """What to do about a value that is right but for a comma or for quotes."""
     if extra_comma(value, hint):
         return " Remove the comma behind the value."
-    if isinstance(value, int | float) and not isinstance(value, bool) and fits(str(value), hint):
+    if isinstance(value, int | float) and not isinstance(value, bool) and has_type(str(value), hint):
         # Python reads 1.30 as 1.3.
         right = [text for text in (str(value), f"{value:.2f}") if checks and not any(check(text) for check in checks)]
         if right:
@@ -160,38 +160,38 @@ def _slip(value: object, hint: Any, checks: Collection[Check]) -> str:
 
 def extra_comma(value: object, hint: Any) -> bool:
     """Whether a comma has made a tuple of a value that has the type of a hint."""
-    return isinstance(value, tuple) and len(value) == 1 and fits(value[0], hint)
+    return isinstance(value, tuple) and len(value) == 1 and has_type(value[0], hint)
 
 
 MOST_CHARACTERS = 300
 
 
-def brief(value: Any) -> str:
+def shortened(value: Any) -> str:
     """A value in a message: a dataclass by its name and a long list by its start, because the whole would fill the screen."""
     if is_dataclass(value) and not isinstance(value, type):
         return f"{type(value).__name__}({repr(value.name) if hasattr(value, 'name') else '...'})"
     if not isinstance(value, list | tuple) or not value:
         text = repr(value)
         return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
-    parts = [brief(part) for part in value]
+    parts = [shortened(part) for part in value]
     if len(", ".join(parts)) > MOST_CHARACTERS:
         parts[3:] = [f"... {len(parts)} in all"]
     text = ", ".join(parts)
     return f"[{text}]" if isinstance(value, list) else f"({text},)" if len(value) == 1 else f"({text})"
 
 
-def misfits(value: Any, skip: Callable[[object], bool] = lambda value: False, *, part: type | None = None) -> Iterator[str]:
+def wrongly_typed(value: Any, skip: Callable[[object], bool] = lambda value: False, *, part: type | None = None) -> Iterator[str]:
     """The fields with a value of another type, at any depth."""
     kind: Any = part or type(value)
-    for name, hint in hints(kind).items():
+    for name, hint in field_types(kind).items():
         given = getattr(value, name)
         if skip(given):
             continue
-        if not fits(given, hint):
+        if not has_type(given, hint):
             yield name
         else:
             for _, inner in _inside(given):
-                yield from misfits(inner, skip)
+                yield from wrongly_typed(inner, skip)
 
 
 # Checks

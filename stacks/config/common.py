@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from stacks.config.administrators import POLICY
+from stacks.config.administrators import POLICY_ARN
 from stacks.config.checks import matches
-from stacks.config.fields import R, U, Variable, Z
+from stacks.config.fields import Change, Variable
 from stacks.hcl.expressions import Expression
 from stacks.hcl.rules import VALUE, Must, Rule, as_json, ending, match, shown
 from stacks.knowledge.regions import REGION
@@ -65,11 +65,11 @@ def longest_cluster_name_prefix(region: Expression) -> Expression:
 class CommonOptions:
     """The name of the cluster, and what holds for all of its resources."""
 
-    cluster_name_prefix: Annotated[str, R, Variable(CLUSTER_NAME_PREFIX)] = "eks-spot-gpu"
+    cluster_name_prefix: Annotated[str, Change.REPLACE, Variable(CLUSTER_NAME_PREFIX)] = "eks-spot-gpu"
     """Name of the cluster, before a hyphen and four random characters."""
-    permissions_boundary: Annotated[str | None, U, POLICY] = None
+    permissions_boundary: Annotated[str | None, Change.IN_PLACE, POLICY_ARN] = None
     """ARN of the IAM policy that is the permissions boundary of every role of the stack."""
-    offering_checks: Annotated[bool, Z] = True
+    offering_checks: Annotated[bool, Change.NONE] = True
     """Ask EC2 at plan which zones offer the instance types. Needs ec2:DescribeInstanceTypeOfferings."""
 
 
@@ -88,5 +88,5 @@ class Common:
     name: str
     region: Annotated[str, matches(REGION, "an AWS region such as us-west-2")]
     tags: Mapping[str, str] = field(default_factory=dict)
-    permissions_boundary: Annotated[str | None, POLICY] = None
+    permissions_boundary: Annotated[str | None, POLICY_ARN] = None
     offering_checks: bool = True

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
 from stacks.config.checks import distinct, ipv4_networks
-from stacks.config.fields import Change, U, Variable, Z
+from stacks.config.fields import Change, Variable
 from stacks.hcl.expressions import is_expression
 from stacks.hcl.rules import VALUE, Elements, found, matches
 from stacks.knowledge.versions import known_kubernetes_version
@@ -48,24 +48,24 @@ class ControlPlane:
 
     kubernetes_version: Annotated[str, ROLLS, known_kubernetes_version] = "1.33"
     """Kubernetes version of the control plane, the node group and Karpenter's nodes. EKS moves one minor version at a time."""
-    cluster_support_type: Annotated[Literal["STANDARD", "EXTENDED"] | None, U] = None
+    cluster_support_type: Annotated[Literal["STANDARD", "EXTENDED"] | None, Change.IN_PLACE] = None
     """What EKS does at the end of standard support: upgrade the cluster (STANDARD; raise kubernetes_version and karpenter_version
     before that day), or charge for extended support (EXTENDED, AWS's default)."""
-    support_check: Annotated[bool, Z] = False
+    support_check: Annotated[bool, Change.NONE] = False
     """Warn at plan when the Kubernetes version is in extended support. Needs eks:DescribeClusterVersions."""
-    version_check: Annotated[bool, Z] = True
+    version_check: Annotated[bool, Change.NONE] = True
     """Refuse at plan a Kubernetes version to which EKS cannot move the cluster. Needs eks:ListClusters and eks:DescribeCluster."""
     addon_versions: Annotated[Mapping[str, str], Change("Z at the current values; otherwise U"), Variable()] = field(
         default_factory=dict
     )
     """Versions of EKS add-ons, such as { coredns = "v1.12.1-eksbuild.2" }; by default the latest that AWS offers."""
-    endpoint_public_access: Annotated[bool, U] = True
+    endpoint_public_access: Annotated[bool, Change.IN_PLACE] = True
     """Whether the Kubernetes API has a public endpoint. Without a public endpoint, Terraform must run inside the VPC's reach."""
-    endpoint_public_access_cidrs: Annotated[Sequence[str], U, ipv4_networks, distinct] = ()
+    endpoint_public_access_cidrs: Annotated[Sequence[str], Change.IN_PLACE, ipv4_networks, distinct] = ()
     """Networks that may reach the public endpoint; () for every address. Nodes use the private endpoint."""
-    control_plane_logs: Annotated[Sequence[LogType] | None, U, distinct] = None
+    control_plane_logs: Annotated[Sequence[LogType] | None, Change.IN_PLACE, distinct] = None
     """Logs of the control plane in CloudWatch; None for audit, api and authenticator, as the HCL has."""
-    deletion_protection: Annotated[bool | None, U] = None
+    deletion_protection: Annotated[bool | None, Change.IN_PLACE] = None
     """Whether EKS refuses to delete the cluster; None leaves that as it is. `make destroy` stops before it touches a node; a plain
     `terraform destroy` removes everything else first."""
 

@@ -5,7 +5,7 @@ from itertools import combinations
 from pathlib import Path
 
 from stacks.config.backends import LocalBackend
-from stacks.config.checks import ConfigurationError, brief, extra_comma, fits, misfits, mistakes, not_empty
+from stacks.config.checks import ConfigurationError, extra_comma, has_type, mistakes, not_empty, shortened, wrongly_typed
 from stacks.config.cluster import ClusterConfig
 from stacks.config.variable_files import wrong_variable_files
 
@@ -16,11 +16,11 @@ def refuse_mistakes(clusters: Sequence[ClusterConfig], project: Path) -> None:
     Raises:
         ConfigurationError: they have some. The message names all of them.
     """
-    if not fits(clusters, Sequence[ClusterConfig]) or not_empty(clusters):
+    if not has_type(clusters, Sequence[ClusterConfig]) or not_empty(clusters):
         comma = " Remove the comma behind the list." if extra_comma(clusters, Sequence[ClusterConfig]) else ""
-        raise ConfigurationError(f"The clusters must be a list with at least one ClusterConfig (got {brief(clusters)}).{comma}")
+        raise ConfigurationError(f"The clusters must be a list with at least one ClusterConfig (got {shortened(clusters)}).{comma}")
     found = [mistake for cluster in clusters for mistake in mistakes(str(cluster.name), cluster)]
-    typed = [cluster for cluster in clusters if not any(misfits(cluster))]
+    typed = [cluster for cluster in clusters if not any(wrongly_typed(cluster))]
     found += [*_duplicates(typed, project), *_states_for_git(typed, project), *wrong_variable_files(typed, project)]
     if found:
         raise ConfigurationError("\n".join(found))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
-from stacks.config.fields import U
+from stacks.config.fields import Change
 from stacks.knowledge.versions import LOAD_BALANCER_CONTROLLER_RELEASES
 
 Policy: TypeAlias = Literal["reference", "official"]
@@ -14,9 +14,9 @@ Policy: TypeAlias = Literal["reference", "official"]
 class LoadBalancerControllerOptions:
     """The release of the load balancer controller, and its IAM policy."""
 
-    load_balancer_controller_version: Annotated[str, U] = "2.11.0"
+    load_balancer_controller_version: Annotated[str, Change.IN_PLACE] = "2.11.0"
     """AWS Load Balancer Controller release."""
-    load_balancer_controller_policy: Annotated[Policy, U] = "reference"
+    load_balancer_controller_policy: Annotated[Policy, Change.IN_PLACE] = "reference"
     """IAM policy of the load balancer controller: the HCL's, which lacks three actions, or the official policy."""
 
     def mistakes(self) -> Iterator[str]:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from stacks.config.administrators import ROLE
+from stacks.config.administrators import ROLE_ARN
 from stacks.config.checks import literal, not_empty, user_tags
-from stacks.config.fields import Change, R, U, Variable, Z
+from stacks.config.fields import Change, Variable
 from stacks.config.tags import wrong_tags
 from stacks.hcl.rules import ending, match
 from stacks.knowledge.regions import OTHER_PARTITIONS, REGION
@@ -33,13 +33,13 @@ REGION_OF_AWS = (
 class Login:
     """Where and as whom Terraform, and the commands that it runs, reach AWS."""
 
-    region: Annotated[str | None, R, Variable(REGION_OF_AWS, required=True)] = None
+    region: Annotated[str | None, Change.REPLACE, Variable(REGION_OF_AWS, required=True)] = None
     """AWS region of the cluster, such as us-west-2. Every zone of the region that does not need an opt-in gets subnets."""
-    aws_profile: Annotated[str | None, Z, not_empty, literal] = "default"
+    aws_profile: Annotated[str | None, Change.NONE, not_empty, literal] = "default"
     """AWS profile of Terraform and of `aws eks get-token`; None for credentials of the environment, OIDC or the instance."""
-    assume_role_arn: Annotated[str | None, ASSUME, ROLE] = None
+    assume_role_arn: Annotated[str | None, ASSUME, ROLE_ARN] = None
     """ARN of an IAM role that Terraform and `aws eks get-token` assume."""
-    tags: Annotated[Mapping[str, str], U, user_tags] = field(default_factory=dict)
+    tags: Annotated[Mapping[str, str], Change.IN_PLACE, user_tags] = field(default_factory=dict)
     """Tags of everything that Terraform creates, except the instances of the node group."""
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Annotated
 
-from stacks.config.fields import R, Variable
+from stacks.config.fields import Change, Variable
 from stacks.hcl.rules import DISTINCT, VALUE, WITHOUT_NULLS, Must, ending, has_at_most, inside_any, starts_inside
 
 VPC_PREFIXES = (16, 20)
@@ -71,7 +71,7 @@ def _network(cidr: str) -> str | None:
 class NetworkOptions:
     """The addresses and the zones of the VPC."""
 
-    vpc_cidr: Annotated[str, R, Variable(VPC_CIDR)] = "10.0.0.0/16"
+    vpc_cidr: Annotated[str, Change.REPLACE, Variable(VPC_CIDR)] = "10.0.0.0/16"
     """IPv4 network of the VPC. From a /16 each zone gets a private /20, a public /24 and an intra /24."""
-    availability_zones: Annotated[Sequence[str], R, Variable(AVAILABILITY_ZONES)] = ()
+    availability_zones: Annotated[Sequence[str], Change.REPLACE, Variable(AVAILABILITY_ZONES)] = ()
     """Zones to use, in the order of their subnets; [] for every zone of the region that does not need an opt-in."""

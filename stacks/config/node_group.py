@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from stacks.config.fields import Change, U, Variable, Z
+from stacks.config.fields import Change, Variable
 from stacks.hcl.expressions import Expression, is_expression
 from stacks.hcl.rules import (
     DISTINCT,
@@ -24,7 +24,7 @@ from stacks.hcl.rules import (
     well_formed,
     whole,
 )
-from stacks.knowledge.catalogue import GRAVITON, INSTANCE_TYPE
+from stacks.knowledge.catalogue import GRAVITON, INSTANCE_TYPE_PATTERN
 from stacks.knowledge.versions import RELEASE
 
 GROUP = Change("R (the node group)")
@@ -50,7 +50,7 @@ RELEASE_VERSION = (
 # group may have others.
 _TYPES = "karpenter_node_instance_types"
 INSTANCE_TYPES = (
-    well_formed(_TYPES, INSTANCE_TYPE, like="instance types such as m5.large"),
+    well_formed(_TYPES, INSTANCE_TYPE_PATTERN, like="instance types such as m5.large"),
     Elements(
         f"{_TYPES}_with_arm64_cpus",
         types_if(matches("type", ARM64 := rf"^{GRAVITON}[.]")),
@@ -94,11 +94,11 @@ class NodeGroup:
     """Instance types of the managed node group that Karpenter itself runs on (x86_64)."""
     karpenter_node_availability_zones: Annotated[Sequence[str], GROUP, Variable(ZONES)] = ()
     """Zones of the nodes for Karpenter itself; [] for every zone of the network."""
-    karpenter_node_min_size: Annotated[int, U, Variable()] = 2
+    karpenter_node_min_size: Annotated[int, Change.IN_PLACE, Variable()] = 2
     """Minimum number of nodes for Karpenter itself."""
-    karpenter_node_max_size: Annotated[int, U, Variable()] = 3
+    karpenter_node_max_size: Annotated[int, Change.IN_PLACE, Variable()] = 3
     """Maximum number of nodes for Karpenter itself."""
-    karpenter_node_desired_size: Annotated[int, Z, Variable()] = 2
+    karpenter_node_desired_size: Annotated[int, Change.NONE, Variable()] = 2
     """Number of nodes for Karpenter itself when the node group is created."""
     karpenter_node_release_version: Annotated[
         str | None,

@@ -7,7 +7,7 @@ from functools import cache, partial
 from typing import Annotated, get_args
 
 from stacks.config.checks import user_tags
-from stacks.config.fields import Change, D, U, Variable
+from stacks.config.fields import Change, Variable
 from stacks.config.pools import (
     BOTTLEROCKET,
     GENERAL_POOL,
@@ -41,7 +41,7 @@ from stacks.hcl.rules import (
 )
 from stacks.knowledge.catalogue import (
     ARM64_GPU_FAMILY,
-    INSTANCE_TYPE,
+    INSTANCE_TYPE_PATTERN,
     families_with_a_fraction_of_a_gpu,
     families_without_nvidia_gpus,
     family,
@@ -82,7 +82,7 @@ NOT_RESERVED_ALONE = Must(
     tail=ending(": the GPU node class selects no capacity reservation, so Karpenter would never launch a node."),
 )
 
-WELL_FORMED_TYPES = well_formed("gpu_instance_types", INSTANCE_TYPE, like="instance types such as p5.48xlarge")
+WELL_FORMED_TYPES = well_formed("gpu_instance_types", INSTANCE_TYPE_PATTERN, like="instance types such as p5.48xlarge")
 
 
 def _families_if(condition: str) -> str:
@@ -155,20 +155,20 @@ class NodePoolOptions:
     """Instance types of the GPU node pool, such as p5.48xlarge (8 H100). Karpenter launches a type that has capacity."""
     gpu_capacity_type: Annotated[Sequence[str], TYPES, Variable((HAS_ELEMENTS, WITHOUT_NULLS))] = ("spot",)
     """How GPU nodes are bought: spot, on-demand, reserved. Karpenter prefers reserved, then spot, then on-demand."""
-    gpu_limit: Annotated[int | None, U, Variable(GPU_LIMIT)] = None
+    gpu_limit: Annotated[int | None, Change.IN_PLACE, Variable(GPU_LIMIT)] = None
     """Maximum number of GPUs of all nodes of the GPU pool together; null for no limit."""
-    gpu_drift_budget: Annotated[str | None, U, Variable(GPU_DRIFT_BUDGET)] = None
+    gpu_drift_budget: Annotated[str | None, Change.IN_PLACE, Variable(GPU_DRIFT_BUDGET)] = None
     """GPU nodes that Karpenter may replace at a time because they drifted, for example from an older Bottlerocket release: a
     number, a percentage, or null for Karpenter's own 10%. Applies to gpu-spot, and to each of gpu_pools without budgets."""
-    gpu_pools: Annotated[Sequence[GpuPool], U] = ()
+    gpu_pools: Annotated[Sequence[GpuPool], Change.IN_PLACE] = ()
     """GPU node pools in addition to the default pool gpu-spot."""
-    general_pools: Annotated[Sequence[GeneralPool], U] = ()
+    general_pools: Annotated[Sequence[GeneralPool], Change.IN_PLACE] = ()
     """Node pools without GPUs in addition to the default pool default."""
-    bottlerocket_version: Annotated[str, D, BOTTLEROCKET] = "latest"
+    bottlerocket_version: Annotated[str, Change.DRIFT, BOTTLEROCKET] = "latest"
     """Bottlerocket release of Karpenter's nodes: latest, or a version such as v1.53.0."""
-    node_tags: Annotated[Mapping[str, str], D, user_tags] = field(default_factory=dict)
+    node_tags: Annotated[Mapping[str, str], Change.DRIFT, user_tags] = field(default_factory=dict)
     """Tags of the EC2 instances that Karpenter creates."""
-    wait_for_nodes: Annotated[bool, U] = False
+    wait_for_nodes: Annotated[bool, Change.IN_PLACE] = False
     """Make a destroy wait until Karpenter has removed the nodes of a pool. Takes effect after an apply."""
 
     def mistakes(self) -> Iterator[str]:

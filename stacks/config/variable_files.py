@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stacks.config.checks import ConfigurationError
 from stacks.config.cluster import ClusterConfig
-from stacks.config.fields import documented
+from stacks.config.fields import options_of
 
 # What the cdktf CLI loads by itself for every stack.
 VARIABLE_FILES = ("terraform.tfvars", "terraform.tfvars.json", "*.auto.tfvars", "*.auto.tfvars.json")
@@ -17,7 +17,7 @@ def wrong_variable_files(clusters: Sequence[ClusterConfig], project: Path) -> It
     """Files that set a variable which Python gives for a cluster: Terraform would prefer the file."""
     given: dict[str, list[str]] = {}
     for cluster in clusters:
-        for field in documented(ClusterConfig):
+        for field in options_of(ClusterConfig):
             # `recommended` gives the prefix, and not the user: a file that sets the prefix keeps a living cluster.
             derived = field.name == "cluster_name_prefix" and cluster.cluster_name_prefix == cluster.name
             if field.variable and not derived and getattr(cluster, field.name) != field.default:

@@ -18,8 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-FAMILY = r"^[a-z][a-z0-9-]*$"
-INSTANCE_TYPE = r"^[a-z][a-z0-9-]*[.][a-z0-9-]+$"
+FAMILY_PATTERN = r"^[a-z][a-z0-9-]*$"
+INSTANCE_TYPE_PATTERN = r"^[a-z][a-z0-9-]*[.][a-z0-9-]+$"
 
 # Families of Graviton and Grace CPUs: g5g, p6e-gb200.
 ARM64_GPU_FAMILY = r"^g[0-9]+g[a-z]*$|-gb[0-9]+$"
@@ -149,7 +149,7 @@ def unusable(types: Iterable[str]) -> dict[str, list[str]]:
     without, fraction = families_without_nvidia_gpus(), families_with_a_fraction_of_a_gpu()
     found: dict[str, list[str]] = {}
     for name in types:
-        if not re.fullmatch(INSTANCE_TYPE, name):
+        if not re.fullmatch(INSTANCE_TYPE_PATTERN, name):
             found.setdefault("be instance types such as p5.48xlarge", []).append(name)
         elif family(name) in without:
             found.setdefault("have NVIDIA GPUs", []).append(name)

@@ -151,16 +151,16 @@ class KarpenterReleases:
         first, last: the first and the newest known release; a newer patch release is treated as one of these, with a warning.
         kubernetes: the newest Kubernetes that the controller supports, its constant `MaxK8sVersion`.
         crds: the custom resource definitions that came with these releases, by name.
-        rehashes: whether the releases before calculate the hash of an EC2NodeClass in another way. Karpenter then writes the new
-            hash into every NodeClaim that has not drifted, so no node drifts, not even one that a change of the class in the same
-            apply should have replaced.
+        new_class_hash: whether the releases before calculate the hash of an EC2NodeClass in another way. Karpenter then writes the
+            new hash into every NodeClaim that has not drifted, so no node drifts, not even one that a change of the class in the
+            same apply should have replaced.
     """
 
     first: str
     last: str
     kubernetes: str
     crds: tuple[str, ...] = ()
-    rehashes: bool = False
+    new_class_hash: bool = False
 
 
 # `MaxK8sVersion` in pkg/providers/version/version.go and the folder pkg/apis/crds, at every tag of KA from v1.6.0 to v1.14.1.
@@ -182,7 +182,7 @@ KARPENTER = (
     KarpenterReleases(first="1.9.0", last="1.9.2", kubernetes="1.35"),
     KarpenterReleases(first="1.10.0", last="1.10.2", kubernetes="1.35"),
     KarpenterReleases(first="1.11.0", last="1.11.3", kubernetes="1.35"),
-    KarpenterReleases(first="1.12.0", last="1.12.2", kubernetes="1.35", rehashes=True),
+    KarpenterReleases(first="1.12.0", last="1.12.2", kubernetes="1.35", new_class_hash=True),
     KarpenterReleases(first="1.13.0", last="1.13.1", kubernetes="1.36"),
     KarpenterReleases(first="1.14.0", last="1.14.1", kubernetes="1.36", crds=("capacitybuffers.autoscaling.x-k8s.io",)),
 )
@@ -347,7 +347,7 @@ def bottlerocket_mistake(bottlerocket: str, *, kubernetes: str, soci: bool, nvme
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadBalancerController:
+class LoadBalancerControllerRelease:
     """Releases of one minor version that need the same.
 
     Attributes:
@@ -372,7 +372,7 @@ _RULES = "elasticloadbalancing:SetWebAcl"
 # kubernetes-sigs/aws-load-balancer-controller; all have the same 16 statements. Definitions: helm/aws-load-balancer-controller/crds
 # there. Every release accepts Kubernetes 1.22 or newer (docs/deploy/installation.md).
 LOAD_BALANCER_CONTROLLER = (
-    LoadBalancerController(
+    LoadBalancerControllerRelease(
         first="2.11.0",
         last="2.11.0",
         actions={  # the HCL's policy lacks these
@@ -382,7 +382,7 @@ LOAD_BALANCER_CONTROLLER = (
         },
         crds=("ingressclassparams.elbv2.k8s.aws", "targetgroupbindings.elbv2.k8s.aws"),
     ),
-    LoadBalancerController(
+    LoadBalancerControllerRelease(
         first="2.12.0",
         last="2.12.0",
         actions={
@@ -391,28 +391,28 @@ LOAD_BALANCER_CONTROLLER = (
             "elasticloadbalancing:SetRulePriorities": _RULES,
         },
     ),
-    LoadBalancerController(first="2.13.0", last="2.13.3", actions={"ec2:DescribeRouteTables": _READ}),
-    LoadBalancerController(
+    LoadBalancerControllerRelease(first="2.13.0", last="2.13.3", actions={"ec2:DescribeRouteTables": _READ}),
+    LoadBalancerControllerRelease(
         first="2.13.4",
         last="2.13.4",
         crds=("loadbalancerconfigurations.gateway.k8s.aws", "targetgroupconfigurations.gateway.k8s.aws"),
     ),
-    LoadBalancerController(first="2.14.0", last="2.14.0"),
-    LoadBalancerController(
+    LoadBalancerControllerRelease(first="2.14.0", last="2.14.0"),
+    LoadBalancerControllerRelease(
         first="2.14.1",
         last="2.14.1",
         crds=("globalaccelerators.aga.k8s.aws", "listenerruleconfigurations.gateway.k8s.aws"),
     ),
-    LoadBalancerController(first="2.15.0", last="2.15.0"),
-    LoadBalancerController(first="2.16.0", last="2.16.0"),
-    LoadBalancerController(first="2.17.0", last="2.17.0"),
-    LoadBalancerController(first="2.17.1", last="2.17.1", crds=("albtargetcontrolconfigs.elbv2.k8s.aws",)),
-    LoadBalancerController(first="3.0.0", last="3.0.0"),
-    LoadBalancerController(first="3.1.0", last="3.1.0"),
-    LoadBalancerController(first="3.2.0", last="3.2.2"),
-    LoadBalancerController(first="3.3.0", last="3.3.0"),
-    LoadBalancerController(first="3.4.0", last="3.4.3"),
-    LoadBalancerController(first="3.5.0", last="3.5.0"),
+    LoadBalancerControllerRelease(first="2.15.0", last="2.15.0"),
+    LoadBalancerControllerRelease(first="2.16.0", last="2.16.0"),
+    LoadBalancerControllerRelease(first="2.17.0", last="2.17.0"),
+    LoadBalancerControllerRelease(first="2.17.1", last="2.17.1", crds=("albtargetcontrolconfigs.elbv2.k8s.aws",)),
+    LoadBalancerControllerRelease(first="3.0.0", last="3.0.0"),
+    LoadBalancerControllerRelease(first="3.1.0", last="3.1.0"),
+    LoadBalancerControllerRelease(first="3.2.0", last="3.2.2"),
+    LoadBalancerControllerRelease(first="3.3.0", last="3.3.0"),
+    LoadBalancerControllerRelease(first="3.4.0", last="3.4.3"),
+    LoadBalancerControllerRelease(first="3.5.0", last="3.5.0"),
 )
 
 LOAD_BALANCER_CONTROLLER_RELEASES = Releases(

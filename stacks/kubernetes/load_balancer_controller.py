@@ -124,7 +124,7 @@ tolerations:
 """
 
 # The HCL's policy: the official one of 2.11.0 without three actions.
-POLICY = Path(__file__).with_name("load_balancer_controller_iam_policy.json")
+POLICY_FILE = Path(__file__).with_name("load_balancer_controller_iam_policy.json")
 
 POD_IDENTITY_TRUST = {
     "Version": "2012-10-17",
@@ -140,7 +140,7 @@ POD_IDENTITY_TRUST = {
 
 def policy_document(policy: Policy, version: str) -> dict[str, Any]:
     """The controller's IAM policy."""
-    document: dict[str, Any] = json.loads(POLICY.read_text().replace("arn:aws:", f"arn:{PARTITION}:"))
+    document: dict[str, Any] = json.loads(POLICY_FILE.read_text().replace("arn:aws:", f"arn:{PARTITION}:"))
     if policy == "official":
         further = load_balancer_controller_actions(version)
         for statement in document["Statement"]:

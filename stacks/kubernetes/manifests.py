@@ -18,7 +18,7 @@ Manifest: TypeAlias = dict[str, Any]
 
 API_GROUP = "karpenter.k8s.aws"
 
-NAME = matches(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "a Kubernetes name such as gpu-spot")
+OBJECT_NAME = matches(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "a Kubernetes name such as gpu-spot")
 ALIAS = matches(f"bottlerocket@(latest|v{RELEASE.pattern})", "an alias such as bottlerocket@v1.53.0")
 
 
@@ -37,7 +37,7 @@ class NodeClass:
         ami_alias: the AMI, as `bottlerocket@latest` or `bottlerocket@v1.53.0`.
     """
 
-    name: Annotated[str, NAME]
+    name: Annotated[str, OBJECT_NAME]
     role: str
     discovery: str
     user_data: str

@@ -57,7 +57,7 @@ class NodePools(Addressed):
             self._add_objects("default", self._default())
         budgets: Expression | None = None
         if "gpu_drift_budget" not in options.unused_variables():
-            drift = self.bind("gpu_drift_budget", options.gpu_drift_budget)
+            drift = self.as_expression("gpu_drift_budget", options.gpu_drift_budget)
             # Any budget replaces Karpenter's default of 10%, so this list repeats the default for the other reasons.
             budgets = Expression(
                 f'{drift.hcl} == null ? null : [{{nodes = "10%"}}, {{nodes = {drift.hcl}, reasons = ["Drifted"]}}]'
@@ -100,7 +100,7 @@ class NodePools(Addressed):
     def _gpu_spot(self, budgets: Expression) -> NodePool:
         """The pool whose values are variables, with the rules for them."""
         names = ("gpu_instance_types", "gpu_capacity_type", "gpu_limit")
-        types, capacity, limit = (self.bind(name, getattr(self._options, name)) for name in names)
+        types, capacity, limit = (self.as_expression(name, getattr(self._options, name)) for name in names)
         self.require(
             DISTINCT.rule("gpu_capacity_type", capacity),
             KNOWN_CAPACITY_TYPES.rule(capacity),
@@ -125,7 +125,7 @@ class NodePools(Addressed):
         return NodePool(
             pool=GPU_SPOT,
             node_class=self._node_class(GPU_SPOT, name="gpu", gpu=True),
-            requirements=[_is_in(CAPACITY_TYPE, capacity), AMD64, _is_in(INSTANCE_TYPE, types)],
+            requirements=[_is_in(CAPACITY_TYPE_LABEL, capacity), AMD64, _is_in(INSTANCE_TYPE_LABEL, types)],
             taints=GPU_SPOT.all_taints(),
             labels={**GPU_LABEL, "nodepool": GPU_SPOT.name},
             limits=Expression(f'{limit.hcl} == null ? null : {{"{GPU_TAINT}" = {limit.hcl}}}'),
@@ -139,7 +139,7 @@ class NodePools(Addressed):
         return NodePool(
             pool=pool,
             node_class=self._node_class(pool, name=pool.name, gpu=gpu),
-            requirements=[_is_in(CAPACITY_TYPE, pool.capacity_types), AMD64, *zones, *_types_of(pool)],
+            requirements=[_is_in(CAPACITY_TYPE_LABEL, pool.capacity_types), AMD64, *zones, *_types_of(pool)],
             limits=pool.limits(),
             budgets=pool.budgets or budgets or (),
             labels={**(GPU_LABEL if gpu else {}), "nodepool": pool.name, **pool.labels},
@@ -215,7 +215,7 @@ def _unknown_sizes(pool: Pool, unknown: Sequence[str], offered: Expression) -> E
 def _types_in(pool: Pool) -> Expression:
     """The instance types in the manifest of a pool, so that a long list stands once in the JSON."""
     requirements = f"local.nodepool_{pool.name}.spec.template.spec.requirements"
-    return Expression(f'flatten([for one in {requirements} : one.values if one.key == "{INSTANCE_TYPE}"])')
+    return Expression(f'flatten([for one in {requirements} : one.values if one.key == "{INSTANCE_TYPE_LABEL}"])')
 
 
 def _without_nulls(pool: str) -> str:
@@ -231,9 +231,9 @@ GPU_LABEL = {"gpu-type": "nvidia"}
 DEFAULT = Pool(GENERAL_POOL, consolidate_after="30s", expire_after="")
 GPU_SPOT = Pool(GPU_POOL, taints=[Taint(key=GPU_TAINT, value="true")], expire_after="", soci=GPU_SOCI)
 
-CAPACITY_TYPE = "karpenter.sh/capacity-type"
-INSTANCE_TYPE = "node.kubernetes.io/instance-type"
-INSTANCE = "karpenter.k8s.aws/instance-"
+CAPACITY_TYPE_LABEL = "karpenter.sh/capacity-type"
+INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type"
+INSTANCE_LABEL = "karpenter.k8s.aws/instance-"
 
 
 def _is_in(key: str, values: Sequence[str]) -> Requirement:
@@ -246,9 +246,9 @@ AMD64 = _is_in("kubernetes.io/arch", ["amd64"])
 def _types_of(pool: Pool) -> list[Requirement]:
     """Which instance types a pool of the configuration uses."""
     if types := pool.types():
-        return [_is_in(INSTANCE_TYPE, types)]
+        return [_is_in(INSTANCE_TYPE_LABEL, types)]
     if pool.families:
-        return [_is_in(f"{INSTANCE}family", pool.families)]
+        return [_is_in(f"{INSTANCE_LABEL}family", pool.families)]
     assert isinstance(pool, GeneralPool)  # noqa: S101  (a GPU pool has types)
     return _shape(pool.categories, pool.cpus)
 
@@ -256,8 +256,8 @@ def _types_of(pool: Pool) -> list[Requirement]:
 def _shape(categories: Sequence[str], cpus: Sequence[int]) -> list[Requirement]:
     """Instance types by category and size, of a recent generation."""
     return [
-        _is_in(f"{INSTANCE}category", categories),
-        _is_in(f"{INSTANCE}cpu", list(map(str, cpus))),
-        _is_in(f"{INSTANCE}hypervisor", ["nitro"]),
-        Requirement(key=f"{INSTANCE}generation", operator="Gt", values=["2"]),
+        _is_in(f"{INSTANCE_LABEL}category", categories),
+        _is_in(f"{INSTANCE_LABEL}cpu", list(map(str, cpus))),
+        _is_in(f"{INSTANCE_LABEL}hypervisor", ["nitro"]),
+        Requirement(key=f"{INSTANCE_LABEL}generation", operator="Gt", values=["2"]),
     ]

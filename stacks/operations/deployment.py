@@ -26,7 +26,7 @@ class DeploymentError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Cluster:
+class DeployedCluster:
     """The cluster of a stack. `kubeconfig` is a file of its own, because the user's current context may be another cluster."""
 
     name: str
@@ -101,7 +101,7 @@ class Stack:
                 raise DeploymentError(f"{program} must be on the PATH. Install it, and run this command again.")
         return cls(STACKS / name)
 
-    def cluster(self, kubeconfig: Path) -> Cluster:
+    def cluster(self, kubeconfig: Path) -> DeployedCluster:
         """The cluster in the state. A destroy removes the outputs first and the VPC last, so name and region come from the VPC."""
         state = json.loads(self.terraform("state", "pull") or "{}").get("resources", [])
         resources = {f"{r.get('module')}.{r['type']}": r["instances"][0]["attributes"] for r in state if r["instances"]}
@@ -113,7 +113,7 @@ class Stack:
             )
         profile, environment = self._identity()
         eks = resources.get("module.eks.aws_eks_cluster", {})
-        return Cluster(
+        return DeployedCluster(
             name=vpc["tags"]["Name"],
             region=vpc["arn"].split(":")[3],
             profile=profile,

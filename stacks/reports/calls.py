@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from stacks import config
-from stacks.config.checks import fits, hints
+from stacks.config.checks import field_types, has_type
 from stacks.config.recommended import recommended
 
 # Frames that say nothing about the page: `recommended` calls ClusterConfig, and `os.environ[...]` is a function of os.
@@ -45,7 +45,7 @@ def _of_call(kind: type, refusal: str, frame: FrameSummary) -> tuple[int | None,
     names = re.findall(r"'(\w+)'", refusal)
     if "unexpected keyword" in refusal:
         line = next((keyword.value.lineno for keyword in call.keywords if keyword.arg == names[0]), None) if call else None
-        return line or frame.lineno, f"{name} does not have the field {names[0]}.{_nearest(names[0], hints(kind))}"
+        return line or frame.lineno, f"{name} does not have the field {names[0]}.{_nearest(names[0], field_types(kind))}"
     if "missing" in refusal:
         return frame.lineno, f"{name} must be given {' and '.join(names)}."
     if "positional argument" in refusal:
@@ -74,14 +74,14 @@ def _named(kind: type, call: ast.Call, frame: FrameSummary) -> str:
     text = "".join(linecache.getlines(frame.filename))
     present = {keyword.arg for keyword in call.keywords}
     known = {field.name: field for field in fields(kind)}
-    left = sorted((known[name] for name in hints(kind) if name not in present), key=_has_default)
+    left = sorted((known[name] for name in field_types(kind) if name not in present), key=_has_default)
     named = []
     for argument in call.args:
         try:
             value = ast.literal_eval(argument)
         except ValueError:
             return ""
-        field = next((field for field in left if fits(value, hints(kind)[field.name])), None)
+        field = next((field for field in left if has_type(value, field_types(kind)[field.name])), None)
         if field is None:
             return ""
         left.remove(field)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stacks.config.cluster import ClusterConfig
-from stacks.config.fields import documented
+from stacks.config.fields import options_of
 from stacks.config.pools import GENERAL_POOL, GPU_POOL, GeneralPool, Pool
 from stacks.operations.terminal import coloured
 
@@ -35,7 +35,7 @@ def summary(clusters: Sequence[ClusterConfig], *, page: Path, outdir: Path, proj
 
 def _steps_once(clusters: Sequence[ClusterConfig], *, page: Path, project: Path) -> Iterator[str]:
     """Where the variables that clusters need are given, which precedes the plans of all."""
-    required = [field.name for field in documented(ClusterConfig) if field.variable and field.variable.required]
+    required = [field.name for field in options_of(ClusterConfig) if field.variable and field.variable.required]
     users = {name: [cluster for cluster in clusters if name not in cluster.unused_variables()] for name in required}
     missing = {name: [cluster.name for cluster in using if getattr(cluster, name) is None] for name, using in users.items()}
     for_all = [name for name, lacking in missing.items() if lacking and len(lacking) == len(users[name])]

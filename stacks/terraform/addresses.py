@@ -118,7 +118,7 @@ class Addressed(Construct):
             self._stack.node.add_validation(_NothingUnattached(self._known))
         self._known.requirements += [rule.rule() if isinstance(rule, EmptyList) else rule for rule in rules]
 
-    def bind(self, name: str, value: object) -> Expression:
+    def as_expression(self, name: str, value: object) -> Expression:
         """A construct's argument as an expression: a literal, a list or a CDKTF token becomes the local `name`, None becomes null.
 
         Terraform refuses a condition that refers to nothing, and a token has no text inside another expression.

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from stacks.config import ClusterConfig
-from stacks.config.fields import Documented, documented, terraform_type
+from stacks.config.fields import Option, options_of, terraform_type
 from stacks.hcl.expressions import Expression
 from stacks.terraform.addresses import Addressed
 
@@ -12,14 +12,14 @@ from stacks.terraform.addresses import Addressed
 def add_variables(stack: Addressed, config: ClusterConfig) -> ClusterConfig:
     """Declare the variables; returns the configuration with the expression of each variable in the place of its default."""
     unused = config.unused_variables()
-    fields = [field for field in documented(ClusterConfig) if field.variable and field.name not in unused]
+    fields = [field for field in options_of(ClusterConfig) if field.variable and field.name not in unused]
     declared: dict[str, Any] = dict(
         stack.add_first_variables({field.name: _body(field, getattr(config, field.name)) for field in fields})
     )
     return replace(config, **declared)
 
 
-def _body(field: Documented, default: Any) -> dict[str, Any]:
+def _body(field: Option, default: Any) -> dict[str, Any]:
     assert field.variable  # noqa: S101  (the caller asked)
     body: dict[str, Any] = {"type": terraform_type(field.hint), "description": field.text}
     if field.variable.musts:
