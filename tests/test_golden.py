@@ -94,6 +94,7 @@ def unjudged(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(finds, lambda *arguments, **options: ())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unjudged")
 @pytest.mark.parametrize("option", OTHERS)
 def test_an_option_changes_the_json(option: str) -> None:
@@ -110,6 +111,7 @@ def test_every_variable_has_the_value_of_its_field_and_is_used() -> None:
     assert variables.keys() == {OPTIONS[option][1].name for option in VARIABLES}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unjudged")
 def test_an_option_of_a_pool_changes_its_objects() -> None:
     """One synthesis, where each pool has a twin for each of its options."""

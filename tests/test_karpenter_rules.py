@@ -294,7 +294,7 @@ TRICKY = [
 ]
 
 
-EXAMPLES = int(os.environ.get("KARPENTER_EXAMPLES", "30"))  # a run of many thousands takes minutes
+EXAMPLES = int(os.environ.get("KARPENTER_EXAMPLES", "10"))  # a run of many thousands takes minutes
 
 
 def manifest_of(node_pools: NodePools, pool: Pool) -> Json:

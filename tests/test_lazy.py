@@ -17,6 +17,8 @@ import pytest
 
 from stacks.app import PROJECT
 
+pytestmark = pytest.mark.slow  # most tests start Python and Node anew
+
 PREFIX = "cdktf_cdktf_provider_"
 RANDOM = PREFIX + "random"
 
@@ -246,7 +248,6 @@ def test_a_library_whose_javascript_uses_a_provider_gets_all_of_it(tmp_path: Pat
     assert ran.stderr.count("\n") == 1
 
 
-@pytest.mark.slow
 def test_lazy_and_ordinary_loading_synthesize_the_same_bytes(tmp_path: Path) -> None:
     modules, _ = loaded(tmp_path / "eager", **{EAGER: "1"})
     assert len(modules) > 2000

@@ -41,6 +41,7 @@ def run(project: Path, *arguments: str, **environment: str) -> tuple[int | None,
     return process.returncode, printed, error
 
 
+@pytest.mark.slow
 def test_the_next_commands_do_not_overwrite_the_variables_that_a_user_has(project: Path) -> None:
     code, printed, error = run(project)
     # That a version of Kubernetes leaves support depends on the day.
@@ -218,6 +219,7 @@ def test_a_python_without_the_packages_is_told_what_installs_them(project: Path)
     assert "Run `make synth`" in ran.stderr
 
 
+@pytest.mark.slow
 def test_states_of_workspaces_in_the_output_are_refused_and_not_overlooked(project: Path) -> None:
     """A plan that does not see them would create a second cluster."""
     state = project / "cdktf.out" / "stacks" / "karpenter" / "terraform.tfstate.d" / "staging" / "terraform.tfstate"
@@ -233,6 +235,7 @@ def test_states_of_workspaces_in_the_output_are_refused_and_not_overlooked(proje
     assert document["terraform"]["backend"]["local"]["workspace_dir"] == "../../../terraform.karpenter.tfstate.d"
 
 
+@pytest.mark.slow
 def test_the_newer_lock_file_of_providers_is_kept_and_placed(project: Path) -> None:
     kept = project / "terraform.karpenter.lock.hcl"
     kept.write_text("committed")

@@ -52,6 +52,7 @@ def test_the_measurements_say_what_they_measure(monkeypatch: pytest.MonkeyPatch,
 CHEAP = [subject for subject in bench.SUBJECTS if subject.share == 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subject", CHEAP, ids=lambda subject: subject.name)
 def test_what_is_measured_runs(subject: bench.Subject) -> None:
     few = replace(subject, arguments=tuple("1" for _ in subject.arguments))

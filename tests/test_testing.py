@@ -39,6 +39,7 @@ def test_testing_has_every_method_of_cdktfs_and_the_example_shows_the_assertions
     assert [name for name in sorted(theirs) if name.startswith("to_") and f"Testing.{name}(" not in page] == []
 
 
+@pytest.mark.slow
 def test_a_test_of_a_user_may_import_cdktf_first(tmp_path: Path) -> None:
     """Without conftest.py, all of a provider would be loaded."""
     for name in ("conftest.py", "pyproject.toml"):
