@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -32,29 +33,6 @@ def test_every_rule_has_cases_on_both_sides() -> None:
     assert len(ALL) >= 60
     for rule, cases in CASES.items():
         assert {case.refused_at is None for case in cases} == {True, False}, rule
-
-
-def test_every_rule_of_the_json_has_a_case_that_it_refuses(stack: Json) -> None:
-    every = messages(stack)
-    hit = {(case.refused_at, _message_of(case, every[case.refused_at])) for case in ALL if case.refused_at}
-    missing = {(objects, message) for objects, found in every.items() for message in found} - hit
-    assert (missing, sum(map(len, every.values())) > 55) == (set(), True)
-
-
-def messages(document: Json) -> dict[str, list[str]]:
-    """What Terraform may object with, by the address that it names."""
-    rules = {f"var.{name}": variable.get("validation", []) for name, variable in document["variable"].items()}
-    rules |= {f"check.{name}": check["assert"] for name, check in document["check"].items()}
-    rules |= {f"output.{name}": output.get("precondition", []) for name, output in document["output"].items()}
-    rules["random_string.suffix"] = document["resource"]["random_string"]["suffix"]["lifecycle"]["precondition"]
-    return {objects: [rule["error_message"] for rule in found] for objects, found in rules.items()}
-
-
-def _message_of(case: Case, messages: list[str]) -> str | None:
-    """The message that has the longest run of the case's words, of those that begin with a variable of the case; None if two do."""
-    named = [message for message in messages if message.startswith(tuple(f"{name} " for name in case.variables))] or messages
-    runs = [SequenceMatcher(None, case.says, message, autojunk=False).find_longest_match().size for message in named]
-    return named[runs.index(max(runs))] if runs.count(max(runs)) == 1 else None
 
 
 # Which zones and sizes exist, what runs, and how long the region's name is: the plan asks.
@@ -88,11 +66,15 @@ OF_ANOTHER_TYPE = {
 NAMED = {f"{rule}: {case.name}": case for rule, cases in CASES.items() for case in cases}
 
 
+def _said_by_python(case: Case) -> Iterator[str]:
+    yield from (text.removeprefix("c.") for text in mistakes("c", ClusterConfig("c", **DEFAULTS | case.variables)))
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_python_judges_a_literal_as_terraform_judges_a_variable(name: str) -> None:
     """By the same rule, in the same words; a warning of a plan is none of Python's."""
     case = NAMED[name]
-    found = list(mistakes("c", ClusterConfig("c", **DEFAULTS | case.variables)))
+    found = list(_said_by_python(case))
     if name in OF_ANOTHER_TYPE:
         (text,) = found
         assert OF_ANOTHER_TYPE[name] in text
@@ -101,7 +83,33 @@ def test_python_judges_a_literal_as_terraform_judges_a_variable(name: str) -> No
     else:
         (text,) = found
         assert case.says in text
-        assert text.startswith(tuple(f"c.{variable} must " for variable in case.variables))
+        assert text.startswith(tuple(f"{variable} must " for variable in case.variables))
+
+
+def test_every_rule_of_the_json_has_a_case_that_it_refuses(stack: Json) -> None:
+    every = messages(stack)
+    hit = {(case.refused_at, _message_of(name, case, every[case.refused_at])) for name, case in NAMED.items() if case.refused_at}
+    missing = {(objects, message) for objects, found in every.items() for message in found} - hit
+    assert (missing, sum(map(len, every.values())) > 55) == (set(), True)
+
+
+def messages(document: Json) -> dict[str, list[str]]:
+    """What Terraform may object with, by the address that it names."""
+    rules = {f"var.{name}": variable.get("validation", []) for name, variable in document["variable"].items()}
+    rules |= {f"check.{name}": check["assert"] for name, check in document["check"].items()}
+    rules |= {f"output.{name}": output.get("precondition", []) for name, output in document["output"].items()}
+    rules["random_string.suffix"] = document["resource"]["random_string"]["suffix"]["lifecycle"]["precondition"]
+    return {objects: [rule["error_message"] for rule in found] for objects, found in rules.items()}
+
+
+def _message_of(name: str, case: Case, messages: list[str]) -> str | None:
+    """The message that has the longest run of the words of a refusal, of those that begin with a variable of the case."""
+    words = case.says if name in OF_ANOTHER_TYPE else next(_said_by_python(case), case.says)
+    named = [
+        message for message in messages if message.startswith(tuple(f"{variable} " for variable in case.variables))
+    ] or messages
+    runs = [SequenceMatcher(None, words, message, autojunk=False).find_longest_match().size for message in named]
+    return named[runs.index(max(runs))] if runs.count(max(runs)) == 1 else None
 
 
 def test_what_only_a_plan_knows_is_what_it_refuses() -> None:
