@@ -70,17 +70,18 @@ format: $(VENV)/.dev-packages ## Format, and fix what the linter can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-golden: $(VENV)/.dev-packages ## Write the golden file and the cases for terraform test from the code
+golden: $(VENV)/.dev-packages ## Write the golden file from the code
 	@$(BIN)/python -m tests.golden
-	@echo "Wrote tests/golden/cdk.tf.json and tests/terraform. Next: read git diff, then make docs and make test"
+	@echo "Wrote tests/golden. Next: read git diff, then make docs and make test"
 
 docs: $(VENV)/.dev-packages ## Write the tables of docs/ from the code
 	@$(BIN)/python -m docs.generate
 
 test-rules: ## Run terraform validate and terraform test on the golden copy; needs Terraform 1.7, and no AWS account
+	@rm -rf cdktf.out/rules/tests
 	@mkdir -p cdktf.out/rules/tests
 	@cp tests/golden/cdk.tf.json cdktf.out/rules
-	@cp tests/terraform/*.tftest.hcl cdktf.out/rules/tests
+	@$(PYTHON) -m tests.cases cdktf.out/rules/tests
 	@echo "Initializing Terraform with the real modules and providers"
 	@terraform -chdir=cdktf.out/rules init -input=false >/dev/null
 	@terraform -chdir=cdktf.out/rules validate
@@ -102,8 +103,8 @@ rig:
 bench: $(VENV)/.dev-packages ## Measure synthesis, in about six minutes: make bench [WRITE=docs/speed.md]
 	@PYTHONPATH=. $(BIN)/python docs/bench.py $(if $(WRITE),--write "$(WRITE)")
 
-test-slow: $(VENV)/.dev-packages ## Run the test that loads everything, to compare
-	@$(BIN)/pytest -m slow
+test-slow: $(VENV)/.dev-packages ## Run the tests that take longer: the loader, and every option by itself
+	@$(BIN)/pytest -n 2 --dist worksteal -m slow
 
 test-terrain: $(VENV)/.dev-packages .venv-terrain/.packages ## Run the program on CDK Terrain, the fork of CDKTF
 	@$(BIN)/pytest -m terrain
@@ -123,7 +124,7 @@ lock: $(VENV)/.pipenv ## Resolve the Pipfile again
 destroy: $(VENV)/.pipenv ## Remove a deployed cluster, its nodes first: make destroy STACK=karpenter [ARGS="--timeout 30"]
 	@$(BIN)/python -m stacks.operations.destroy "$(STACK)" $(ARGS)
 
-clean: ## Remove what the set-up and synthesis made; stop where there is a state
+clean: ## Remove .venv, cdktf.out and the caches; stop where cdktf.out holds a state
 	@$(PYTHON) -m stacks.operations.clean
 
 $(VENV)/.pipenv:

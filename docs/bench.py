@@ -29,7 +29,11 @@ NAIVE = """
 import sys; from cdktf import App; from stacks.karpenter_stack import KarpenterStack; from stacks.config import ClusterConfig
 app = App(outdir=sys.argv[1]); KarpenterStack(app, ClusterConfig("karpenter")); app.synth()
 """
-MAIN = "import os, runpy, sys; os.environ['CDKTF_OUTDIR'] = sys.argv[1]; runpy.run_path('main.py', run_name='__main__')"
+MAIN = """
+import os, runpy, sys
+os.environ["CDKTF_OUTDIR"] = sys.argv.pop(1)  # a synthesis takes no arguments
+runpy.run_path("main.py", run_name="__main__")
+"""
 STACKS = """
 import gc, sys; gc.disable(); import imports
 from cdktf import App; from stacks.karpenter_stack import KarpenterStack; from stacks.config import ClusterConfig
@@ -78,7 +82,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def run(subject: Subject, *, watched: bool = False) -> Run:
     """Run a subject once, in a process of its own. Watching its memory slows it, and is a run that is not timed."""
-    with tempfile.TemporaryDirectory() as outdir:
+    with tempfile.TemporaryDirectory() as outdir, tempfile.TemporaryFile() as said:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         begin = time.perf_counter()
         process = psutil.Popen(
@@ -86,7 +90,7 @@ def run(subject: Subject, *, watched: bool = False) -> Run:
             cwd=PROJECT,
             env=environment(**dict(subject.environment)),
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=said,
         )
         peak: list[float] = [0.0]
         watch = threading.Thread(target=_watch, args=(process, peak))
@@ -97,8 +101,9 @@ def run(subject: Subject, *, watched: bool = False) -> Run:
         if watched:
             watch.join()
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if code:
-        raise SystemExit(f"{subject.name}: exit code {code}")
+        if code:
+            said.seek(0)
+            raise SystemExit(f"{subject.name}: exit code {code}\n{said.read().decode(errors='replace').strip()}")
     return Run(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, peak[0])
 
 
@@ -251,4 +256,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit("\nInterrupted. No page was written.") from None
+    except subprocess.CalledProcessError as error:
+        raise SystemExit(f"The first run failed: {error}") from None

@@ -1,21 +1,22 @@
-"""Write the generated parts of the documentation, from the configuration model: `make docs`.
+"""Write the generated parts of the documentation, from the configuration model and changes.csv: `make docs`.
 
 A generated part is between `<!-- generated: NAME -->` and `<!-- end of NAME -->`.
 """
 
+import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
+from docs.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
 from stacks.config import ClusterConfig
-from stacks.config.fields import Documented, documented, terraform_type
+from stacks.config.fields import Option, options_of, terraform_type
 from stacks.config.recommended import RECOMMENDED
-from stacks.config.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
-from stacks.config.versions import (
+from stacks.knowledge.versions import (
     KARPENTER,
     KARPENTER_PERMISSIONS,
     KARPENTER_RELEASES,
@@ -30,10 +31,25 @@ REQUIRED = "required"
 GOLDEN = PROJECT / "tests" / "golden" / "cdk.tf.json"
 
 
+class Measured(NamedTuple):
+    """A row of changes.csv: what a plan showed when one option was changed on a living cluster, and the class of that change."""
+
+    option: str
+    changed_to: str
+    plan: str
+    change: str
+
+
+def measured() -> list[Measured]:
+    """The rows of changes.csv."""
+    with (PROJECT / "docs" / "changes.csv").open(newline="") as file:
+        return [Measured(*row) for row in csv.reader(file)][1:]
+
+
 def classes(kind: type = ClusterConfig) -> list[type]:
     """The dataclasses in the fields of a class, at any depth, each once."""
     found: dict[type, None] = {}
-    for field in documented(kind):
+    for field in options_of(kind):
         for part in _dataclasses(field.hint):
             found |= dict.fromkeys([part, *classes(part)])
     return list(found)
@@ -42,31 +58,42 @@ def classes(kind: type = ClusterConfig) -> list[type]:
 def variables() -> str:
     """The fields of ClusterConfig that are defaults of Terraform variables."""
     rows = [
-        (_code(f.name), _code(terraform_type(f.hint)), REQUIRED if f.variable.required else _code(hcl(f.default)), f.change, f.text)
-        for f in documented(ClusterConfig)
+        (
+            _code(f.name),
+            _code(terraform_type(f.hint)),
+            REQUIRED if f.variable.required else _code(hcl(f.default)),
+            f.text,
+            f.change,
+            _plan(f.name),
+        )
+        for f in options_of(ClusterConfig)
         if f.variable
     ]
-    return _table(("variable and field", "type", "default", "class", "what"), rows)
+    return _table(("variable and field", *HEADER, PLAN), rows)
 
 
 def cluster() -> str:
     """The other fields of ClusterConfig."""
-    return _fields([f for f in documented(ClusterConfig) if not f.variable])
+    listed = [f for f in options_of(ClusterConfig) if not f.variable]
+    return _table(("field", *HEADER, PLAN), [(*_row(f), _plan(f.name)) for f in listed])
 
 
 def recommended() -> str:
     """The values of `recommended`, beside the default ones."""
     rows = [
-        (_code(f.name), _code(_python(f.default)), _code(_python(RECOMMENDED[f.name])), f.change, f.text)
-        for f in documented(ClusterConfig)
+        (_code(f.name), _code(_python(f.default)), _code(_python(RECOMMENDED[f.name])), f.text, f.change)
+        for f in options_of(ClusterConfig)
         if f.name in RECOMMENDED
     ]
-    return _table(("field", "`ClusterConfig`", "`recommended`", "class", "what"), rows)
+    return _table(("field", "`ClusterConfig`", "`recommended`", "what", "class"), rows)
 
 
 def parts() -> str:
     """A section for each class that a field of ClusterConfig may hold."""
-    sections = (f"### {kind.__name__}\n\n{_first_paragraph(kind)}\n\n{_fields(list(documented(kind)))}" for kind in classes())
+    sections = (
+        f"### {kind.__name__}\n\n{_first_paragraph(kind)}\n\n{_table(('field', *HEADER), [_row(f) for f in options_of(kind)])}"
+        for kind in classes()
+    )
     return "\n\n".join(sections)
 
 
@@ -79,8 +106,8 @@ def outputs() -> str:
 def versions() -> str:
     """The versions of the two sets of values, and of what both have."""
     golden = json.loads(GOLDEN.read_text())
-    names = [f.name for f in documented(ClusterConfig) if f.name.endswith("_version") and not f.variable]
-    defaults = {f.name: f.default for f in documented(ClusterConfig)}
+    names = [f.name for f in options_of(ClusterConfig) if f.name.endswith("_version") and not f.variable]
+    defaults = {f.name: f.default for f in options_of(ClusterConfig)}
     rows: list[tuple[str, ...]] = [(_code(name), defaults[name], RECOMMENDED.get(name, defaults[name])) for name in names]
     rows += [(f"module `{module['source']}`", module["version"], module["version"]) for module in golden["module"].values()]
     providers = golden["terraform"]["required_providers"].values()
@@ -133,7 +160,7 @@ def karpenter_versions() -> str:
         news = [f"new CRD `{crd}`" for crd in row.crds if row is not KARPENTER[0]]
         news += [
             "another hash of node classes: [change no node class in the same apply](#the-step-to-karpenter-112)"
-        ] * row.rehashes
+        ] * row.new_class_hash
         news += [f"needs `{p.action}`" for p in KARPENTER_PERMISSIONS if p.since == row.first]
         rows.append((f"{row.first} to {row.last}", row.kubernetes, "; ".join(news)))
     return _table(("Karpenter", "Kubernetes at most", "what is new"), rows)
@@ -191,12 +218,16 @@ def pages() -> list[Path]:
     return [path for path in sorted((PROJECT / "docs").glob("*.md")) if "<!-- generated:" in path.read_text()]
 
 
-def _fields(listed: Sequence[Documented]) -> str:
-    rows = [
-        (_code(f.name), _code(_type(f.hint)), REQUIRED if f.default is MISSING else _code(_python(f.default)), f.change, f.text)
-        for f in listed
-    ]
-    return _table(("field", "type", "default", "class", "what"), rows)
+HEADER = ("type", "default", "what", "class")
+PLAN = "changed to → what a plan shows"
+
+
+def _row(f: Option) -> tuple[str, ...]:
+    return _code(f.name), _code(_type(f.hint)), REQUIRED if f.default is MISSING else _code(_python(f.default)), f.text, f.change
+
+
+def _plan(name: str) -> str:
+    return "<br>".join(f"{row.changed_to} → {row.plan}" for row in measured() if row.option == name)
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

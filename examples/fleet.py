@@ -1,6 +1,6 @@
 """Two clusters with three GPU pools of their own, their states in one bucket.
 
-`make synth APP=examples/fleet.py`, or `cdktf deploy 'prod-*' --app '.venv/bin/python -m examples.fleet'`.
+`make synth APP=examples/fleet.py`, or `cdktf deploy 'prod-*' --app '.venv/bin/python -m stacks examples/fleet.py'`.
 """
 
 import os

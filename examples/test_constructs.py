@@ -8,7 +8,7 @@ import json
 import imports  # noqa: F401  (before cdktf: CDKTF's packages load lazily)
 
 import pytest
-from cdktf import TerraformStack
+from cdktf import TerraformOutput, TerraformStack
 from cdktf_cdktf_provider_aws.data_aws_availability_zones import DataAwsAvailabilityZones
 from cdktf_cdktf_provider_aws.provider import AwsProvider
 from cdktf_cdktf_provider_helm.release import Release
@@ -16,21 +16,25 @@ from cdktf_cdktf_provider_helm.release import Release
 from stacks.aws.cluster import Cluster
 from stacks.aws.network import Network
 from stacks.config import GpuPool, recommended
+from stacks.config.common import Common
+from stacks.config.network import NetworkOptions
+from stacks.terraform.addresses import add_requirements
 from stacks.testing import Testing, synth_cluster
 
 ZONES = DataAwsAvailabilityZones.TF_RESOURCE_TYPE
-CIDR = "10.8.0.0/18"
+COMMON = Common(name="services", region="us-west-2")
 
 
 def services(stack: TerraformStack) -> None:
     """What is tested: here a network and a cluster, as in examples/own_stack.py."""
     AwsProvider(stack, "aws", region="us-west-2")
-    network = Network(stack, "network", name="services", cidr=CIDR)
-    Cluster(stack, "cluster", name="services", network=network)
+    network = Network(stack, "network", COMMON, options=NetworkOptions(vpc_cidr="10.8.0.0/18"))
+    cluster = Cluster(stack, "cluster", COMMON, network=network)
+    add_requirements(stack, on=TerraformOutput(stack, "cluster_name", value=cluster.eks.cluster_name))
 
 
 def test_a_network_looks_for_zones_that_need_no_opting_in() -> None:
-    text = Testing.synth_scope(lambda stack: Network(stack, "network", name="services", cidr=CIDR))
+    text = Testing.synth_scope(lambda stack: Network(stack, "network", COMMON))
     assert Testing.to_have_data_source(text, ZONES)
     opted = {"filter": [{"name": "opt-in-status", "values": ["opt-in-not-required"]}]}
     assert Testing.to_have_data_source_with_properties(text, ZONES, opted)

@@ -6,10 +6,11 @@ Both at 21.11.0: the version whose plan on what the HCL deployed is empty (the H
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
-from imports.expressions import Expression
 from imports.module import RegistryModule
 
 from constructs import Construct
+
+from stacks.hcl.expressions import Expression
 
 
 class EksInputs(TypedDict, total=False):

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from imports.expressions import Expression
-
 from cdktf import TerraformHclModule
 from constructs import Construct
+
+from stacks.hcl.expressions import Expression
 
 
 class RegistryModule(TerraformHclModule):

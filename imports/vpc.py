@@ -6,10 +6,11 @@
 from collections.abc import Mapping, Sequence
 from typing import TypedDict, Unpack
 
-from imports.expressions import Expression
 from imports.module import RegistryModule
 
 from constructs import Construct
+
+from stacks.hcl.expressions import Expression
 
 
 class VpcInputs(TypedDict, total=False):

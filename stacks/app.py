@@ -1,25 +1,27 @@
 """From a list of clusters to their Terraform JSON: what `main.py` runs."""
 
 import gc
-import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from runpy import run_path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from stacks.config import ClusterConfig, LocalBackend
 from stacks.config.backends import OUTPUT
-from stacks.config.calls import explain
-from stacks.config.fields import documented
-from stacks.config.fleet import refuse_mistakes, refuse_replaced_settings, warnings
-from stacks.config.pools import chosen_by, nodes_of
-from stacks.operations.output import forgotten_states, initialized_backend, keep_lock_files, place_lock_file, refuse_old_workspaces
+from stacks.config.fleet import refuse_mistakes
+from stacks.config.replaced_settings import context_in, refuse_replaced_settings
+from stacks.operations.output import keep_lock_files, place_lock_file, refuse_old_workspaces
+from stacks.operations.record import forget_synthesis, record_synthesis
 from stacks.operations.terminal import coloured
+from stacks.reports.calls import explain
+from stacks.reports.forgotten import forgotten
+from stacks.reports.summary import summary
+from stacks.reports.warnings import warnings
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -30,8 +32,8 @@ HELP = """\
 Write the Terraform JSON of the clusters that main.py lists, to cdktf.out/stacks/<name>/cdk.tf.json. Nothing is deployed.
 
   make synth                          from main.py
-  make synth APP=examples/fleet.py    from another page
-  python -m stacks [PAGE]             without make, with the Python in .venv
+  make synth APP=examples/fleet.py    from another file
+  python -m stacks [FILE]             without make, with the Python in .venv
 
 CDKTF_OUTDIR names another folder than cdktf.out; the cdktf CLI sets it. `make` lists the other commands."""
 
@@ -45,12 +47,14 @@ def synthesize(clusters: Sequence[ClusterConfig]) -> None:
         _refuse_arguments(sys.argv[1:])
     gc.disable()  # the process is short: a collection costs time and frees little
     try:
-        outdir = _outdir()
+        page, outdir = Path(sys.argv[0]), _outdir()
+        forget_synthesis(outdir)
         write(clusters, outdir, PROJECT)
-        for line in (*warnings(clusters, date.today()), *_forgotten(clusters, outdir)):
+        record_synthesis(outdir, page, PROJECT)
+        for line in (*warnings(clusters, date.today()), *forgotten(clusters, page=page, outdir=outdir, project=PROJECT)):
             print(f"{coloured('Warning:', 'yellow', sys.stderr)} {line}", file=sys.stderr)
         if "CDKTF_OUTDIR" not in os.environ:  # the cdktf CLI prints its own next steps
-            print("\n".join(_summary(clusters, outdir)))
+            print("\n".join(summary(clusters, page=page, outdir=outdir, project=PROJECT)))
     except KeyboardInterrupt:
         _stop("Interrupted. A synthesis deploys nothing; run it again at any time.", 130)
     except ModuleNotFoundError as error:
@@ -75,7 +79,7 @@ def write(clusters: Sequence[ClusterConfig], outdir: Path, project: Path) -> Non
         ConfigurationError: the clusters have mistakes. The message names all of them.
         StateInOutputError: an earlier version left a state where this version would not see it.
     """
-    refuse_replaced_settings(os.environ, _context(project / "cdktf.json"))
+    refuse_replaced_settings(os.environ, context_in(project / "cdktf.json"))
     refuse_mistakes(clusters, project)
     for cluster in clusters:
         if isinstance(cluster.backend, LocalBackend):
@@ -99,67 +103,6 @@ def write(clusters: Sequence[ClusterConfig], outdir: Path, project: Path) -> Non
         place_lock_file(project, outdir, cluster.name)
 
 
-def _context(file: Path) -> dict[str, Any]:
-    """The context in `cdktf.json`.
-
-    Raises:
-        ValueError: the file does not hold a JSON object whose `context` is an object.
-    """
-    try:
-        document = json.loads(file.read_text()) if file.exists() else {}
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{file.name} must be valid JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
-    context = document.get("context", {}) if isinstance(document, dict) else document
-    if not isinstance(context, dict):
-        raise ValueError(f'{file.name} must be a JSON object whose "context" is an object (got {json.dumps(context)}).')
-    return context
-
-
-def _forgotten(clusters: Sequence[ClusterConfig], outdir: Path) -> Iterator[str]:
-    """States of clusters that left the list of main.py, or got another backend. Another app may have clusters of its own."""
-    if Path(sys.argv[0]).resolve() != PROJECT / "main.py":
-        return
-    known = {cluster.backend.location(cluster.name, PROJECT) for cluster in clusters}
-    for name, state in forgotten_states(PROJECT, known):
-        if name not in [cluster.name for cluster in clusters]:
-            yield (
-                f"{state} has resources, and main.py has no cluster with this state. The cluster keeps running. To destroy the "
-                f"cluster, put its entry back on the list, and run `make synth` and `make destroy STACK={name}`."
-            )
-            continue
-        folder = outdir / "stacks" / name
-        terraform, file = f"terraform -chdir={os.path.relpath(folder)}", os.path.relpath(PROJECT / state, folder)
-        # Terraform migrates from the backend that .terraform names. Without that, -migrate-state starts with an empty state.
-        move = (
-            f"Before a plan, move the state: `{terraform} init -migrate-state`."
-            if initialized_backend(folder) == "local"
-            else f"Unless the state is there already: `{terraform} init`, then `{terraform} state push {file}`."
-        )
-        yield f"{state} has resources, and {name} has another backend. {move} Afterwards, move the file out of the project."
-
-
-def _summary(clusters: Sequence[ClusterConfig], outdir: Path) -> Iterator[str]:
-    """What was written, and what a user runs next, from the project's folder."""
-    for cluster in clusters:
-        yield coloured(f"Wrote {os.path.relpath(outdir / 'stacks' / cluster.name)}/cdk.tf.json", "green", sys.stdout)
-        for kind, pools in (("GPU pool", cluster.gpu_pools), ("General pool", cluster.general_pools)):
-            for pool in pools:
-                yield f"  {kind} {pool.name}: {nodes_of(pool)}; {chosen_by(pool)}"
-    names = [cluster.name for cluster in clusters]
-    stack = names[0] if len(names) == 1 else "<name>"
-    yield "\nNext:" if len(names) == 1 else f"\nNext, for each <name> of {', '.join(names)}:"
-    required = [field.name for field in documented(ClusterConfig) if field.variable and field.variable.required]
-    missing = {name: [cluster.name for cluster in clusters if getattr(cluster, name) is None] for name in required}
-    for_all = [name for name, lacking in missing.items() if lacking == names]
-    if for_all and not (PROJECT / "terraform.tfvars").exists():
-        yield f"  cp -n terraform.tfvars.example terraform.tfvars   # then set {' and '.join(for_all)} in terraform.tfvars"
-    for name, lacking in missing.items():
-        if lacking and name not in for_all:  # refuse_mistakes: terraform.tfvars sets a variable for every cluster
-            yield f"  set {name} of {', '.join(lacking)} in {sys.argv[0]}"
-    yield f"  make plan STACK={stack}"
-    yield f"  make apply STACK={stack}"
-
-
 def _refuse_arguments(arguments: Sequence[str]) -> None:
     """Print the help, or stop at an argument: a synthesis takes none."""
     if {"-h", "--help"} & set(arguments):
@@ -177,8 +120,9 @@ def run(page: Path, arguments: Sequence[str]) -> None:
     """
     _refuse_arguments(arguments)
     if not page.is_file():
-        _stop(f"The page must be a Python file that lists clusters, such as main.py (got {page}).")
+        _stop(f"APP must be a Python file that lists clusters, such as main.py (got {page}).")
     before = _written()
+    forget_synthesis(_outdir())
     sys.argv, sys.path[:0] = [str(page)], [str(page.resolve().parent)]
     try:
         run_path(str(page), run_name="__main__")
@@ -187,9 +131,10 @@ def run(page: Path, arguments: Sequence[str]) -> None:
             raise
     if _written() == before:
         _stop(
-            f"{page} has written nothing: {os.path.relpath(_outdir())} is as before. End the page with synthesize(CLUSTERS), which "
+            f"{page} has written nothing: {os.path.relpath(_outdir())} is as before. End {page} with synthesize(CLUSTERS), which "
             "needs its parentheses."
         )
+    record_synthesis(_outdir(), page, PROJECT)  # of an app of one's own too
 
 
 def _outdir() -> Path:

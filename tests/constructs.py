@@ -1,15 +1,20 @@
 """The constructs that another construct needs, for tests that synthesize it alone."""
 
-from imports.expressions import Expression
-
 from cdktf import TerraformStack
 from cdktf_cdktf_provider_aws.provider import AwsProvider
 
-from stacks.aws.cluster import Cluster, NodeGroup
+from stacks.aws.cluster import Cluster
 from stacks.aws.network import Network
+from stacks.aws.registry import Registry
+from stacks.config.common import Common
+from stacks.config.control_plane import ControlPlane
+from stacks.config.network import NetworkOptions
+from stacks.config.node_group import NodeGroup
+from stacks.hcl.expressions import Expression
 from stacks.kubernetes.karpenter import Karpenter
 
 TAGS = {"Example": "gpu"}
+COMMON = Common(name="gpu", region="us-west-2", tags=TAGS)
 
 
 def var(name: str) -> Expression:
@@ -17,40 +22,26 @@ def var(name: str) -> Expression:
 
 
 def network(stack: TerraformStack) -> Network:
-    return Network(stack, "network", name="gpu", cidr="10.0.0.0/16", availability_zones=var("zones"), tags=TAGS)
+    return Network(stack, "network", COMMON, options=NetworkOptions(availability_zones=var("zones")))
 
 
 def cluster(stack: TerraformStack) -> Cluster:
     node_group = NodeGroup(
-        instance_types=var("types"),
-        min_size=var("min"),
-        max_size=var("max"),
-        desired_size=var("desired"),
-        availability_zones=var("node_zones"),
-        release_version=var("release"),
+        karpenter_node_instance_types=var("types"),
+        karpenter_node_min_size=var("min"),  # type: ignore[arg-type]
+        karpenter_node_max_size=var("max"),  # type: ignore[arg-type]
+        karpenter_node_desired_size=var("desired"),  # type: ignore[arg-type]
+        karpenter_node_availability_zones=var("node_zones"),
+        karpenter_node_release_version=var("release"),
     )
-    return Cluster(
-        stack,
-        "cluster",
-        name="gpu",
-        network=network(stack),
-        node_group=node_group,
-        addon_versions=var("addon_versions"),
-        offering_checks=True,
-        tags=TAGS,
-    )
+    control_plane = ControlPlane(addon_versions=var("addon_versions"))  # type: ignore[arg-type]
+    return Cluster(stack, "cluster", COMMON, network=network(stack), control_plane=control_plane, node_group=node_group)
 
 
 def karpenter(stack: TerraformStack) -> Karpenter:
-    return karpenter_in(cluster(stack), AwsProvider(stack, "virginia", alias="virginia", region="us-east-1"))
+    virginia = AwsProvider(stack, "virginia", alias="virginia", region="us-east-1")
+    return Karpenter(stack, "karpenter", COMMON, cluster=cluster(stack), registry=Registry(stack, "registry", provider=virginia))
 
 
 def anonymous_karpenter(stack: TerraformStack) -> Karpenter:
-    return karpenter_in(cluster(stack), None)
-
-
-def karpenter_in(cluster: Cluster, ecr_public: AwsProvider | None) -> Karpenter:
-    scope = TerraformStack.of(cluster)
-    return Karpenter(
-        scope, "karpenter", cluster=cluster, node_role_name="gpu", ecr_public=ecr_public, spot_role_check=True, tags=TAGS
-    )
+    return Karpenter(stack, "karpenter", COMMON, cluster=cluster(stack))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks.config.calls import explain
+from stacks.reports.calls import explain
 
 OPTIONS = " The fields are in docs/options.md."
 

@@ -110,7 +110,7 @@ def test_variables_may_be_given_with_var(cdktf: Cdktf, project: Path) -> None:
     assert planned(project) == {"create": 95}
 
 
-FLEET = ("--app", ".venv/bin/python -m examples.fleet")
+FLEET = ("--app", ".venv/bin/python -m stacks examples/fleet.py")
 
 
 def test_another_app_goes_to_another_folder_and_its_states_stay_in_the_project(cdktf: Cdktf, project: Path) -> None:

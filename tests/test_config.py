@@ -33,10 +33,9 @@ from stacks.config.checks import (
     ConfigurationError,
     at_least,
     between,
-    brief,
     distinct,
     each,
-    fits,
+    has_type,
     ipv4_network,
     ipv4_networks,
     literal,
@@ -44,13 +43,15 @@ from stacks.config.checks import (
     mistakes,
     mistakes_of,
     not_empty,
+    shortened,
+    type_in_words,
     user_tags,
     whole,
-    words,
 )
-from stacks.config.fields import Change, Variable, documented, terraform_type
-from stacks.config.fleet import refuse_mistakes, refuse_replaced_settings
+from stacks.config.fields import Change, Variable, options_of, terraform_type
+from stacks.config.fleet import refuse_mistakes
 from stacks.config.recommended import RECOMMENDED
+from stacks.config.replaced_settings import refuse_replaced_settings
 from tests.synthesis import Json, synth_stack
 
 MODEL: set[type] = {
@@ -76,12 +77,33 @@ def test_the_model_is_what_the_package_offers() -> None:
 
 @pytest.mark.parametrize("kind", sorted(MODEL, key=repr))
 def test_every_field_has_documentation_and_a_class_of_change(kind: type) -> None:
-    described = documented(kind)
-    assert [field.name for field in described] == [field.name for field in fields(kind)]
+    described = options_of(kind)
+    assert sorted(field.name for field in described) == sorted(field.name for field in fields(kind))
     for field in described:
         assert re.match(r"[ZUDR]\b", field.change), f"{kind.__name__}.{field.name}: {field.change!r}"
         assert len(field.text) > 10
         assert field.text.endswith("."), f"{kind.__name__}.{field.name}: {field.text!r}"
+
+
+PARTS = ClusterConfig.__bases__
+
+
+def test_no_field_is_in_two_parts() -> None:
+    """Of two fields with one name, `dataclass` would keep one silently."""
+    names = [field.name for part in PARTS for field in fields(part)]
+    assert len(PARTS) > 5
+    assert sorted(names) == sorted({field.name for field in fields(ClusterConfig)})
+
+
+def test_the_fields_are_documented_in_the_order_of_their_parts() -> None:
+    assert [field.name for field in options_of(ClusterConfig)] == [field.name for part in PARTS for field in options_of(part)]
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
+def test_a_default_stands_once_in_its_part(part: type) -> None:
+    whole = {field.name: field.default for field in options_of(ClusterConfig)}
+    assert {field.name: field.default for field in options_of(part)}.items() <= whole.items()
+    assert set(inspect.get_annotations(ClusterConfig)) == set()
 
 
 @dataclass(frozen=True)
@@ -89,7 +111,7 @@ class Undocumented:
     """For the test below."""
 
     name: Annotated[str, Change("Z")]
-    """Documented."""
+    """Option."""
     size: Annotated[int, Change("Z")] = 1
 
 
@@ -98,13 +120,13 @@ class Unclassed:
     """For the test below."""
 
     size: int = 1
-    """Documented."""
+    """Option."""
 
 
 @pytest.mark.parametrize(("kind", "field"), [(Undocumented, "Undocumented.size"), (Unclassed, "Unclassed.size")])
 def test_a_field_without_documentation_or_class_is_found(kind: type, field: str) -> None:
     with pytest.raises(LookupError, match=f"{field} must have a class of change in its type hint, and a docstring below"):
-        documented(kind)
+        options_of(kind)
 
 
 def test_a_configuration_cannot_be_changed_afterwards() -> None:
@@ -139,7 +161,7 @@ def test_the_type_of_a_variable_follows_from_the_field(hint: Any, expected: str)
 
 
 def test_every_variable_is_a_field_and_takes_its_default(stack: Json) -> None:
-    variables = {field.name: field for field in documented(ClusterConfig) if field.variable}
+    variables = {field.name: field for field in options_of(ClusterConfig) if field.variable}
     assert stack["variable"].keys() == variables.keys()
     for name, field in variables.items():
         default = list(field.default) if isinstance(field.default, tuple) else field.default
@@ -153,6 +175,7 @@ def test_a_field_that_is_given_becomes_the_default_of_its_variable() -> None:
         "gpu_instance_types": ("p5.48xlarge",),
         "gpu_limit": 8,
         "karpenter_node_min_size": 3,
+        "karpenter_node_desired_size": 3,
         "availability_zones": ["us-west-2a", "us-west-2b"],
         "addon_versions": {"coredns": "v1.12.1-eksbuild.2"},
     }
@@ -163,16 +186,81 @@ def test_a_field_that_is_given_becomes_the_default_of_its_variable() -> None:
 def test_null_is_refused_where_it_says_nothing(stack: Json) -> None:
     nullable = {name for name, variable in stack["variable"].items() if variable.get("nullable") is not False}
     assert nullable == {"gpu_limit", "gpu_drift_budget", "karpenter_node_release_version"}
-    required = {field.name for field in documented(ClusterConfig) if field.variable and field.variable.required}
+    required = {field.name for field in options_of(ClusterConfig) if field.variable and field.variable.required}
     assert required == {"region", "gpu_instance_types"}
 
 
-def test_terraform_alone_judges_the_value_of_a_variable() -> None:
-    """One judge, one wording: a value that Python accepted could be overridden with -var."""
-    assert wrong(region="oregon", vpc_cidr="10.0.0.0/8", gpu_limit=0, gpu_capacity_type=["ondemand"], cluster_name_prefix="-") == []
-    for field in documented(ClusterConfig):
-        if isinstance(field.variable, Variable):
-            assert terraform_type(field.hint) in ("string", "number", "list(string)", "map(string)")
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"region": "us-west2"}, 'region must be an AWS region such as us-west-2 (got "us-west2").'),
+        (
+            {"region": "cn-north-1"},
+            'region must be in the AWS partition aws (got "cn-north-1"). Regions that start with cn, us-gov, ',
+        ),
+        (
+            {"cluster_name_prefix": "-"},
+            "cluster_name_prefix must consist of letters, digits, hyphens and underscores, and start with",
+        ),
+        (
+            {"cluster_name_prefix": "a" * 25},
+            f'cluster_name_prefix must have at most 24 characters (got "{"a" * 25}", 25 characters): IAM takes 38 for the name',
+        ),
+        (
+            {"vpc_cidr": "10.0.0.0/8"},
+            'vpc_cidr must be a /16 to /20 network (got "10.0.0.0/8"). A VPC cannot be larger, and from a',
+        ),
+        (
+            {"vpc_cidr": "10.0.0.0/24"},
+            'vpc_cidr must be a /16 to /20 network (got "10.0.0.0/24"). A VPC cannot be larger, and from a',
+        ),
+        ({"vpc_cidr": "10.0.0.1/16"}, 'vpc_cidr must not have host bits (got "10.0.0.1/16"). The network is 10.0.0.0/16.'),
+        ({"vpc_cidr": "10.0.0/16"}, 'vpc_cidr must be an IPv4 network such as 10.0.0.0/16 (got "10.0.0/16").'),
+        ({"vpc_cidr": "127.0.0.0/16"}, "vpc_cidr must not be in 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/4 (got"),
+        (
+            {"availability_zones": ["us-west-2a"] * 2},
+            'availability_zones must not contain duplicates (got ["us-west-2a","us-west-2a"])',
+        ),
+        ({"karpenter_node_min_size": 0}, "karpenter_node_min_size must be a whole number of at least 1 (got 0)."),
+        ({"karpenter_node_desired_size": -1}, "karpenter_node_desired_size must be a whole number of at least 1 (got -1)."),
+        (
+            {"karpenter_node_max_size": 1},
+            "karpenter_node_desired_size must be between karpenter_node_min_size and karpenter_node_max_size (got 2, not between 2",
+        ),
+        ({"karpenter_node_instance_types": ()}, "karpenter_node_instance_types must have at least one element (got [])."),
+        (
+            {"karpenter_node_instance_types": ["m7g.large"]},
+            'karpenter_node_instance_types must have x86_64 CPUs, as the node group\'s AMI (got ["m7g.large"]',
+        ),
+        (
+            {"addon_versions": {"efs": "v1.0.0-eksbuild.1"}},
+            "addon_versions must name add-ons of the cluster: coredns, kube-proxy, eks-pod-identity-agent, vpc-cni (got",
+        ),
+        ({"gpu_limit": 0}, "gpu_limit must be a whole number of at least 1, or null for no limit (got 0)."),
+        ({"gpu_limit": 4, "gpu_instance_types": ["p5.48xlarge"]}, "gpu_limit must be at least 8, the GPUs of the smallest of gpu_"),
+        ({"gpu_capacity_type": ["ondemand"]}, 'gpu_capacity_type must contain only "spot", "on-demand" and "reserved" (got'),
+        (
+            {"gpu_instance_types": ["p5.48xlarge", "m5.large"]},
+            'gpu_instance_types must have NVIDIA GPUs (got ["m5.large"]): pods of',
+        ),
+        (
+            {"gpu_drift_budget": "many"},
+            'gpu_drift_budget must be a number of nodes such as "1", a percentage such as "10%", or null',
+        ),
+    ],
+    ids=str,
+)
+def test_python_judges_the_value_that_it_gives_to_a_variable(given: dict[str, Any], said: str) -> None:
+    """In Terraform's words: tests/cases.py has what a plan would say."""
+    (text,) = wrong(**given)
+    assert text.startswith(said)
+
+
+def test_every_variable_has_a_type_of_terraform() -> None:
+    variables = [field for field in options_of(ClusterConfig) if isinstance(field.variable, Variable)]
+    assert len(variables) > 10
+    for field in variables:
+        assert terraform_type(field.hint) in ("string", "number", "list(string)", "map(string)")
 
 
 # --- Mistakes -------------------------------------------------------------------------------------------------------------------
@@ -191,19 +279,19 @@ TEN_MISTAKES = ClusterConfig(
     general_pools=[GeneralPool("web", cpu_limit=True, weight=4)],
 )
 TEN_LINES = """\
+prod.backend.bucket must be 3 to 63 lower-case letters, digits, hyphens and dots, and start and end with a letter or a digit (got \
+'').
 prod.vpc_cidr must be a string (got 16).
-prod.backend.bucket must be 3 to 63 lower-case letters, digits, hyphens and dots, and start and end with a letter or a digit \
-(got '').
+prod.registry_login must be True or False (got 'no').
 prod.gpu_pools["inference"].budgets[1].nodes must be a number of nodes such as 1, or a percentage such as 10% (got 'many').
 prod.gpu_pools["inference"].limit must be at least 1 (got 0).
 prod.gpu_pools["research"].data_volume.size_gib must be between 20 and 59000 (got 1).
 prod.gpu_pools["research"].gpu_names must be in the catalogue (got ['h1000']). Its GPUs: t4, a10g, l4, l40s, rtx-pro-4500, \
 rtx-pro-server-6000, v100, a100, h100, h200, b200, b300.
 prod.gpu_pools["batch"].instance_types must be a list of strings (got 'p5.48xlarge').
-prod.gpu_pools["batch"].taints[0].value must be at most 63 letters, digits, hyphens, underscores and dots, with a letter or \
-a digit at both ends (got 'a b').
+prod.gpu_pools["batch"].taints[0].value must be at most 63 letters, digits, hyphens, underscores and dots, with a letter or a \
+digit at both ends (got 'a b').
 prod.general_pools["web"].cpu_limit must be a whole number (got True).
-prod.registry_login must be True or False (got 'no').
 prod.load_balancer_controller_policy must be 'reference' or 'official' (got 'best')."""
 
 
@@ -343,10 +431,10 @@ def test_a_long_value_is_cut_in_a_message() -> None:
     assert text == (
         'gpu_pools["a"].budgets must have at most 50 elements (got [Budget(...), Budget(...), Budget(...), ... 51 in all]).'
     )
-    assert brief(["10.0.0.0/32"] * 41) == "['10.0.0.0/32', '10.0.0.0/32', '10.0.0.0/32', ... 41 in all]"
-    assert len(brief("a" * 5000)) < 310
+    assert shortened(["10.0.0.0/32"] * 41) == "['10.0.0.0/32', '10.0.0.0/32', '10.0.0.0/32', ... 41 in all]"
+    assert len(shortened("a" * 5000)) < 310
     for short in (["p5.48xlarge"] * 15, ("a",), (), [], ("a", "b"), "a" * 200, {"a": 1}):
-        assert brief(short) == repr(short)
+        assert shortened(short) == repr(short)
 
 
 def test_a_list_with_one_wrong_element_does_not_hide_the_mistakes_of_the_others() -> None:
@@ -382,11 +470,11 @@ def test_a_string_that_nobody_would_expand_is_refused(sample: Any) -> None:
     assert list(mistakes("x", sample)) == []
     accepted = [
         f"{field.name}: {given!r}"
-        for field in documented(kind)
+        for field in options_of(kind)
         for text in ("${HOME}/a", "%{ if true }a", "~/a")
         for given in (text, [text], {"a": text})
         if not field.variable  # Terraform judges the value of a variable
-        and fits(given, field.hint)
+        and has_type(given, field.hint)
         and not list(mistakes("x", replace(sample, **{field.name: given})))
     ]
     assert accepted == []
@@ -423,7 +511,7 @@ def test_every_class_with_strings_is_tried() -> None:
     ],
 )
 def test_what_fits_a_type_hint(value: object, hint: Any, expected: bool) -> None:
-    assert fits(value, hint) is expected
+    assert has_type(value, hint) is expected
 
 
 @pytest.mark.parametrize(
@@ -443,7 +531,7 @@ def test_what_fits_a_type_hint(value: object, hint: Any, expected: bool) -> None
     ],
 )
 def test_a_type_hint_in_words(hint: Any, expected: str) -> None:
-    assert words(hint) == expected
+    assert type_in_words(hint) == expected
 
 
 @pytest.mark.parametrize(
@@ -507,20 +595,35 @@ def differences(config: ClusterConfig) -> dict[str, Any]:
     return {f.name: getattr(config, f.name) for f in fields(ClusterConfig) if getattr(config, f.name) != getattr(default, f.name)}
 
 
+# A cluster is called what its entry is called.
+VALUES = RECOMMENDED | {"cluster_name_prefix": "c"}
+
+
 def test_recommended_differs_from_the_default_in_its_values_and_in_nothing_else() -> None:
-    assert differences(recommended("c")) == RECOMMENDED
+    assert differences(recommended("c")) == VALUES
     assert list(mistakes("c", recommended("c"))) == []
 
 
 @pytest.mark.parametrize("name", RECOMMENDED)
 def test_each_recommended_value_can_be_switched_by_itself(name: str) -> None:
     default = getattr(ClusterConfig("c"), name)
-    assert differences(recommended("c", **{name: default})) == {k: v for k, v in RECOMMENDED.items() if k != name}
+    assert differences(recommended("c", **{name: default})) == {k: v for k, v in VALUES.items() if k != name}
     assert differences(ClusterConfig("c", **{name: RECOMMENDED[name]})) == {name: RECOMMENDED[name]}
 
 
 def test_recommended_keeps_what_is_given() -> None:
-    assert differences(recommended("c", region="eu-west-1", gpu_limit=8)) == RECOMMENDED | {"region": "eu-west-1", "gpu_limit": 8}
+    assert differences(recommended("c", region="eu-west-1", gpu_limit=8)) == VALUES | {"region": "eu-west-1", "gpu_limit": 8}
+
+
+def test_a_recommended_cluster_is_called_what_its_entry_is_called_unless_a_prefix_is_given() -> None:
+    prefixes = {cluster.cluster_name_prefix for cluster in (recommended("a", cluster_name_prefix="b"), ClusterConfig("a"))}
+    assert (recommended("a").cluster_name_prefix, prefixes) == ("a", {"b", "eks-spot-gpu"})
+
+
+def test_a_name_that_is_too_long_for_a_recommended_cluster_is_refused_with_the_field_to_set() -> None:
+    (text,) = mistakes("a" * 25, recommended("a" * 25))
+    assert text.startswith(f"{'a' * 25}.cluster_name_prefix must have at most 24 characters (got ")
+    assert list(mistakes("a" * 25, recommended("a" * 25, cluster_name_prefix="a"))) == []
 
 
 def test_the_recommended_values_can_be_printed() -> None:

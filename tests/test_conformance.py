@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stacks.config import Budget, SociParallelPull, Taint
-from stacks.config.catalogue import gpus_by_type
-from stacks.config.pools import GENERAL_SOCI, GPU_SOCI
-from stacks.config.rules import MOST_ZONES
-from stacks.config.versions import load_balancer_controller_actions
+from stacks.config.network import MOST_ZONES
+from stacks.config.pools import GENERAL_SOCI, GPU_SOCI, Pool
+from stacks.knowledge.catalogue import gpus_by_type
+from stacks.knowledge.versions import load_balancer_controller_actions
 from stacks.kubernetes.bottlerocket import user_data
 from stacks.kubernetes.load_balancer_controller import policy_document
 from stacks.kubernetes.manifests import NodeClass, NodePool, Requirement
@@ -284,13 +284,16 @@ requirements = st.lists(
 )
 pools = st.builds(
     NodePool,
-    name=names,
+    pool=st.builds(
+        Pool,
+        name=names,
+        consolidate_after=st.one_of(
+            st.just("Never"), st.integers(1, 999).flatmap(lambda n: st.sampled_from([f"{n}s", f"{n}m", f"{n}h"]))
+        ),
+    ),
     node_class=node_classes,
     requirements=requirements,
-    consolidate_after=st.one_of(
-        st.just("Never"), st.integers(1, 999).flatmap(lambda n: st.sampled_from([f"{n}s", f"{n}m", f"{n}h"]))
-    ),
-    limits=st.dictionaries(st.sampled_from(["cpu", "memory", "nvidia.com/gpu"]), st.integers(1, 10**6), max_size=3),
+    limits=st.dictionaries(st.sampled_from(["cpu", "memory", "nvidia.com/gpu"]), st.integers(1, 10**6), min_size=1, max_size=3),
     budgets=st.lists(st.builds(Budget, nodes=st.integers(0, 100).map(lambda n: f"{n}%")), max_size=3),
     labels=st.dictionaries(names, values, max_size=3),
     taints=st.lists(

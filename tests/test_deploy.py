@@ -8,12 +8,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stacks.app import PROJECT
 from stacks.operations import deploy
+from stacks.operations.deployment import Stack
+from stacks.operations.record import forget_synthesis, record_synthesis
 from tests.cases import DEFAULTS
+from tests.synthesis import copy_program
 from tests.terraform import needs_modules, needs_terraform
 
 STACK = Path("cdktf.out", "stacks", "karpenter")
@@ -51,20 +55,19 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def synthesize(name: str) -> None:
+    """As `make synth` does: one more stack, of a main.py."""
     file = STACK.parent / name / "cdk.tf.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("{}")
+    Path("main.py").touch()
+    names: dict[str, object] = {path.parent.name: {} for path in STACK.parent.glob("*/cdk.tf.json")}
+    Path("cdktf.out", "manifest.json").write_text(json.dumps({"stacks": names}))
+    record_synthesis(Path("cdktf.out").resolve(), Path("main.py"), Path().resolve())
 
 
 def calls() -> list[str]:
     file = Path("calls")
     return [line.partition(f"-chdir={STACK} ")[2] for line in file.read_text().splitlines()] if file.exists() else []
-
-
-def later(file: Path) -> None:
-    """Change a file after the plan, whatever the resolution of the file system's times."""
-    file.touch()
-    os.utime(file, ns=(time.time_ns() + 10**9,) * 2)
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -133,7 +136,7 @@ def test_an_apply_ends_as_terraform_does_and_its_plan_is_gone(project: Path) -> 
 
 def test_without_a_plan_nothing_is_applied(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert refusal(capsys, "apply", "karpenter") == (
-        f"There must be a saved plan (got none in {STACK}). Run: make plan STACK=karpenter\n"
+        f"There must be a plan that make plan saved (got none in {STACK}). Run: make plan STACK=karpenter\n"
     )
 
 
@@ -141,7 +144,7 @@ def test_without_a_plan_nothing_is_applied(project: Path, capsys: pytest.Capture
 def test_a_plan_of_another_configuration_is_not_applied(project: Path, capsys: pytest.CaptureFixture[str], changed: Path) -> None:
     Path("terraform.tfvars").touch()
     deploy.run(["plan", "karpenter"])
-    later(changed)
+    changed.write_text("{ }")
     capsys.readouterr()
     assert refusal(capsys, "apply", "karpenter") == (
         f"The saved plan must be newer than what it was made from ({changed} changed since). Run: make plan STACK=karpenter\n"
@@ -149,10 +152,110 @@ def test_a_plan_of_another_configuration_is_not_applied(project: Path, capsys: p
     deploy.run(["plan", "karpenter"])
 
 
-def test_a_change_while_terraform_plans_is_newer_than_the_plan(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WAITS", "0.05")
+def test_a_variable_file_that_is_gone_is_a_change(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("terraform.tfvars").touch()
     deploy.run(["plan", "karpenter"])
-    assert SAVED.stat().st_mtime_ns <= time.time_ns() - 5 * 10**7
+    Path("terraform.tfvars").unlink()
+    capsys.readouterr()
+    assert "(terraform.tfvars changed since)" in refusal(capsys, "apply", "karpenter")
+
+
+def test_the_same_json_again_is_not_a_change(project: Path) -> None:
+    deploy.run(["plan", "karpenter"])
+    synthesize("karpenter")
+    os.utime(STACK / "cdk.tf.json", ns=(time.time_ns() + 10**9,) * 2)
+    assert deploy.run(["apply", "karpenter"]) == 0
+
+
+def test_a_change_while_terraform_plans_is_newer_than_the_plan(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Stack.run
+
+    def change(stack: Stack, *arguments: str, **options: Any) -> int:
+        if arguments[0] == "plan":
+            (STACK / "cdk.tf.json").write_text("{ }")
+        return runs(stack, *arguments, **options)
+
+    monkeypatch.setattr(Stack, "run", change)
+    deploy.run(["plan", "karpenter"])
+    capsys.readouterr()
+    assert "cdk.tf.json changed since" in refusal(capsys, "apply", "karpenter")
+
+
+def test_an_apply_that_fails_says_that_it_needs_a_new_plan(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    deploy.run(["plan", "karpenter"])
+    (project / "apply-ends").write_text("1")
+    deploy.run(["apply", "karpenter"])
+    assert capsys.readouterr().err == (
+        "\nThe apply did not finish, and a plan can be applied once. Run: make plan STACK=karpenter\n"
+    )
+
+
+# --- The JSON is what the page writes now -----------------------------------------------------------------------------------------
+
+
+def test_json_older_than_main_py_is_not_planned(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("main.py").write_text("changed")
+    said = "The JSON must be newer than what it was made from (main.py changed since). Run: make synth\n"
+    assert refusal(capsys, "plan", "karpenter") == said
+    synthesize("karpenter")
+    assert deploy.run(["plan", "karpenter"]) == 0
+
+
+def test_json_that_a_failed_synthesis_left_is_not_planned(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    forget_synthesis(Path("cdktf.out"))
+    assert refusal(capsys, "plan", "karpenter") == (
+        "The last synthesis must have succeeded (got no record of it in cdktf.out). Run: make synth, with APP=... for another file "
+        "than main.py\n"
+    )
+
+
+def test_a_stack_that_another_app_left_is_not_planned(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("cdktf.out", "manifest.json").write_text('{"stacks": {"prod": {}}}')
+    assert 'STACK must be a synthesized stack (got "karpenter"). There are: prod.' in refusal(capsys, "plan", "karpenter")
+
+
+def test_a_file_that_is_touched_or_checked_out_again_is_not_a_change(project: Path) -> None:
+    os.utime("main.py", ns=(time.time_ns() + 10**9,) * 2)
+    assert deploy.run(["plan", "karpenter"]) == 0
+
+
+def test_the_synthesis_of_another_app_is_planned_until_what_it_imports_changes(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the program itself: what is recorded is what Python loaded."""
+    copy_program(project)
+    (project / "teams").mkdir()
+    (project / "teams" / "shared.py").write_text("NAME = 'karpenter'\n")
+    page = project / "teams" / "all.py"
+    page.write_text(
+        "from shared import NAME\nfrom stacks.app import synthesize\nfrom stacks.config import ClusterConfig\n"
+        "synthesize([ClusterConfig(NAME)])\n"
+    )
+    synth = [sys.executable, "-m", "stacks", "teams/all.py"]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("CDKTF")}
+    subprocess.run(synth, check=True, capture_output=True, env=clean)
+    (project / "main.py").write_text("another page")
+    assert deploy.run(["plan", "karpenter"]) == 0
+    capsys.readouterr()
+
+    catalogue = project / "stacks" / "knowledge" / "gpu_instance_types.csv"
+    catalogue.write_text(catalogue.read_text() + "\n")
+    (project / "teams" / "shared.py").write_text("NAME = 'other'\n")
+    changed = "stacks/knowledge/gpu_instance_types.csv, teams/shared.py"
+    said = f"The JSON must be newer than what it was made from ({changed} changed since). Run: make synth APP=teams/all.py\n"
+    assert refusal(capsys, "plan", "karpenter") == said
+
+    page.write_text("raise SystemExit(1)\n")
+    subprocess.run(synth, check=False, capture_output=True, env=clean)
+    assert refusal(capsys, "plan", "karpenter").startswith("The last synthesis must have succeeded")
+
+
+def test_the_lock_file_of_an_init_is_kept_at_once(project: Path) -> None:
+    (STACK / ".terraform.lock.hcl").write_text("hashes")
+    deploy.run(["plan", "karpenter"])
+    assert Path("terraform.karpenter.lock.hcl").read_text() == "hashes"
 
 
 @pytest.mark.parametrize(
@@ -182,6 +285,14 @@ def test_the_stack_must_be_known(
     for stack in stacks:
         synthesize(stack)
     assert refusal(capsys, "plan", name) == sentence
+
+
+def test_a_stack_with_a_state_is_told_what_to_do(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("terraform.training.tfstate").touch()
+    assert refusal(capsys, "plan", "training").endswith(
+        "There are: karpenter. terraform.training.tfstate is the state of such a stack: with training on the list of main.py, run "
+        "`make synth` first.\n"
+    )
 
 
 def test_before_a_synthesis_there_is_nothing_to_plan(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -217,7 +328,7 @@ def test_a_cluster_is_planned_and_applied_for_real(
     tmp_path: Path, stack_file: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    STACK.mkdir(parents=True)
+    synthesize("karpenter")
     shutil.copy(stack_file, STACK)
     Path("terraform.tfvars.json").write_text(json.dumps(DEFAULTS))
     assert deploy.run(["plan", "", "-no-color"]) == 0

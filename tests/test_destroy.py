@@ -61,7 +61,8 @@ class Trial:
         self.kubeconfigs: set[str] = set()
         self.missing = ""
         patch.chdir(project)
-        (FOLDER / ".terraform").mkdir(parents=True)
+        FOLDER.mkdir(parents=True)
+        Path("cdktf.out", "manifest.json").write_text('{"stacks": {"karpenter": {}}}')
         self.synthesize(profile="team")
         patch.setattr(deployment, "_run", self.program)
         patch.setattr(destroy, "POLL_SECONDS", 0)
@@ -89,7 +90,9 @@ class Trial:
 
     def terminal(self, command: list[str], **_: Any) -> Any:
         self.calls.append(" ".join(command))
-        return SimpleNamespace(wait=Mock(side_effect=self.world.get("ends", [0])))
+        self.environments.append({})
+        ends = self.world.get("init" if "init" in command else "ends", [0])
+        return SimpleNamespace(wait=Mock(side_effect=ends))
 
     def program(self, program: str, *arguments: str, environment: dict[str, str] | None = None) -> str:
         call = " ".join([program, *arguments])
@@ -327,9 +330,13 @@ def test_the_stack_must_be_named(trial: Trial, stack: str) -> None:
     assert trial.stops(stack) == f'STACK must be a synthesized stack (got "{stack}"). There are: karpenter.'
 
 
-def test_terraform_must_be_initialized(trial: Trial) -> None:
-    (FOLDER / ".terraform").rmdir()
-    assert trial.stops("karpenter") == f"Terraform must be initialized. Run: terraform -chdir={FOLDER} init"
+def test_terraform_is_initialized_first_and_nothing_else_is_done_where_that_fails(trial: Trial) -> None:
+    trial.run("karpenter", "--confirm", NAME)
+    assert trial.calls[0] == f"terraform -chdir={FOLDER} init -input=false"
+    trial.calls.clear()
+    trial.world["init"] = [1]
+    assert destroy.main(["karpenter", "--confirm", NAME]) == 1
+    assert len(trial.calls) == 1
 
 
 def test_a_program_that_is_missing_is_named(trial: Trial) -> None:

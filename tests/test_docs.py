@@ -13,7 +13,7 @@ import pytest
 from docs import generate
 from stacks.app import PROJECT
 from stacks.config import ClusterConfig, GpuPool, recommended
-from stacks.config.fields import documented
+from stacks.config.fields import options_of
 from stacks.config.fleet import refuse_mistakes
 from tests.synthesis import Json, copy_program, synth_stack
 
@@ -46,14 +46,15 @@ def test_generated_tables_are_those_of_the_code(path: Path) -> None:
 
 def test_the_options_name_every_field() -> None:
     page = (PROJECT / "docs" / "options.md").read_text()
-    assert all(f"| `{field.name}` |" in page for kind in (ClusterConfig, *generate.classes()) for field in documented(kind))
+    assert all(f"| `{field.name}` |" in page for kind in (ClusterConfig, *generate.classes()) for field in options_of(kind))
 
 
-def test_a_table_changes_with_a_default_a_type_a_class_and_a_text() -> None:
-    row = "| `karpenter_node_min_size` | `number` | `2` | U | Minimum number of nodes for Karpenter itself. |"
+def test_a_table_changes_with_a_default_a_type_a_class_a_text_and_a_plan() -> None:
+    name, text, plan = "`karpenter_node_min_size`", "Minimum number of nodes for Karpenter itself.", "1 → updates the node group"
+    row = f"| {name} | `number` | `2` | {text} | U | {plan} |"
     page = (PROJECT / "docs" / "options.md").read_text()
     assert row in page
-    for old, new in (("`2`", "`1`"), ("`number`", "`string`"), ("| U |", "| Z |"), ("Minimum", "Maximum")):
+    for old, new in (("`2`", "`1`"), ("`number`", "`string`"), ("| U |", "| Z |"), ("Minimum", "Maximum"), ("updates", "replaces")):
         changed = page.replace(row, row.replace(old, new))
         assert changed != page
         assert generate.render(changed) == page
@@ -73,7 +74,7 @@ def test_the_example_of_variables_shows_each(stack: Json) -> None:
 
 def test_the_example_of_variables_has_the_defaults() -> None:
     example = (PROJECT / "terraform.tfvars.example").read_text()
-    for field in documented(ClusterConfig):
+    for field in options_of(ClusterConfig):
         if field.variable and not field.variable.required:
             (value,) = re.findall(rf"(?m)^# {field.name} += ([^#\n]+?) *(?:#.*)?$", example)
             assert value == generate.hcl(field.default), field.name
@@ -117,6 +118,13 @@ def test_every_command_of_make_in_the_documentation_exists() -> None:
     for name in MARKDOWN:
         named = re.findall(r"(?m)(?:^ *|`)make ([a-z]+(?:-[a-z]+)*)", (PROJECT / name).read_text())
         assert set(named) <= targets, name
+
+
+def test_the_cdktf_cli_runs_what_make_synth_runs() -> None:
+    """Without `-m stacks`, a file that writes nothing would deploy the older JSON."""
+    for name in (*MARKDOWN, "examples/fleet.py"):
+        apps = re.findall(r"--app '([^']*)'", (PROJECT / name).read_text())
+        assert all(app.startswith(".venv/bin/python -m stacks ") for app in apps), name
 
 
 def python_of(name: str) -> list[str]:
@@ -167,18 +175,22 @@ def test_the_python_of_a_readme_passes_make_check(name: str, number: int, file: 
         assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_the_page_of_changes_has_a_row_for_every_field_with_its_class() -> None:
-    rows = [line.split(" | ") for line in (PROJECT / "docs" / "changes.md").read_text().splitlines() if line.startswith("| `")]
-    classes = {cells[0].strip("|` "): cells[-1].strip("| ") for cells in rows}
-    assert classes.keys() == {field.name for field in documented(ClusterConfig)}
-    assert {name: shown[0] for name, shown in classes.items()} == {f.name: f.change[0] for f in documented(ClusterConfig)}
+def test_a_plan_was_measured_for_every_field_and_showed_a_class_of_the_field() -> None:
+    fields = {field.name: field for field in options_of(ClusterConfig)}
+    rows = generate.measured()
+    assert list(dict.fromkeys(row.option for row in rows)) == list(fields), "docs/changes.csv"
+    for row in rows:
+        assert row.change in re.findall(r"\b[ZUDR]\b", fields[row.option].change), row
+        assert (row.change == "Z") == row.plan.startswith(("nothing", "another stack")), row
 
 
 def test_the_first_change_in_contributing_changes_the_json(tmp_path: Path, stack: Json) -> None:
     if "log_retention_days" in stack["variable"]:
         pytest.skip("the change has been made here")
     copy_program(tmp_path)
-    shutil.copy(PROJECT / "terraform.tfvars.example", tmp_path)
+    for name in ("terraform.tfvars.example", "docs/changes.csv", "tests/configurations.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(PROJECT / name, tmp_path / name)
     for step in re.split(r"(?m)^\d+\. ", (PROJECT / "CONTRIBUTING.md").read_text())[1:]:
         for block in re.findall(r"(?ms)^   ```diff$(.*?)^   ```$", step):
             lines = [line[3:] for line in block.splitlines() if line]
@@ -188,8 +200,10 @@ def test_the_first_change_in_contributing_changes_the_json(tmp_path: Path, stack
             before, found, after = file.read_text().partition(context) if context else (file.read_text(), "", "")
             assert found == context, f"{file.name} must contain: {context}"
             file.write_text(before + found + added + after)
-    subprocess.run([sys.executable, "main.py"], cwd=tmp_path, check=True, capture_output=True)
+    for command in (["main.py"], ["-m", "tests.configurations"]):
+        subprocess.run([sys.executable, *command], cwd=tmp_path, check=True, capture_output=True)
     changed: Json = json.loads((tmp_path / "cdktf.out" / "stacks" / "karpenter" / "cdk.tf.json").read_text())
     assert changed["variable"].keys() - stack["variable"].keys() == {"log_retention_days"}
     assert changed["module"]["eks"]["cloudwatch_log_group_retention_in_days"] == "${var.log_retention_days}"
     assert "log_retention_days = 90" in (tmp_path / "terraform.tfvars.example").read_text()
+    assert "\nlog_retention_days,30," in (tmp_path / "docs" / "changes.csv").read_text()

@@ -69,7 +69,7 @@ def test_the_fleet_needs_no_variable_and_its_clusters_share_nothing(examples: di
     one, other = (document(examples, "fleet", name) for name in STACKS["fleet"])
     for found in (one, other):
         assert all("default" in variable for variable in found["variable"].values())
-    for name in ("region", "vpc_cidr"):
+    for name in ("region", "vpc_cidr", "cluster_name_prefix"):
         assert one["variable"][name]["default"] != other["variable"][name]["default"]
     assert one["terraform"]["backend"] != other["terraform"]["backend"]
 
@@ -89,6 +89,15 @@ def test_a_network_and_a_cluster_alone_have_no_karpenter(examples: dict[str, Pat
     assert not any("karpenter" in address for address in addresses(found))
     assert found["locals"]["vpc_cidr"] == "10.8.0.0/18"
     assert found["terraform"]["backend"]["local"]["path"] == "../../../terraform.services.tfstate"
+
+
+def test_a_network_and_a_cluster_alone_refuse_what_the_whole_stack_refuses(examples: dict[str, Path], stack: Json) -> None:
+    """Their rules are preconditions of an output, with locals in the place of the variables."""
+    rules = document(examples, "own_stack", "services")["output"]["cluster_name"]["precondition"]
+    of_stack = stack["resource"]["random_string"]["suffix"]["lifecycle"]["precondition"]
+    expected = [rule["condition"].replace("var.", "local.") for rule in of_stack if "gpu" not in rule["condition"]]
+    assert [rule["condition"] for rule in rules] == [condition for condition in expected if "cluster_name_prefix" not in condition]
+    assert len(rules) > 10
 
 
 def test_the_whole_stack_has_a_bucket_beside_it(examples: dict[str, Path]) -> None:

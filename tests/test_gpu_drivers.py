@@ -6,9 +6,9 @@ import pytest
 
 from stacks.aws.gpu_types import GpuTypes
 from stacks.config import ClusterConfig
-from stacks.config.catalogue import usable_families, usable_gpus
-from stacks.config.gpu_drivers import BOTTLEROCKET_DRIVERS, GPU_DRIVERS, mismatches, unproven_families
-from stacks.config.versions import KUBERNETES, parts
+from stacks.knowledge.catalogue import usable_families, usable_gpus
+from stacks.knowledge.gpu_drivers import BOTTLEROCKET_DRIVERS, GPU_DRIVERS, mismatches, unproven_families
+from stacks.knowledge.versions import KUBERNETES, parts
 from tests.synthesis import synth_stack
 
 
@@ -62,4 +62,10 @@ def test_gpu_spot_is_judged_by_the_release_of_the_cluster() -> None:
 
 def test_a_release_whose_driver_is_known_for_every_gpu_has_no_check() -> None:
     assert "gpu_types_have_a_driver" not in synth_stack(ClusterConfig("karpenter"))["check"]
-    assert inspect.signature(GpuTypes.__init__).parameters["kubernetes_version"].default == ClusterConfig("a").kubernetes_version
+
+
+def test_gpu_spot_is_judged_by_the_versions_that_are_given_and_by_no_others() -> None:
+    """Defaults stand in the parts alone."""
+    given = inspect.signature(GpuTypes.__init__).parameters
+    versions = [given[name].default for name in ("kubernetes_version", "bottlerocket_version")]
+    assert versions == [inspect.Parameter.empty, inspect.Parameter.empty]

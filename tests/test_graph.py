@@ -72,9 +72,10 @@ def test_karpenters_objects_are_gone_before_anything_that_karpenter_needs(worksp
 @needs_terraform
 @needs_modules
 def test_recommended_updates_an_adopted_state_in_place_and_replaces_nothing(tmp_path: Path, reference: Path) -> None:
-    """All of it but the versions, which an adopted cluster reaches step by step."""
+    """All of it but the name, and the versions, which an adopted cluster reaches step by step."""
     config = recommended(
         "karpenter",
+        cluster_name_prefix="eks-spot-gpu",
         kubernetes_version="1.33",
         karpenter_version="1.6.0",
         load_balancer_controller_version="2.11.0",

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from stacks.config import ClusterConfig, recommended
-from stacks.config.versions import karpenter_permissions
+from stacks.knowledge.versions import karpenter_permissions
 from tests.constructs import TAGS, anonymous_karpenter, karpenter
 from tests.synthesis import Json, addresses, synth, synth_stack
 

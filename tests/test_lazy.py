@@ -17,6 +17,8 @@ import pytest
 
 from stacks.app import PROJECT
 
+pytestmark = pytest.mark.slow  # most tests start Python and Node anew
+
 PREFIX = "cdktf_cdktf_provider_"
 RANDOM = PREFIX + "random"
 
@@ -87,7 +89,7 @@ def loaded(outdir: Path, **environment: str) -> tuple[set[str], list[str]]:
 
 def test_importing_imports_starts_and_loads_nothing() -> None:
     ran = run(
-        "import imports, imports.expressions, sys; loaded = {'cdktf', 'constructs', 'jsii'} & sys.modules.keys()\n"
+        "import imports, stacks.hcl.expressions, sys; loaded = {'cdktf', 'constructs', 'jsii'} & sys.modules.keys()\n"
         "import psutil; print(loaded, psutil.Process().children())"
     )
     assert ran.stdout == "set() []\n"
@@ -246,10 +248,30 @@ def test_a_library_whose_javascript_uses_a_provider_gets_all_of_it(tmp_path: Pat
     assert ran.stderr.count("\n") == 1
 
 
-@pytest.mark.slow
 def test_lazy_and_ordinary_loading_synthesize_the_same_bytes(tmp_path: Path) -> None:
     modules, _ = loaded(tmp_path / "eager", **{EAGER: "1"})
     assert len(modules) > 2000
     loaded(tmp_path / "lazy")
     files = {kind: (tmp_path / kind / "stacks" / "karpenter" / "cdk.tf.json").read_bytes() for kind in ("eager", "lazy")}
     assert files["eager"] == files["lazy"]
+
+
+PLAIN = {
+    "stacks.hcl": ["stacks.hcl.expressions", "stacks.hcl.rules"],
+    "stacks.knowledge": [f"stacks.knowledge.{name}" for name in ("catalogue", "gpu_drivers", "regions", "versions")],
+    "stacks.config": ["stacks.config", "stacks.config.fleet", "stacks.config.recommended"],
+    "stacks.operations": [
+        "stacks.operations.output",
+        "stacks.operations.clean",
+        "stacks.operations.destroy",
+        "stacks.operations.deploy",
+    ],
+    "stacks.kubernetes": ["stacks.kubernetes.manifests", "stacks.kubernetes.bottlerocket"],
+}
+
+
+@pytest.mark.parametrize("room", PLAIN)
+def test_plain_python_loads_neither_cdktf_nor_node(room: str) -> None:
+    report = f"import {', '.join(PLAIN[room])}; import sys; print(sorted(name.partition('.')[0] for name in sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", report], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    assert [name for name in ("cdktf", "constructs", "jsii", "cdktf_cdktf_provider_aws") if f"'{name}'" in loaded] == []

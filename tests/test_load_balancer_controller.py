@@ -6,15 +6,16 @@ import pytest
 import yaml
 from cdktf import TerraformStack
 
-from stacks.kubernetes.load_balancer_controller import LoadBalancerController, Policy, policy_document
-from tests.constructs import TAGS, karpenter
+from stacks.config.load_balancer_controller import LoadBalancerControllerOptions, Policy
+from stacks.kubernetes.load_balancer_controller import LoadBalancerController, policy_document
+from tests.constructs import COMMON, karpenter
 from tests.synthesis import Json, addresses, synth
 
 NAME = "aws_load_balancer_controller"
 
 
 def alb(stack: TerraformStack) -> LoadBalancerController:
-    return LoadBalancerController(stack, "alb", name="gpu", karpenter=karpenter(stack), region="us-west-2", tags=TAGS)
+    return LoadBalancerController(stack, "alb", COMMON, karpenter=karpenter(stack))
 
 
 def resource(kind: str) -> dict[str, Any]:
@@ -43,7 +44,8 @@ def test_pods_may_take_the_role_by_pod_identity_and_nobody_else() -> None:
 @pytest.mark.parametrize("policy", ["reference", "official"])
 def test_the_policy_is_a_local_that_terraform_encodes(policy: Policy) -> None:
     def make(stack: TerraformStack) -> None:
-        LoadBalancerController(stack, "alb", name="gpu", karpenter=karpenter(stack), region="us-west-2", policy=policy)
+        options = LoadBalancerControllerOptions(load_balancer_controller_policy=policy)
+        LoadBalancerController(stack, "alb", COMMON, karpenter=karpenter(stack), options=options)
 
     document = synth(make)
     assert document["resource"]["aws_iam_policy"][NAME]["policy"] == "${jsonencode(local.load_balancer_controller_policy)}"

@@ -41,6 +41,7 @@ def run(project: Path, *arguments: str, **environment: str) -> tuple[int | None,
     return process.returncode, printed, error
 
 
+@pytest.mark.slow
 def test_the_next_commands_do_not_overwrite_the_variables_that_a_user_has(project: Path) -> None:
     code, printed, error = run(project)
     # That a version of Kubernetes leaves support depends on the day.
@@ -57,7 +58,7 @@ def test_the_next_commands_do_not_overwrite_the_variables_that_a_user_has(projec
 # --- What runs the page -----------------------------------------------------------------------------------------------------------
 
 NOTHING = (
-    "main.py has written nothing: cdktf.out is as before. End the page with synthesize(CLUSTERS), which needs its parentheses.\n"
+    "main.py has written nothing: cdktf.out is as before. End main.py with synthesize(CLUSTERS), which needs its parentheses.\n"
 )
 
 
@@ -88,7 +89,7 @@ def test_the_exit_code_of_a_page_is_kept(project: Path) -> None:
 
 
 def test_a_page_that_is_missing_is_named(project: Path) -> None:
-    said = "The page must be a Python file that lists clusters, such as main.py (got pages/main.py).\n"
+    said = "APP must be a Python file that lists clusters, such as main.py (got pages/main.py).\n"
     assert run(project, "-m", "stacks", "pages/main.py") == (1, "", said)
 
 
@@ -160,7 +161,7 @@ def test_a_mistake_in_cdktf_json_is_a_sentence_that_names_the_file(project: Path
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("missing", ["stacks/config/gpu_instance_types.csv"])
+@pytest.mark.parametrize("missing", ["stacks/knowledge/gpu_instance_types.csv"])
 def test_a_file_that_is_missing_is_named(project: Path, missing: str) -> None:
     (project / missing).unlink()
     code, _, error = run(project)
@@ -207,12 +208,18 @@ def test_an_interrupt_is_a_sentence(project: Path, function: str) -> None:
     assert (code, error) == (130, "Interrupted. A synthesis deploys nothing; run it again at any time.\n")
 
 
+def test_an_interrupt_while_python_loads_the_program_is_a_sentence(project: Path) -> None:
+    (project / "stacks" / "app.py").write_text("raise KeyboardInterrupt")
+    assert run(project) == (130, "", "Interrupted. Nothing was written.\n")
+
+
 def test_a_python_without_the_packages_is_told_what_installs_them(project: Path) -> None:
     ran = subprocess.run([sys.executable, "-S", "main.py"], cwd=project, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
     assert "Run `make synth`" in ran.stderr
 
 
+@pytest.mark.slow
 def test_states_of_workspaces_in_the_output_are_refused_and_not_overlooked(project: Path) -> None:
     """A plan that does not see them would create a second cluster."""
     state = project / "cdktf.out" / "stacks" / "karpenter" / "terraform.tfstate.d" / "staging" / "terraform.tfstate"
@@ -228,6 +235,7 @@ def test_states_of_workspaces_in_the_output_are_refused_and_not_overlooked(proje
     assert document["terraform"]["backend"]["local"]["workspace_dir"] == "../../../terraform.karpenter.tfstate.d"
 
 
+@pytest.mark.slow
 def test_the_newer_lock_file_of_providers_is_kept_and_placed(project: Path) -> None:
     kept = project / "terraform.karpenter.lock.hcl"
     kept.write_text("committed")

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,37 @@ def test_the_measurements_say_what_they_measure(monkeypatch: pytest.MonkeyPatch,
     assert {name: len(runs) for name, runs in bench.interleaved(1).items()} == {"nothing": 1, "rare": 0}
     said = [line.partition(" s: ")[2] for line in capsys.readouterr().err.splitlines()]
     assert said == ["turn 0 of 1: nothing", "turn 0 of 1: rare", "turn 1 of 1: nothing"]
+
+
+# Not measured here: 100 stacks differ from 10 by a number, and naive imports take half a minute.
+CHEAP = [subject for subject in bench.SUBJECTS if subject.share == 1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("subject", CHEAP, ids=lambda subject: subject.name)
+def test_what_is_measured_runs(subject: bench.Subject) -> None:
+    few = replace(subject, arguments=tuple("1" for _ in subject.arguments))
+    assert bench.run(few).wall > 0
+
+
+def test_a_subject_that_fails_shows_why() -> None:
+    with pytest.raises(SystemExit, match=r"^broken: exit code 1\na reason$"):
+        bench.run(bench.Subject("broken", "import sys; sys.exit('a reason')"))
+
+
+def test_measurements_that_are_interrupted_end_in_a_sentence() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "docs/bench.py", "--runs", "1"],
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": "."},
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    assert process.stderr
+    assert "turn 0 of 1" in process.stderr.readline()
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    assert (process.stderr.read(), process.wait()) == ("\nInterrupted. No page was written.\n", 1)
 
 
 @pytest.mark.parametrize("asked", [True, False])

@@ -1,27 +1,28 @@
 import tomllib
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from cdktf import TerraformStack
 
+from stacks.config import Budget, ClusterConfig, GeneralPool, GpuPool, recommended
+from stacks.config.checks import mistakes
+from stacks.config.node_pools import NodePoolOptions
 from stacks.kubernetes.node_pools import NodePools
-from tests.constructs import karpenter, var
-from tests.synthesis import Json, addresses, synth
+from tests.constructs import COMMON, karpenter, var
+from tests.synthesis import Json, addresses, synth, synth_stack
 
 BIND = ["apiclient", "ephemeral-storage", "bind", "--dirs"]
 
 
 def nodepools(stack: TerraformStack) -> NodePools:
-    return NodePools(
-        stack,
-        "nodepools",
-        karpenter=karpenter(stack),
-        discovery="gpu",
+    options = NodePoolOptions(
         gpu_instance_types=var("gpu_instance_types"),
         gpu_capacity_type=var("gpu_capacity_type"),
-        gpu_limit=var("gpu_limit"),
+        gpu_limit=var("gpu_limit"),  # type: ignore[arg-type]
         gpu_drift_budget=var("gpu_drift_budget"),
     )
+    return NodePools(stack, "nodepools", COMMON, karpenter=karpenter(stack), options=options)
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +127,73 @@ def test_nodes_get_subnets_security_groups_and_role_by_the_clusters_name(documen
     assert node_class["securityGroupSelectorTerms"] == discovery
     assert node_class["role"] == "gpu"
     assert node_class["amiSelectorTerms"] == [{"alias": "bottlerocket@latest"}]
+
+
+# --- Without the default pools --------------------------------------------------------------------------------------------------
+
+
+def without(**options: Any) -> Json:
+    return synth_stack(ClusterConfig("karpenter", **options))
+
+
+def names(document: Json) -> set[str]:
+    return set(document["resource"].get("kubectl_manifest", {}))
+
+
+def test_a_default_pool_can_be_left_out() -> None:
+    assert names(without(default_pool=False)) == {"ec2nodeclass_gpu", "nodepool_gpu"}
+    assert names(without(gpu_spot_pool=False)) == {"ec2nodeclass_default", "nodepool_default"}
+    assert names(without(default_pool=False, gpu_spot_pool=False)) == set()
+
+
+def test_without_gpu_spot_nothing_of_it_is_in_the_json(stack: Json) -> None:
+    made = without(gpu_spot_pool=False)
+    assert stack["variable"].keys() - made["variable"].keys() == {
+        "gpu_instance_types",
+        "gpu_capacity_type",
+        "gpu_limit",
+        "gpu_drift_budget",
+    }
+    assert not any("gpu" in name for block in ("locals", "check") for name in made[block])
+    assert "gpu" not in made["data"]["aws_ec2_instance_type_offerings"]
+    rules = made["resource"]["random_string"]["suffix"]["lifecycle"]["precondition"]
+    assert rules == [rule for rule in stack["resource"]["random_string"]["suffix"]["lifecycle"]["precondition"] if rule in rules]
+    assert not any("gpu" in rule["condition"] for rule in rules)
+    assert {name: stack["variable"][name] for name in made["variable"]} == made["variable"]
+
+
+def test_the_drift_budget_stays_for_gpu_pools_without_budgets() -> None:
+    pool = GpuPool("a", instance_types=["p5.48xlarge"], limit=8)
+    made = without(gpu_spot_pool=False, gpu_pools=[pool])
+    assert "gpu_drift_budget" in made["variable"]
+    assert spec(made, "nodepool_a")["disruption"]["budgets"] == "${local.gpu_drift_budgets}"
+    assert made["locals"]["gpu_drift_budgets"] == (
+        '${var.gpu_drift_budget == null ? null : [{nodes = "10%"}, {nodes = var.gpu_drift_budget, reasons = ["Drifted"]}]}'
+    )
+    rules = made["resource"]["random_string"]["suffix"]["lifecycle"]["precondition"]
+    assert any("length(var.gpu_drift_budget) <= 9" in rule["condition"] for rule in rules)
+    own = without(gpu_spot_pool=False, gpu_pools=[replace(pool, budgets=[Budget(nodes="1")])])
+    assert "gpu_drift_budget" not in own["variable"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("gpu_instance_types", ["p5.48xlarge"]), ("gpu_capacity_type", ["on-demand"]), ("gpu_limit", 8), ("gpu_drift_budget", "0")],
+)
+def test_an_option_of_a_pool_that_is_off_is_refused(name: str, value: Any) -> None:
+    (text,) = mistakes("c", ClusterConfig("c", gpu_spot_pool=False, **{name: value}))
+    assert text == f"c.{name} must not be set if gpu_spot_pool is False (got {value!r}): nothing would use the value."
+
+
+def test_recommended_has_no_value_for_a_pool_that_is_off() -> None:
+    assert list(mistakes("c", recommended("c", gpu_spot_pool=False))) == []
+    assert recommended("c", gpu_spot_pool=False).gpu_limit is None
+    pools = [GpuPool("a", instance_types=["p5.48xlarge"], limit=8)]
+    assert recommended("c", gpu_spot_pool=False, gpu_pools=pools).gpu_drift_budget == "0"
+
+
+def test_a_pool_needs_no_weight_where_the_default_pool_is_off() -> None:
+    gpu, general = [GpuPool("a", instance_types=["p5.48xlarge"], limit=8)], [GeneralPool("b", cpu_limit=64)]
+    off = ClusterConfig("c", default_pool=False, gpu_spot_pool=False, gpu_pools=gpu, general_pools=general)
+    assert list(mistakes("c", off)) == []
+    assert len(list(mistakes("c", ClusterConfig("c", gpu_pools=gpu, general_pools=general)))) == 2

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from docs.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
 from stacks.config import ClusterConfig
 from stacks.config.recommended import RECOMMENDED
-from stacks.config.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
 from stacks.testing import synth_cluster
 from tests.synthesis import write_stack
 from tests.terraform import NO_CHANGES, Workspace, needs_modules, needs_terraform

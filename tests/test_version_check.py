@@ -1,14 +1,17 @@
 """Which version of Kubernetes a cluster that exists may get. tests/cases.py shows what the conditions refuse."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cdktf import TerraformStack
+from cdktf import TerraformOutput, TerraformStack
 
 from stacks.aws.version_check import VersionCheck
 from stacks.config import ClusterConfig
 from stacks.config.checks import ConfigurationError
+from stacks.config.common import Common
+from stacks.config.control_plane import ControlPlane
 from tests.synthesis import Json, addresses, synth, synth_stack, write_stack
 from tests.terraform import NO_CHANGES, Workspace, needs_modules, needs_terraform
 
@@ -37,17 +40,31 @@ def test_the_version_that_runs_is_compared_with_the_one_that_is_wanted(stack: Js
     assert [rule["condition"] for rule in rules] == [
         "${local.kubernetes_version_steps <= 1}",
         "${local.kubernetes_version_steps >= 0}",
+        '${local.prefix_of_this_suffix == ""}',
     ]
-    assert all(rule["error_message"].startswith("kubernetes_version must ") for rule in rules)
+    assert all(rule["error_message"].startswith("kubernetes_version must ") for rule in rules[:2])
 
 
 def test_the_refusals_name_the_way_forward_and_the_way_back(stack: Json) -> None:
-    forward, back = (rule["error_message"] for rule in stack["output"]["cluster_version"]["precondition"])
+    forward, back, _ = (rule["error_message"] for rule in stack["output"]["cluster_version"]["precondition"])
     minor = 'tonumber(split(".", local.running_kubernetes_version)[1])'
     assert f'${{{minor} >= 32 ? "The next step is Kubernetes 1.${{{minor} + 1}}, after those of Karpenter: docs/up' in forward
     assert f'${{{minor} <= 36 ? "Set kubernetes_version to ${{local.running_kubernetes_version}}, and the other ver' in back
     assert "docs/upgrading.md#the-way-back" in back
     assert "https://docs.aws.amazon.com/eks/latest/userguide/rollback-cluster.html" in back
+
+
+def test_a_living_cluster_keeps_its_prefix(stack: Json) -> None:
+    """A cluster with the suffix of the state under another prefix is the cluster of this state, unless ours exists."""
+    assert stack["locals"]["prefix_of_this_suffix"] == (
+        '${join(", ", [for name in data.aws_eks_clusters.existing.names : trimsuffix(name, substr(local.name, -5, -1)) if '
+        "endswith(name, substr(local.name, -5, -1)) && !contains(data.aws_eks_clusters.existing.names, local.name)])}"
+    )
+    message = stack["output"]["cluster_version"]["precondition"][2]["error_message"]
+    assert message.startswith(
+        'cluster_name_prefix must stay "${local.prefix_of_this_suffix}" (got ${jsonencode(var.cluster_name_pr'
+    )
+    assert message.endswith('Set cluster_name_prefix="${local.prefix_of_this_suffix}" in main.py.')
 
 
 def test_the_check_can_be_switched_off(stack: Json) -> None:
@@ -56,19 +73,29 @@ def test_the_check_can_be_switched_off(stack: Json) -> None:
     assert "precondition" not in without["output"]["cluster_version"]
 
 
-def test_it_can_be_used_alone() -> None:
-    def alone(stack: TerraformStack) -> None:
-        check = VersionCheck(stack, "check", name="gpu-abcd", name_prefix="gpu", kubernetes_version="1.35")
-        assert check.requirements[0].condition == "local.kubernetes_version_steps <= 1"
+def version_check(version: str) -> Callable[[TerraformStack], object]:
+    """The check alone, on an output of another stack."""
 
-    made = synth(alone)["locals"]
+    def make(stack: TerraformStack) -> VersionCheck:
+        common = Common(name="gpu-abcd", region="us-west-2")
+        control_plane = ControlPlane(kubernetes_version=version)
+        on = TerraformOutput(stack, "version", value=version)
+        return VersionCheck(stack, "check", common, name_prefix="gpu", control_plane=control_plane, on=on)
+
+    return make
+
+
+def test_it_can_be_used_alone() -> None:
+    document = synth(version_check("1.35"))
+    assert document["output"]["version"]["precondition"][0]["condition"] == "${local.kubernetes_version_steps <= 1}"
+    made = document["locals"]
     assert (made["cluster_name"], made["cluster_name_prefix"]) == ("gpu-abcd", "gpu")
     assert made["running_kubernetes_version"] == '${try(data.aws_eks_cluster.existing[local.cluster_name].version, "1.35")}'
 
 
 def test_a_version_without_a_minor_part_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"VersionCheck\.kubernetes_version must be a version such as 1\.33 \(got '1'\)"):
-        synth(lambda stack: VersionCheck(stack, "check", name="a", name_prefix="a", kubernetes_version="1"))
+    with pytest.raises(ConfigurationError, match=r"^VersionCheck\.control_plane\.kubernetes_version must be .* \(got '1'\)\.$"):
+        synth(version_check("1"))
 
 
 @pytest.mark.terraform

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from stacks.config import versions
-from stacks.config.versions import (
+from stacks.knowledge import versions
+from stacks.knowledge.versions import (
     KARPENTER,
     KARPENTER_RELEASES,
     KUBERNETES,
@@ -113,7 +113,7 @@ def test_a_release_is_found_in_the_row_that_it_belongs_to() -> None:
         None,
         None,
     ]
-    assert [row.first for row in KARPENTER if row.rehashes] == ["1.12.0"]
+    assert [row.first for row in KARPENTER if row.new_class_hash] == ["1.12.0"]
 
 
 def test_the_newest_release_of_a_minor_version_is_known_and_usable() -> None:

@@ -66,15 +66,15 @@ class Kernel:
                 namespace = first + "".join(map(str.title, more))
                 references._submodule_fqn_map[f"{provider.request.name}.{namespace}"] = f"{package}.{submodule}"
 
-    def __getattr__(self, name: str) -> Callable[[Any], Any]:
+    def __getattr__(self, name: str) -> Callable[..., Any]:
         """The method of that name, for every request but `load`."""
-        send: Callable[[Any], Any] = getattr(self._node, name)
+        send: Callable[..., Any] = getattr(self._node, name)
 
-        def load_and_send(request: object) -> object:
+        def load_and_send(request: object, **named: object) -> object:
             text = repr(request)
             for package in [p for p in self._behind if self._providers[p].request.name in text]:
                 self._load(package)
-            return send(request)
+            return send(request, **named)
 
         return load_and_send if self._behind else send
 

@@ -1,19 +1,20 @@
 """The network: a VPC over every zone of the region."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated
+from collections.abc import Sequence
 
-from imports.expressions import Expression, hcl
 from imports.vpc import Vpc
 
+from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_aws.data_aws_availability_zones import (
     DataAwsAvailabilityZones,
     DataAwsAvailabilityZonesFilter,
 )
 from constructs import Construct
 
-from stacks.config.checks import ipv4_network
-from stacks.config.rules import MOST_ZONES, VPC_PREFIXES, Finding, Rule, inside_any, shown
+from stacks.config.common import Common
+from stacks.config.network import MOST_ZONES, VPC_PREFIXES, NetworkOptions
+from stacks.hcl.expressions import Expression, hcl
+from stacks.hcl.rules import EmptyList, Rule, inside_any, shown
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
 
@@ -29,35 +30,22 @@ PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0
 class Network(Addressed):
     """A VPC with three subnets per zone: private, public and intra.
 
-    Args:
-        name: the name of the VPC, and the value of the tag by which Karpenter finds the private subnets.
-        cidr: the IPv4 network of the VPC, /16 to /20.
-        availability_zones: a list of zones, in the order of their subnets; an empty list stands for all of the region.
-        tags: the tags of all that is made.
-
     Attributes:
         vpc: the module.
         available: the data source of the region's zones.
         azs, control_plane_azs: lists of zones.
-        requirements: what must hold before the network is created, as preconditions.
+        way_out: what must exist as long as a node or a controller has to reach AWS.
 
     Raises:
         ConfigurationError: a literal argument cannot be right.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        name: str,
-        cidr: Annotated[str, ipv4_network(*VPC_PREFIXES)],
-        availability_zones: Sequence[str] = (),
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, common: Common, *, options: NetworkOptions | None = None) -> None:
         super().__init__(scope, id)
-        check_arguments(self, locals())
-        vpc_cidr, chosen = self.bind("vpc_cidr", cidr), self.bind("availability_zones", availability_zones)
+        options = options or NetworkOptions()
+        check_arguments(Network, common=common, options=options)
+        vpc_cidr = self.as_expression("vpc_cidr", options.vpc_cidr)
+        chosen = self.as_expression("availability_zones", options.availability_zones)
         self.available = Expression("data.aws_availability_zones.available")
         self.add(
             DataAwsAvailabilityZones,
@@ -77,11 +65,11 @@ class Network(Addressed):
             "control plane available when one zone fails, and more zones do not help. EKS refuses subnets in the zones that are "
             "left out; by zone ID, because which letter an account has for a zone differs from account to account.",
         )
-        self.requirements = self.add_rules(*self._zone_rules(chosen))
+        self.require(*self._zone_rules(chosen))
         self.vpc = self.add(
             Vpc,
             "module.vpc",
-            name=name,
+            name=common.name,
             cidr=vpc_cidr,
             azs=self.azs,
             private_subnets=self._subnets(vpc_cidr, new_bits=4, first=0),
@@ -90,9 +78,10 @@ class Network(Addressed):
             enable_nat_gateway=True,
             single_nat_gateway=True,
             public_subnet_tags={"kubernetes.io/role/elb": "1"},
-            private_subnet_tags={"kubernetes.io/role/internal-elb": "1", "karpenter.sh/discovery": name},
-            tags=tags or {},
+            private_subnet_tags={"kubernetes.io/role/internal-elb": "1", "karpenter.sh/discovery": common.name},
+            tags=common.tags,
         )
+        self.way_out: Sequence[ITerraformDependable] = [self.vpc]
         self.explain(
             "module.vpc",
             private_subnets=f"For nodes and pods: a /20 of a /16 per zone. {MOST_ZONES} zones fill the lower half of the network.",
@@ -128,12 +117,12 @@ class Network(Addressed):
         usable = f"[for zone in {self.azs.hcl} : zone if !{without}]"
         return Expression(f"[for k, zone in {usable} : zone if k < {MOST_CONTROL_PLANE_ZONES}]")
 
-    def _zone_rules(self, chosen: Expression) -> list[Rule | Finding]:
+    def _zone_rules(self, chosen: Expression) -> list[Rule | EmptyList]:
         """Rules about the zones that AWS returns. A running network can break them when AWS adds or retires a zone."""
         names = f"{self.available.hcl}.names"
         listed = f'${{join(", ", {names})}}'
         return [
-            Finding(
+            EmptyList(
                 "availability_zones_of_other_regions",
                 f"setsubtract({chosen.hcl}, {names})",
                 f"availability_zones must be zones of the region (got {{found}}). Its zones are {listed}.",
@@ -154,7 +143,7 @@ class Network(Addressed):
 
 def _private(cidr: Expression) -> Rule:
     return Rule(
-        inside_any(cidr, PRIVATE_NETWORKS),
+        inside_any(cidr.hcl, PRIVATE_NETWORKS),
         f"vpc_cidr should be in a private network: {', '.join(PRIVATE_NETWORKS)} (got {shown(cidr)}). Nodes cannot reach "
         "public addresses inside it.",
     )

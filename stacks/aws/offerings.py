@@ -2,14 +2,13 @@
 
 from functools import cache
 
-from imports.expressions import Expression
-
 from cdktf import Token
 from cdktf_cdktf_provider_aws.data_aws_ec2_instance_type_offerings import (
     DataAwsEc2InstanceTypeOfferings,
     DataAwsEc2InstanceTypeOfferingsFilter,
 )
 
+from stacks.hcl.expressions import Expression
 from stacks.terraform.addresses import Addressed
 
 # The values of one filter: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html

@@ -3,7 +3,7 @@
 `main.py` imports from here: `from stacks.config import ClusterConfig, GpuPool, recommended`.
 """
 
-from stacks.config.access import AccessEntry
+from stacks.config.administrators import AccessEntry
 from stacks.config.backends import LocalBackend, S3Backend
 from stacks.config.cluster import ClusterConfig
 from stacks.config.pools import Budget, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint

@@ -9,7 +9,8 @@ from pathlib import Path, PurePath
 from typing import Annotated
 
 from stacks.config.checks import literal, matches, not_empty
-from stacks.config.fields import Z
+from stacks.config.fields import Change
+from stacks.knowledge.regions import REGION
 
 OUTPUT = "cdktf.out"
 
@@ -47,7 +48,7 @@ def object_key(value: str) -> str | None:
 class LocalBackend:
     """A state in a file, and the states of Terraform workspaces in a directory next to the file."""
 
-    path: Annotated[str | None, Z, not_empty, literal] = None
+    path: Annotated[str | None, Change.NONE, not_empty, literal] = None
     """File of the state, from the project's folder; `terraform.<name>.tfstate` by default."""
 
     def file(self, name: str) -> str:
@@ -79,17 +80,17 @@ class S3Backend:
     """A state in an S3 bucket, for teams."""
 
     _: KW_ONLY
-    bucket: Annotated[str, Z, bucket_name]
+    bucket: Annotated[str, Change.NONE, bucket_name]
     """Name of the bucket."""
-    region: Annotated[str, Z, matches(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "an AWS region such as us-west-2")]
+    region: Annotated[str, Change.NONE, matches(REGION, "an AWS region such as us-west-2")]
     """AWS region of the bucket."""
-    key: Annotated[str | None, Z, not_empty, object_key] = None
+    key: Annotated[str | None, Change.NONE, not_empty, object_key] = None
     """Key of the state in the bucket; `<name>/terraform.tfstate` by default."""
-    use_lockfile: Annotated[bool, Z] = True
+    use_lockfile: Annotated[bool, Change.NONE] = True
     """Lock the state with a file next to it. Needs Terraform 1.10; set False for an older Terraform."""
-    kms_key_id: Annotated[str | None, Z, not_empty, literal] = None
+    kms_key_id: Annotated[str | None, Change.NONE, not_empty, literal] = None
     """ARN of the KMS key that encrypts the state, instead of the bucket's default."""
-    profile: Annotated[str | None, Z, not_empty, literal] = None
+    profile: Annotated[str | None, Change.NONE, not_empty, literal] = None
     """AWS profile with access to the bucket."""
 
     def object(self, name: str) -> str:

@@ -8,10 +8,12 @@ fields is a method `mistakes` of the class. `mistakes` below walks through all o
 import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+from stacks.hcl.rules import mistakes as mistakes_of_literal
 
 Check: TypeAlias = Callable[[Any], str | None]
 """Judges a value: None, or what the value must be, such as `must be at least 1`."""
@@ -31,14 +33,16 @@ def refuse(place: str, value: object) -> None:
         raise ConfigurationError("\n".join(found))
 
 
-def mistakes(place: str, value: Any, skip: Callable[[object], bool] = lambda value: False) -> Iterator[str]:
-    """The mistakes in a dataclass and in all dataclasses inside it."""
-    kind: Any = type(value)
-    wanted = hints(kind)
+def mistakes(
+    place: str, value: Any, skip: Callable[[object], bool] = lambda value: False, *, part: type | None = None
+) -> Iterator[str]:
+    """The mistakes in a dataclass and in all dataclasses inside it; of a class that it inherits from, if `part` names one."""
+    kind: Any = part or type(value)
+    wanted = field_types(kind)
     yield from mistakes_of(place, {name: getattr(value, name) for name in wanted}, wanted, skip)
-    rules = getattr(value, "mistakes", None)
-    if rules and not any(misfits(value)):
-        yield from (f"{place}.{text}" for text in rules())
+    rules = getattr(kind, "mistakes", None)
+    if rules and not any(wrongly_typed(value, skip, part=kind)):
+        yield from (f"{place}.{text}" for text in rules(value))
 
 
 def mistakes_of(
@@ -50,34 +54,41 @@ def mistakes_of(
         where = f"{place}.{name}"
         if skip(value):
             continue
-        if not fits(value, inner):
-            yield f"{where} must be {words(inner)} (got {brief(value)}).{_slip(value, inner, checks)}"
+        if not has_type(value, inner):
+            yield f"{where} must be {type_in_words(inner)} (got {shortened(value)}).{_slip(value, inner, checks)}"
         elif value is not None:
-            yield from (f"{where} {text} (got {brief(value)})." for check in checks if (text := check(value)))
+            yield from (f"{where} {text} (got {shortened(value)})." for check in checks if (text := check(value)))
+            yield from (f"{place}.{text}" for text in judged(name, value, hint))
         for key, part in _inside(value):
-            yield from mistakes(f"{where}{key}", part, skip)
+            yield from mistakes(f"{where}{key}", part, skip, part=_declared(part, inner))
 
 
 @cache
-def hints(kind: Any) -> dict[str, Any]:
-    """The type hints of a class's fields, with the checks in them."""
-    return {name: hint for name, hint in get_type_hints(kind, include_extras=True).items() if name != "_"}  # `_: KW_ONLY`
+def field_types(kind: Any) -> dict[str, Any]:
+    """The type hints of a class's fields, with the checks in them, in the order of `subjects`."""
+    found = get_type_hints(kind, include_extras=True)
+    return {name: found[name] for name in subjects(kind)}
 
 
-def fits(value: object, hint: Any) -> bool:
+def subjects(kind: type) -> list[str]:
+    """The fields of a dataclass as a reader expects them: those of its first base first. (`fields` begins with the last one.)"""
+    return list(dict.fromkeys(field.name for base in (*kind.__bases__, kind) if is_dataclass(base) for field in fields(base)))
+
+
+def has_type(value: object, hint: Any) -> bool:
     """Whether a value has the type that a hint names. A string is not a list of strings, and True is not a number."""
     hint, _ = _parts(hint)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        return any(fits(value, part) for part in arguments)
+        return any(has_type(value, part) for part in arguments)
     if origin is Literal:
         return value in arguments
     if hint is Any:
         return True
     if origin and issubclass(origin, Mapping):
-        return isinstance(value, Mapping) and all(fits(k, arguments[0]) and fits(v, arguments[1]) for k, v in value.items())
+        return isinstance(value, Mapping) and all(has_type(k, arguments[0]) and has_type(v, arguments[1]) for k, v in value.items())
     if origin and issubclass(origin, Sequence):
-        return isinstance(value, Sequence) and not isinstance(value, str) and all(fits(part, arguments[0]) for part in value)
+        return isinstance(value, Sequence) and not isinstance(value, str) and all(has_type(part, arguments[0]) for part in value)
     if hint is float:  # CDKTF types its number tokens so
         hint = int | float
     return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
@@ -87,19 +98,19 @@ _SINGULARS = {str: "a string", int: "a whole number", float: "a number", bool: "
 _PLURALS = {str: "strings", int: "whole numbers"}
 
 
-def words(hint: Any) -> str:
+def type_in_words(hint: Any) -> str:
     """What a type hint admits, in words."""
     hint, _ = _parts(hint)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        return " or ".join("None" if part is NoneType else words(part) for part in arguments)
+        return " or ".join("None" if part is NoneType else type_in_words(part) for part in arguments)
     if origin is Literal:
         return " or ".join(map(repr, arguments))
     if origin and issubclass(origin, Mapping):
         return f"a dict of {_PLURALS[arguments[1]]}" if arguments[1] in _PLURALS else "a dict"
     if origin and issubclass(origin, Sequence):
         inner, _ = _parts(arguments[0])
-        return f"a list of {_PLURALS.get(inner) or (inner.__name__ if isinstance(inner, type) else words(inner))}"
+        return f"a list of {_PLURALS.get(inner) or (inner.__name__ if isinstance(inner, type) else type_in_words(inner))}"
     return _SINGULARS.get(hint) or f"{'an' if re.match('[AEIOU]|S[0-9]', hint.__name__) else 'a'} {hint.__name__}"
 
 
@@ -109,6 +120,12 @@ def _parts(hint: Any) -> tuple[Any, tuple[Check, ...]]:
         return hint, ()
     inner, *extras = get_args(hint)
     return inner, tuple(extra for extra in extras if callable(extra))
+
+
+def judged(name: str, value: Any, hint: Any) -> Iterator[str]:
+    """What a plan would refuse of a literal that is the default of a Terraform variable, in Terraform's words."""
+    for extra in get_args(hint)[1:] if get_origin(hint) is Annotated else ():
+        yield from mistakes_of_literal(name, value, getattr(extra, "musts", ()))
 
 
 def _inside(value: Any) -> Iterator[tuple[str, object]]:
@@ -121,11 +138,17 @@ def _inside(value: Any) -> Iterator[tuple[str, object]]:
                 yield f'["{part.name}"]' if hasattr(part, "name") else f"[{number}]", part
 
 
+def _declared(value: object, hint: Any) -> type | None:
+    """The dataclass that a hint names for a value: a part of the configuration, where the whole of it is given."""
+    named = [hint, *get_args(hint)]
+    return next((kind for kind in named if isinstance(kind, type) and is_dataclass(kind) and isinstance(value, kind)), None)
+
+
 def _slip(value: object, hint: Any, checks: Collection[Check]) -> str:
     """What to do about a value that is right but for a comma or for quotes."""
     if extra_comma(value, hint):
         return " Remove the comma behind the value."
-    if isinstance(value, int | float) and not isinstance(value, bool) and fits(str(value), hint):
+    if isinstance(value, int | float) and not isinstance(value, bool) and has_type(str(value), hint):
         # Python reads 1.30 as 1.3.
         right = [text for text in (str(value), f"{value:.2f}") if checks and not any(check(text) for check in checks)]
         if right:
@@ -137,36 +160,38 @@ def _slip(value: object, hint: Any, checks: Collection[Check]) -> str:
 
 def extra_comma(value: object, hint: Any) -> bool:
     """Whether a comma has made a tuple of a value that has the type of a hint."""
-    return isinstance(value, tuple) and len(value) == 1 and fits(value[0], hint)
+    return isinstance(value, tuple) and len(value) == 1 and has_type(value[0], hint)
 
 
 MOST_CHARACTERS = 300
 
 
-def brief(value: Any) -> str:
+def shortened(value: Any) -> str:
     """A value in a message: a dataclass by its name and a long list by its start, because the whole would fill the screen."""
     if is_dataclass(value) and not isinstance(value, type):
         return f"{type(value).__name__}({repr(value.name) if hasattr(value, 'name') else '...'})"
     if not isinstance(value, list | tuple) or not value:
         text = repr(value)
         return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
-    parts = [brief(part) for part in value]
+    parts = [shortened(part) for part in value]
     if len(", ".join(parts)) > MOST_CHARACTERS:
         parts[3:] = [f"... {len(parts)} in all"]
     text = ", ".join(parts)
     return f"[{text}]" if isinstance(value, list) else f"({text},)" if len(value) == 1 else f"({text})"
 
 
-def misfits(value: Any) -> Iterator[str]:
+def wrongly_typed(value: Any, skip: Callable[[object], bool] = lambda value: False, *, part: type | None = None) -> Iterator[str]:
     """The fields with a value of another type, at any depth."""
-    kind: Any = type(value)
-    for name, hint in hints(kind).items():
-        part = getattr(value, name)
-        if not fits(part, hint):
+    kind: Any = part or type(value)
+    for name, hint in field_types(kind).items():
+        given = getattr(value, name)
+        if skip(given):
+            continue
+        if not has_type(given, hint):
             yield name
         else:
-            for _, inner in _inside(part):
-                yield from misfits(inner)
+            for _, inner in _inside(given):
+                yield from wrongly_typed(inner, skip)
 
 
 # Checks

@@ -8,18 +8,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
-from stacks.config import catalogue, times
+from stacks.config import times
 from stacks.config.checks import at_least, at_most, between, distinct, each, has_at_most, matches, not_empty, user_tags
-from stacks.config.fields import Change, D, U
-from stacks.config.rules import MOST
-from stacks.config.versions import RELEASE
+from stacks.config.fields import Change
+from stacks.hcl.rules import MOST
+from stacks.knowledge import catalogue, regions
+from stacks.knowledge.versions import RELEASE
 
 CapacityType: TypeAlias = Literal["spot", "on-demand", "reserved"]
 Reason: TypeAlias = Literal["Underutilized", "Empty", "Drifted"]
 
 TYPES = Change("U; D for nodes whose type is removed")
 
-NAME = matches(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", "at most 40 lower-case letters, digits and hyphens, such as inference")
+POOL_NAME = matches(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", "at most 40 lower-case letters, digits and hyphens, such as inference")
 AFTER = rf"{times.DURATION}|{times.NEVER}"
 CONSOLIDATE_AFTER = times.duration(AFTER, "a duration such as 30s or 1h30m, or Never")
 # A machine that expires before it is a node makes Karpenter buy the next for the same pod. Karpenter allows 15 minutes:
@@ -34,8 +35,9 @@ BUDGET_DURATION = times.duration(
     r"(\d+h|\d+m|\d+h\d+m)(0s)?", "hours and minutes, such as 8h or 1h30m", least="1m", reason="or the budget never applies"
 )
 BOTTLEROCKET = matches(f"latest|v{RELEASE.pattern}", "latest, or a version such as v1.53.0")
-ZONE = matches(r"[a-z]{2,4}(-[a-z]+)+-\d[a-z0-9-]*", "availability zones such as us-west-2a")
-NODES = matches(r"(100|\d{1,2})%|\d+", "a number of nodes such as 1, or a percentage such as 10%")
+ZONE = matches(regions.ZONE, "availability zones such as us-west-2a")
+NODES = r"((100|[0-9]{1,2})%|[0-9]+)"
+NUMBER_OF_NODES = matches(NODES, "a number of nodes such as 1, or a percentage such as 10%")
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 _WORD = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -150,11 +152,11 @@ def one_per_key_and_effect(taints: Sequence["Taint"]) -> str | None:
 class SociParallelPull:
     """The SOCI snapshotter's parallel pull: layers are fetched in chunks and unpacked at the same time."""
 
-    downloads: Annotated[int, D, at_least(1), at_most(MOST)]
+    downloads: Annotated[int, Change.DRIFT, at_least(1), at_most(MOST)]
     """Chunks of one image that are downloaded at a time."""
-    chunk_size: Annotated[str, D, matches(r"[1-9]\d{0,8}(kb|mb|gb)", "a size such as 16mb")]
+    chunk_size: Annotated[str, Change.DRIFT, matches(r"[1-9]\d{0,8}(kb|mb|gb)", "a size such as 16mb")]
     """Size of a chunk, in kb, mb or gb."""
-    unpacks: Annotated[int, D, at_least(1), at_most(MOST)]
+    unpacks: Annotated[int, Change.DRIFT, at_least(1), at_most(MOST)]
     """Layers of one image that are unpacked at a time."""
 
 
@@ -169,11 +171,11 @@ GPU_SOCI = SociParallelPull(downloads=30, chunk_size="32mb", unpacks=30)
 class Taint:
     """A taint keeps pods that do not tolerate it off the nodes."""
 
-    key: Annotated[str, D, taint_key]
+    key: Annotated[str, Change.DRIFT, taint_key]
     """Key of the taint, such as `example.com/team`."""
-    value: Annotated[str, D, matches(LABEL_VALUE, LABEL_VALUES)] = ""
+    value: Annotated[str, Change.DRIFT, matches(LABEL_VALUE, LABEL_VALUES)] = ""
     """Value of the taint."""
-    effect: Annotated[Literal["NoSchedule", "PreferNoSchedule", "NoExecute"], D] = "NoSchedule"
+    effect: Annotated[Literal["NoSchedule", "PreferNoSchedule", "NoExecute"], Change.DRIFT] = "NoSchedule"
     """What happens to pods that do not tolerate the taint."""
 
 
@@ -181,13 +183,13 @@ class Taint:
 class Budget:
     """How many nodes of a pool Karpenter may disrupt at a time. Budgets do not stop expiry, interruptions or manual deletes."""
 
-    nodes: Annotated[str, U, NODES, countable]
+    nodes: Annotated[str, Change.IN_PLACE, NUMBER_OF_NODES, countable]
     """A number of nodes, or a percentage of the pool's nodes."""
-    reasons: Annotated[Sequence[Reason], U, distinct] = ()
+    reasons: Annotated[Sequence[Reason], Change.IN_PLACE, distinct] = ()
     """The reasons to which the budget applies; () for every reason."""
-    schedule: Annotated[str | None, U, times.schedule] = None
+    schedule: Annotated[str | None, Change.IN_PLACE, times.schedule] = None
     """When the budget begins to apply: a cron schedule, in UTC. At other times, only budgets without a schedule limit Karpenter."""
-    duration: Annotated[str | None, U, BUDGET_DURATION] = None
+    duration: Annotated[str | None, Change.IN_PLACE, BUDGET_DURATION] = None
     """How long the budget applies each time that it begins."""
 
     def mistakes(self) -> Iterator[str]:
@@ -201,12 +203,12 @@ class DataVolume:
     """The EBS volume of a node for images, pods and logs (gp3, encrypted)."""
 
     # EBS has 65536 GiB, but the pattern of `volumeSize` in the CRDs of 1.6.0 to 1.14.1 ends at 59000Gi.
-    size_gib: Annotated[int, D, between(20, 59000)]
+    size_gib: Annotated[int, Change.DRIFT, between(20, 59000)]
     """Size in GiB. Without a DataVolume, a node has 20 GiB."""
     # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EbsBlockDevice.html; the CRDs have no bounds.
-    iops: Annotated[int, D, between(3000, 80000)] = 3000
+    iops: Annotated[int, Change.DRIFT, between(3000, 80000)] = 3000
     """I/O operations per second: at most 500 per GiB."""
-    throughput_mib: Annotated[int, D, between(125, 2000)] = 125
+    throughput_mib: Annotated[int, Change.DRIFT, between(125, 2000)] = 125
     """MiB per second: at most a quarter of `iops`."""
 
     def mistakes(self) -> Iterator[str]:
@@ -221,7 +223,7 @@ class DataVolume:
 class Pool:
     """What general and GPU pools have in common. Each pool has a node class of its own, with the same name."""
 
-    name: Annotated[str, Change("R (another pool)"), NAME]
+    name: Annotated[str, Change("R (another pool)"), POOL_NAME]
     """Name of the NodePool and of its EC2NodeClass."""
     _: KW_ONLY
     instance_types: Annotated[Sequence[str], TYPES, distinct] = ()
@@ -232,27 +234,27 @@ class Pool:
     """How nodes are bought: spot, on-demand. Karpenter prefers spot."""
     zones: Annotated[Sequence[str], Change("U; D for nodes whose zone is removed"), each(ZONE), distinct] = ()
     """Availability zones, such as us-west-2a; () for every zone of the network."""
-    taints: Annotated[Sequence[Taint], D, one_per_key_and_effect] = ()
+    taints: Annotated[Sequence[Taint], Change.DRIFT, one_per_key_and_effect] = ()
     """Taints of the nodes. GPU pools also have the taint `nvidia.com/gpu`."""
-    labels: Annotated[Mapping[str, str], D, node_labels] = field(default_factory=dict)
+    labels: Annotated[Mapping[str, str], Change.DRIFT, node_labels] = field(default_factory=dict)
     """Labels of the nodes, by which pods choose the pool. Every pool also has the label `nodepool` with its name."""
-    weight: Annotated[int | None, U, between(1, 100)] = None
+    weight: Annotated[int | None, Change.IN_PLACE, between(1, 100)] = None
     """Karpenter tries a pool with a higher weight first; a pool without weight last."""
-    consolidation_policy: Annotated[Literal["WhenEmpty", "WhenEmptyOrUnderutilized"], U] = "WhenEmpty"
+    consolidation_policy: Annotated[Literal["WhenEmpty", "WhenEmptyOrUnderutilized"], Change.IN_PLACE] = "WhenEmpty"
     """Which nodes Karpenter may remove: empty ones, or also those whose pods fit elsewhere."""
-    consolidate_after: Annotated[str, U, CONSOLIDATE_AFTER] = "1h"
+    consolidate_after: Annotated[str, Change.IN_PLACE, CONSOLIDATE_AFTER] = "1h"
     """How long a node must be empty or underutilized before Karpenter removes it, such as 30s or 1h; or Never."""
-    budgets: Annotated[Sequence[Budget], U, has_at_most(MOST_BUDGETS)] = ()
+    budgets: Annotated[Sequence[Budget], Change.IN_PLACE, has_at_most(MOST_BUDGETS)] = ()
     """How many nodes Karpenter may disrupt at a time; () for Karpenter's own 10%."""
-    expire_after: Annotated[str, D, EXPIRE_AFTER] = "720h"
+    expire_after: Annotated[str, Change.DRIFT, EXPIRE_AFTER] = "720h"
     """How old a node may get before Karpenter replaces it, such as 720h, and at least 15m; or Never. Budgets do not delay this."""
-    data_volume: Annotated[DataVolume | None, D] = None
+    data_volume: Annotated[DataVolume | None, Change.DRIFT] = None
     """The EBS volume for images and pods; None for Karpenter's 20 GiB."""
-    tags: Annotated[Mapping[str, str], D, user_tags] = field(default_factory=dict)
+    tags: Annotated[Mapping[str, str], Change.DRIFT, user_tags] = field(default_factory=dict)
     """Tags of the EC2 instances."""
-    bottlerocket_version: Annotated[str | None, D, BOTTLEROCKET] = None
+    bottlerocket_version: Annotated[str | None, Change.DRIFT, BOTTLEROCKET] = None
     """Bottlerocket release of the nodes: latest, or a version such as v1.53.0; None for the release of the cluster."""
-    soci: Annotated[SociParallelPull | None, D] = GENERAL_SOCI
+    soci: Annotated[SociParallelPull | None, Change.DRIFT] = GENERAL_SOCI
     """How images are pulled; None to pull without SOCI, from registries that mishandle ranged requests."""
 
     def types(self) -> list[str]:
@@ -317,15 +319,15 @@ class GpuPool(Pool):
     """
 
     _: KW_ONLY
-    limit: Annotated[int, U, at_least(1), at_most(MOST)]
+    limit: Annotated[int, Change.IN_PLACE, at_least(1), at_most(MOST)]
     """Maximum number of GPUs of all nodes of the pool together. Required: the limit caps the bill."""
     gpu_names: Annotated[Sequence[str], TYPES, distinct] = ()
     """GPU names as in the catalogue, such as h100 or l40s."""
     min_gpu_memory_gib: Annotated[int | None, TYPES, at_least(1)] = None
     """With `gpu_names` or `families`: the minimum memory of one GPU, in GiB."""
-    budgets: Annotated[Sequence[Budget], U, has_at_most(MOST_BUDGETS)] = ()
+    budgets: Annotated[Sequence[Budget], Change.IN_PLACE, has_at_most(MOST_BUDGETS)] = ()
     """How many nodes Karpenter may disrupt at a time; () for Karpenter's own 10%, and `gpu_drift_budget` for drifted nodes."""
-    soci: Annotated[SociParallelPull | None, D] = GPU_SOCI
+    soci: Annotated[SociParallelPull | None, Change.DRIFT] = GPU_SOCI
     """How images are pulled; None to pull without SOCI, from registries that mishandle ranged requests."""
 
     def types(self) -> list[str]:
@@ -390,7 +392,7 @@ class GeneralPool(Pool):
     """A pool of nodes without GPUs beside the reference's pool default (amd64)."""
 
     _: KW_ONLY
-    cpu_limit: Annotated[int, U, at_least(1), at_most(MOST)]
+    cpu_limit: Annotated[int, Change.IN_PLACE, at_least(1), at_most(MOST)]
     """Maximum number of vCPUs of all nodes of the pool together. Required: the limit caps the bill."""
     categories: Annotated[Sequence[str], TYPES, not_empty, distinct, shape_categories] = CATEGORIES
     """Instance categories, such as c, m and r, if neither `instance_types` nor `families` is set."""
@@ -419,9 +421,9 @@ class GeneralPool(Pool):
         if self.instance_types and self.families:
             yield "instance_types and families must not both be set. Keep one of them."
         types = catalogue.unusable_for_general(
-            self.instance_types, shape=catalogue.INSTANCE_TYPE, like="instance types such as m7i.large"
+            self.instance_types, shape=catalogue.INSTANCE_TYPE_PATTERN, like="instance types such as m7i.large"
         )
-        families = catalogue.unusable_for_general(self.families, shape=catalogue.FAMILY, like="families such as m7i")
+        families = catalogue.unusable_for_general(self.families, shape=catalogue.FAMILY_PATTERN, like="families such as m7i")
         for name, wrong in (("instance_types", types), ("families", families)):
             yield from (f"{name} must {reason} (got {others!r})." for reason, others in wrong.items())
         yield from self._wrong_shape()
@@ -455,41 +457,17 @@ def _unusable(types: Sequence[str]) -> Iterator[str]:
         yield f"instance_types must {reason} (got {unusable!r})."
 
 
-def nodes_of(pool: Pool) -> str:
-    """Which nodes the pool may have, in words."""
-    if pool.types():
-        return ", ".join(pool.types())
-    if pool.families or not isinstance(pool, GeneralPool):
-        return f"families {', '.join(pool.families)}"
-    return f"categories {', '.join(pool.categories)} with {', '.join(map(str, pool.cpus))} vCPUs"
+def overlaps(pools: Sequence[Pool], *, beside: str | None) -> Iterator[tuple[Pool, str]]:
+    """The pools that differ from an earlier one, or from that without weight, neither in weight nor in a label or taint.
 
-
-def chosen_by(pool: Pool) -> str:
-    """Which pods get nodes of the pool, in words."""
-    said = [f"weight {pool.weight}"] if pool.weight else []
-    if pool.labels:
-        said.append(f"pods choose the pool by label {', '.join(f'{key}={value}' for key, value in sorted(pool.labels.items()))}")
-    if taints := [taint for taint in pool.taints if taint.effect != "PreferNoSchedule"]:  # keep other pods off
-        marks = (f"{taint.key}={taint.value}" if taint.value else taint.key for taint in taints)
-        said.append(f"pods must tolerate taint {', '.join(marks)}")
-    else:
-        # By weight, then by name, the last first: OrderByWeight in pkg/utils/nodepool of kubernetes-sigs/karpenter.
-        order = "before" if (pool.weight or 0, pool.name) > (0, _default_of(pool)) else "after"
-        said.append(f"pods that choose no pool get this pool {order} {_default_of(pool)}")
-    return "; ".join(said)
-
-
-def overlaps(pools: Sequence[Pool]) -> Iterator[tuple[Pool, str]]:
-    """The pools that differ from an earlier one, or from the default pool, neither in weight nor in a label or taint."""
-    seen: dict[tuple[object, ...], str] = {(None, (), ()): _default_of(pools[0])} if pools else {}
+    Args:
+        pools: in their order.
+        beside: the pool without weight, labels and taints of its own; None if there is none.
+    """
+    seen: dict[tuple[object, ...], str] = {(None, (), ()): beside} if beside else {}
     for pool in pools:
         taints = tuple(sorted((taint.key, taint.value, taint.effect) for taint in pool.taints))
         key = (pool.weight, tuple(sorted(pool.labels.items())), taints)
         if key in seen:
             yield pool, seen[key]
         seen.setdefault(key, pool.name)
-
-
-def _default_of(pool: Pool) -> str:
-    """The default pool beside which a further pool is."""
-    return GPU_POOL if isinstance(pool, GpuPool) else GENERAL_POOL

@@ -25,7 +25,9 @@ def _with_recommended(make: Callable[P, ClusterConfig]) -> Callable[P, ClusterCo
 
     def recommended(*args: P.args, **kwargs: P.kwargs) -> ClusterConfig:
         """A ClusterConfig whose fields have the recommended values where they are not given."""
-        return make(*args, **(RECOMMENDED | kwargs))
+        given = make(*args, **kwargs)
+        values = {name: value for name, value in RECOMMENDED.items() if name not in given.unused_variables()}
+        return make(*args, **({"cluster_name_prefix": given.name} | values | kwargs))
 
     return recommended
 

@@ -1,31 +1,28 @@
 """Karpenter: what it needs of AWS, and its Helm release."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from imports.eks import KarpenterAws
-from imports.expressions import Expression
 
 from cdktf import ITerraformDependable, TerraformResourceLifecycle
-from cdktf_cdktf_provider_aws.data_aws_ecrpublic_authorization_token import DataAwsEcrpublicAuthorizationToken
 from cdktf_cdktf_provider_aws.data_aws_iam_roles import DataAwsIamRoles
 from cdktf_cdktf_provider_aws.iam_policy import IamPolicy
-from cdktf_cdktf_provider_aws.provider import AwsProvider
 from cdktf_cdktf_provider_helm.release import Release
 from constructs import Construct
 
 from stacks.aws.cluster import Cluster
-from stacks.config.access import PARTITION
-from stacks.config.rules import Rule
-from stacks.config.versions import has_crds_apart, hashes_the_ca, karpenter_permissions
+from stacks.aws.registry import PUBLIC_ECR, Registry
+from stacks.config.checks import ConfigurationError
+from stacks.config.common import Common
+from stacks.config.karpenter import KarpenterOptions
+from stacks.hcl.rules import Rule
+from stacks.knowledge.regions import PARTITION
+from stacks.knowledge.versions import has_crds_apart, hashes_the_ca, karpenter_mistake, karpenter_permissions
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
 
 NAMESPACE = "kube-system"
-REGISTRY = "oci://public.ecr.aws"
-
-ECR_PUBLIC_USER = Expression("data.aws_ecrpublic_authorization_token.token.user_name")
-ECR_PUBLIC_PASSWORD = Expression("sensitive(data.aws_ecrpublic_authorization_token.token.password)")
 
 
 class Karpenter(Addressed):
@@ -33,18 +30,12 @@ class Karpenter(Addressed):
 
     Args:
         cluster: where the controller runs.
-        node_role_name: the name of the IAM role of the nodes that Karpenter creates. Node classes name the role.
-        version: the Karpenter release.
-        disable_dry_run: whether node classes are READY without a dry run of the launch. The release must be 1.6.2 or newer.
-        ecr_public: the provider of us-east-1, the only region that gives tokens for public ECR; None to pull the chart anonymously.
-        spot_role_check: whether a plan asks IAM for the service-linked role that Spot instances need.
-        permissions_boundary: the ARN of the IAM policy that bounds the roles.
-        region: the AWS region to which further permissions are limited.
-        tags: the tags of all that is made.
+        registry: the login to public ECR; None to pull the chart anonymously.
 
     Attributes:
         aws: the module with the roles, the queue and the rules.
-        cluster, node_role_name, version: as given.
+        cluster, version: as given.
+        node_role_name: the name of the IAM role of the nodes that Karpenter creates. Node classes name the role.
         release: the Helm release.
 
     Raises:
@@ -55,51 +46,43 @@ class Karpenter(Addressed):
         self,
         scope: Construct,
         id: str,
+        common: Common,
         *,
         cluster: Cluster,
-        node_role_name: str,
-        version: str = "1.6.0",
-        disable_dry_run: bool = False,
-        ecr_public: AwsProvider | None = None,
-        spot_role_check: bool = True,
-        permissions_boundary: str | None = None,
-        region: str | None = None,
-        tags: Mapping[str, str] | None = None,
+        options: KarpenterOptions | None = None,
+        registry: Registry | None = None,
     ) -> None:
         super().__init__(scope, id)
-        check_arguments(self, locals())
+        options = options or KarpenterOptions()
+        check_arguments(Karpenter, common=common, cluster=cluster, options=options)
+        if mistake := karpenter_mistake(cluster.control_plane.kubernetes_version, options.karpenter_version):
+            raise ConfigurationError(f"Karpenter.options.{mistake}")
         self.cluster = cluster
-        self.node_role_name = node_role_name
-        self.version = version
-        self._ecr_public = ecr_public
-        policy = self._further_policy(node_role_name, region, tags or {})
+        self.node_role_name = common.name
+        self.version = options.karpenter_version
+        self._registry = registry
+        policy = self._further_policy(common)
         self.aws = self.add(
             KarpenterAws,
             "module.karpenter",
             cluster_name=cluster.eks.cluster_name,
             node_iam_role_use_name_prefix=False,
-            node_iam_role_name=node_role_name,
+            node_iam_role_name=self.node_role_name,
             create_pod_identity_association=True,
             node_iam_role_additional_policies={
                 "AmazonSSMManagedInstanceCore": f"arn:{PARTITION}:iam::aws:policy/AmazonSSMManagedInstanceCore"
             },
-            iam_role_permissions_boundary_arn=permissions_boundary,
-            node_iam_role_permissions_boundary=permissions_boundary,
+            iam_role_permissions_boundary_arn=common.permissions_boundary,
+            node_iam_role_permissions_boundary=common.permissions_boundary,
             iam_role_policies={"additional": policy.arn} if policy else None,
-            tags=tags or {},
+            tags=common.tags,
         )
         self.explain(
             "module.karpenter",
             node_iam_role_use_name_prefix="Node classes name the role, so its name must be known in advance.",
             node_iam_role_additional_policies="A shell on a node without SSH: Bottlerocket's control container is an SSM agent.",
         )
-        if ecr_public:
-            self.add(
-                DataAwsEcrpublicAuthorizationToken,
-                "data.aws_ecrpublic_authorization_token.token",
-                provider=ecr_public,
-            )
-        crds = self._crds() if has_crds_apart(version) else None
+        crds = self._crds() if has_crds_apart(self.version) else None
         self.release = self._release(
             "karpenter",
             wait_for_jobs=True,
@@ -107,16 +90,16 @@ class Karpenter(Addressed):
                 cluster_name=cluster.eks.cluster_name,
                 cluster_endpoint=cluster.eks.cluster_endpoint,
                 interruption_queue=self.aws.queue_name,
-                further=self._further_settings(disable_dry_run),
+                further=self._further_settings(options.disable_dry_run),
             ),
-            depends_on=[self.aws, cluster.eks, cluster.network.vpc, *([crds] if crds else [])],
+            depends_on=[self.aws, cluster.eks, *cluster.network.way_out, *([crds] if crds else [])],
         )
         self.explain(
             "helm_release.karpenter",
             depends_on="A destroy follows this order in reverse. While Karpenter removes its nodes, Karpenter needs its IAM roles, "
             "its queue, its own nodes, and the route from the VPC to AWS.",
         )
-        if spot_role_check:
+        if options.spot_role_check:
             self._check_spot_role()
 
     def _further_settings(self, disable_dry_run: bool) -> str:
@@ -139,9 +122,9 @@ class Karpenter(Addressed):
         take_ownership: bool | None = None,
     ) -> Release:
         """A Helm release of one of Karpenter's charts."""
-        login = self._ecr_public is not None
+        registry = self._registry
         address = f"helm_release.{chart.replace('-', '_')}"
-        if login:
+        if registry:
             # From 3.1.2 on, the provider does not try the expired token. (OCIRegistryPerformLogin)
             self.explain(
                 address,
@@ -153,9 +136,9 @@ class Karpenter(Addressed):
             address,
             namespace=NAMESPACE,
             name=chart,
-            repository=f"{REGISTRY}/karpenter",
-            repository_username=ECR_PUBLIC_USER if login else None,
-            repository_password=ECR_PUBLIC_PASSWORD if login else None,
+            repository=f"{PUBLIC_ECR}/karpenter",
+            repository_username=registry.user if registry else None,
+            repository_password=registry.password if registry else None,
             chart=chart,
             version=self.version,
             wait=True,
@@ -163,7 +146,7 @@ class Karpenter(Addressed):
             take_ownership=take_ownership,
             values=[values],
             depends_on=depends_on,
-            lifecycle=TerraformResourceLifecycle(ignore_changes=["repository_password"]) if login else None,
+            lifecycle=TerraformResourceLifecycle(ignore_changes=["repository_password"]) if registry else None,
         )
 
     def _crds(self) -> Release:
@@ -179,21 +162,21 @@ class Karpenter(Addressed):
             depends_on=[self.cluster.eks],
         )
 
-    def _further_policy(self, name: str, region: str | None, tags: Mapping[str, str]) -> IamPolicy | None:
+    def _further_policy(self, common: Common) -> IamPolicy | None:
         """What newer releases need in addition to the module's policy, which is too close to IAM's size limit to be extended."""
         actions = [permission.action for permission in karpenter_permissions(self.version)]
         if not actions:
             return None
         statement: dict[str, Any] = {"Effect": "Allow", "Action": actions, "Resource": "*"}
-        if region:
-            statement["Condition"] = {"StringEquals": {"aws:RequestedRegion": region}}
+        if common.region:
+            statement["Condition"] = {"StringEquals": {"aws:RequestedRegion": common.region}}
         return self.add(
             IamPolicy,
             "aws_iam_policy.karpenter_additional",
-            name=f"{name}-KarpenterAdditional",
+            name=f"{common.name}-KarpenterAdditional",
             description="What this release of Karpenter needs beside the policy of the module",
             policy=self.add_json("karpenter_additional_policy", {"Version": "2012-10-17", "Statement": [statement]}),
-            tags=tags,
+            tags=common.tags,
         )
 
     def _check_spot_role(self) -> None:

@@ -1,9 +1,8 @@
 """The AWS Load Balancer Controller: its IAM, its pod identity, its Helm release."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import imports  # noqa: F401  (before cdktf: CDKTF's packages load lazily)
 
@@ -14,8 +13,10 @@ from cdktf_cdktf_provider_aws.iam_role_policy_attachment import IamRolePolicyAtt
 from cdktf_cdktf_provider_helm.release import Release
 from constructs import Construct
 
-from stacks.config.access import PARTITION
-from stacks.config.versions import load_balancer_controller_actions, load_balancer_controller_chart
+from stacks.config.common import Common
+from stacks.config.load_balancer_controller import LoadBalancerControllerOptions, Policy
+from stacks.knowledge.regions import PARTITION
+from stacks.knowledge.versions import load_balancer_controller_actions, load_balancer_controller_chart
 from stacks.kubernetes.karpenter import Karpenter
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
@@ -23,20 +24,12 @@ from stacks.terraform.arguments import check_arguments
 NAMESPACE = "kube-system"
 SERVICE_ACCOUNT = "aws-load-balancer-controller"
 
-Policy: TypeAlias = Literal["reference", "official"]
-
 
 class LoadBalancerController(Addressed):
     """The controller that creates load balancers for Services and Ingresses.
 
     Args:
-        name: the start of the names of the controller's policy and role.
         karpenter: installed first, because this controller's webhook rejects every Service until the controller runs.
-        region: the cluster's AWS region.
-        version: the release of the controller.
-        policy: the IAM policy: the HCL's, which lacks three actions, or the official one of the release.
-        permissions_boundary: the ARN of the IAM policy that bounds the controller's role.
-        tags: the tags of all that is made here; load balancers get the controller's own.
 
     Attributes:
         release: the Helm release.
@@ -49,33 +42,33 @@ class LoadBalancerController(Addressed):
         self,
         scope: Construct,
         id: str,
+        common: Common,
         *,
-        name: str,
         karpenter: Karpenter,
-        region: str,
-        version: str = "2.11.0",
-        policy: Policy = "official",
-        permissions_boundary: str | None = None,
-        tags: Mapping[str, str] | None = None,
+        options: LoadBalancerControllerOptions | None = None,
     ) -> None:
         super().__init__(scope, id)
-        check_arguments(self, locals())
+        options = options or LoadBalancerControllerOptions()
+        check_arguments(LoadBalancerController, common=common, karpenter=karpenter, options=options)
+        version = options.load_balancer_controller_version
         cluster = karpenter.cluster
         iam_policy = self.add(
             IamPolicy,
             "aws_iam_policy.aws_load_balancer_controller",
-            name=f"{name}-AWSLoadBalancerControllerIAMPolicy",
+            name=f"{common.name}-AWSLoadBalancerControllerIAMPolicy",
             description="IAM policy for AWS Load Balancer Controller",
-            policy=self.add_json("load_balancer_controller_policy", policy_document(policy, version)),
-            tags=tags or {},
+            policy=self.add_json(
+                "load_balancer_controller_policy", policy_document(options.load_balancer_controller_policy, version)
+            ),
+            tags=common.tags,
         )
         role = self.add(
             IamRole,
             "aws_iam_role.aws_load_balancer_controller",
-            name=f"{name}-{SERVICE_ACCOUNT}",
+            name=f"{common.name}-{SERVICE_ACCOUNT}",
             assume_role_policy=self.add_json("load_balancer_controller_trust", POD_IDENTITY_TRUST),
-            permissions_boundary=permissions_boundary,
-            tags=tags or {},
+            permissions_boundary=common.permissions_boundary,
+            tags=common.tags,
         )
         attachment = self.add(
             IamRolePolicyAttachment,
@@ -90,7 +83,7 @@ class LoadBalancerController(Addressed):
             namespace=NAMESPACE,
             service_account=SERVICE_ACCOUNT,
             role_arn=role.arn,
-            tags=tags or {},
+            tags=common.tags,
         )
         self.release = self.add(
             Release,
@@ -107,10 +100,10 @@ class LoadBalancerController(Addressed):
                     cluster_name=cluster.eks.cluster_name,
                     service_account=SERVICE_ACCOUNT,
                     vpc_id=cluster.network.vpc.vpc_id,
-                    region=region,
+                    region=common.region,
                 )
             ],
-            depends_on=[association, cluster.eks, karpenter.release, attachment, cluster.network.vpc],
+            depends_on=[association, cluster.eks, karpenter.release, attachment, *cluster.network.way_out],
         )
         self.explain(
             "helm_release.aws_load_balancer_controller",
@@ -131,7 +124,7 @@ tolerations:
 """
 
 # The HCL's policy: the official one of 2.11.0 without three actions.
-POLICY = Path(__file__).with_name("load_balancer_controller_iam_policy.json")
+POLICY_FILE = Path(__file__).with_name("load_balancer_controller_iam_policy.json")
 
 POD_IDENTITY_TRUST = {
     "Version": "2012-10-17",
@@ -147,7 +140,7 @@ POD_IDENTITY_TRUST = {
 
 def policy_document(policy: Policy, version: str) -> dict[str, Any]:
     """The controller's IAM policy."""
-    document: dict[str, Any] = json.loads(POLICY.read_text().replace("arn:aws:", f"arn:{PARTITION}:"))
+    document: dict[str, Any] = json.loads(POLICY_FILE.read_text().replace("arn:aws:", f"arn:{PARTITION}:"))
     if policy == "official":
         further = load_balancer_controller_actions(version)
         for statement in document["Statement"]:

@@ -8,18 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 
-from imports.expressions import Expression
-
 from stacks.config import Budget, DataVolume, Taint
 from stacks.config.checks import matches, refuse
-from stacks.config.pools import CONSOLIDATE_AFTER, EXPIRE_AFTER, one_per_key_and_effect
-from stacks.config.versions import RELEASE
+from stacks.config.pools import Pool
+from stacks.hcl.expressions import Expression
+from stacks.knowledge.versions import RELEASE
 
 Manifest: TypeAlias = dict[str, Any]
 
 API_GROUP = "karpenter.k8s.aws"
 
-NAME = matches(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "a Kubernetes name such as gpu-spot")
+OBJECT_NAME = matches(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "a Kubernetes name such as gpu-spot")
 ALIAS = matches(f"bottlerocket@(latest|v{RELEASE.pattern})", "an alias such as bottlerocket@v1.53.0")
 
 
@@ -38,7 +37,7 @@ class NodeClass:
         ami_alias: the AMI, as `bottlerocket@latest` or `bottlerocket@v1.53.0`.
     """
 
-    name: Annotated[str, NAME]
+    name: Annotated[str, OBJECT_NAME]
     role: str
     discovery: str
     user_data: str
@@ -85,37 +84,25 @@ class NodePool:
     """A NodePool: which nodes Karpenter may create for which pods, and when Karpenter removes them.
 
     Attributes:
-        name: of the object.
+        pool: the pool of the configuration. What follows is not as there, because the program adds to it or a variable decides.
         node_class: the nodes' EC2NodeClass.
         requirements: which instance types.
-        consolidation_policy: which nodes Karpenter may remove.
-        consolidate_after: how long a node must be empty before Karpenter removes it, as `30s` or `1h`.
-        expire_after: how long a node may live, as `720h`; None for Karpenter's own 720h.
         limits: the most that all nodes of the pool have together, as `{"cpu": 1000}`.
         budgets: how many nodes Karpenter may disrupt at a time, and why; Karpenter's own 10% if there are none.
-        weight: Karpenter tries a pool with a higher weight first.
         labels, taints: of the nodes.
     """
 
-    name: Annotated[str, NAME]
+    pool: Pool
     node_class: NodeClass
     requirements: Sequence[Requirement]
-    consolidation_policy: Literal["WhenEmpty", "WhenEmptyOrUnderutilized"] = "WhenEmpty"
-    consolidate_after: Annotated[str, CONSOLIDATE_AFTER]
-    expire_after: Annotated[str | None, EXPIRE_AFTER] = None
-    limits: Mapping[str, Any] | Expression = field(default_factory=dict)
+    limits: Mapping[str, Any] | Expression
     budgets: Sequence[Budget] | Expression = ()
-    weight: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
-    taints: Annotated[Sequence[Taint], one_per_key_and_effect] = ()
+    taints: Sequence[Taint] = ()
 
     def manifest(self) -> Manifest:
-        """The Kubernetes object.
-
-        Raises:
-            ConfigurationError: a field has a value that Kubernetes or Karpenter would refuse.
-        """
-        refuse("NodePool", self)
+        """The Kubernetes object."""
+        pool = self.pool
         node: dict[str, Any] = {
             "nodeClassRef": {"group": API_GROUP, "kind": "EC2NodeClass", "name": self.node_class.name},
             "requirements": [{**asdict(one), "values": _list(one.values)} for one in self.requirements],
@@ -123,20 +110,19 @@ class NodePool:
         if self.taints:
             # The CRD refuses an empty value.
             node["taints"] = [{key: value for key, value in asdict(taint).items() if value} for taint in self.taints]
-        if self.expire_after:
-            node["expireAfter"] = self.expire_after
+        if pool.expire_after:
+            node["expireAfter"] = pool.expire_after
         template: dict[str, Any] = {"spec": node}
         if self.labels:
             template["metadata"] = {"labels": dict(self.labels)}
-        disruption: dict[str, Any] = {"consolidationPolicy": self.consolidation_policy, "consolidateAfter": self.consolidate_after}
+        disruption: dict[str, Any] = {"consolidationPolicy": pool.consolidation_policy, "consolidateAfter": pool.consolidate_after}
         if self.budgets:
             disruption["budgets"] = self.budgets if isinstance(self.budgets, Expression) else list(map(_budget, self.budgets))
-        spec: dict[str, Any] = {"template": template, "disruption": disruption}
-        if self.limits:
-            spec["limits"] = self.limits if isinstance(self.limits, Expression) else dict(self.limits)
-        if self.weight:
-            spec["weight"] = self.weight
-        return _object("karpenter.sh/v1", "NodePool", self.name, spec)
+        limits = self.limits if isinstance(self.limits, Expression) else dict(self.limits)
+        spec: dict[str, Any] = {"template": template, "disruption": disruption, "limits": limits}
+        if pool.weight:
+            spec["weight"] = pool.weight
+        return _object("karpenter.sh/v1", "NodePool", pool.name, spec)
 
 
 def _budget(budget: Budget) -> dict[str, Any]:

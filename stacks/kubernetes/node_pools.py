@@ -1,19 +1,22 @@
 """Karpenter's objects: the default general and GPU node pools and the pools of the configuration, each with a node class."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated
+from collections.abc import Sequence
 
-from imports.expressions import Expression, hcl
 from imports.kubectl import KubectlManifest
 
 from constructs import Construct
 
+from stacks.aws.gpu_types import GpuTypes
 from stacks.aws.offerings import MOST_TYPES, offered
-from stacks.config import GeneralPool, GpuPool, SociParallelPull, Taint, catalogue
-from stacks.config.checks import whole
-from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI, GPU_SOCI, GPU_TAINT, Pool
-from stacks.config.rules import Finding, Rule, gpu_drift_budget_size
-from stacks.config.versions import mounts_all_disks
+from stacks.config import GeneralPool, GpuPool, Taint
+from stacks.config.checks import ConfigurationError
+from stacks.config.common import Common
+from stacks.config.node_pools import GPU_DRIFT_BUDGET_SIZE, KNOWN_CAPACITY_TYPES, NOT_RESERVED_ALONE, NodePoolOptions
+from stacks.config.pools import CATEGORIES, CPUS, GENERAL_POOL, GPU_POOL, GPU_SOCI, GPU_TAINT, Pool
+from stacks.hcl.expressions import Expression, hcl
+from stacks.hcl.rules import DISTINCT, EmptyList, Rule
+from stacks.knowledge import catalogue
+from stacks.knowledge.versions import mounts_all_disks
 from stacks.kubernetes import bottlerocket
 from stacks.kubernetes.karpenter import Karpenter
 from stacks.kubernetes.manifests import NodeClass, NodePool, Requirement
@@ -26,20 +29,6 @@ class NodePools(Addressed):
 
     Args:
         karpenter: the controller that reads the objects.
-        discovery: the value of the tag `karpenter.sh/discovery` on the subnets and security groups to use.
-        gpu_instance_types: a list, for the reference's GPU pool.
-        gpu_capacity_type: the capacity types of the GPU pool: any of spot, on-demand and reserved.
-        gpu_limit: a number of GPUs, or null, for that pool.
-        gpu_drift_budget: how many nodes may be replaced at a time because they drifted, or null, for that pool and for each of
-            `gpu_pools` without budgets of its own.
-        gpu_pools, general_pools: further pools.
-        offering_checks: whether a plan asks EC2 where it offers the types of further pools.
-        bottlerocket_version: the Bottlerocket release of nodes whose pool names none.
-        node_tags: the tags of all EC2 instances, beside those of a pool.
-        wait_for_nodes: whether a destroy waits until Karpenter has removed a pool's nodes.
-
-    Attributes:
-        requirements: what must hold before anything is created, as preconditions.
 
     Raises:
         ConfigurationError: an argument cannot be right.
@@ -49,68 +38,84 @@ class NodePools(Addressed):
         self,
         scope: Construct,
         id: str,
+        common: Common,
         *,
         karpenter: Karpenter,
-        discovery: str,
-        gpu_instance_types: Sequence[str],
-        gpu_capacity_type: Sequence[str] = ("spot",),
-        gpu_limit: Annotated[float | Expression | None, whole] = None,
-        gpu_drift_budget: str | None = None,
-        gpu_pools: Sequence[GpuPool] = (),
-        general_pools: Sequence[GeneralPool] = (),
-        offering_checks: bool = True,
-        bottlerocket_version: str = "latest",
-        node_tags: Mapping[str, str] | None = None,
-        wait_for_nodes: bool = False,
+        options: NodePoolOptions,
     ) -> None:
         super().__init__(scope, id)
-        check_arguments(self, locals())
-        self._karpenter = karpenter
-        self._discovery = discovery
-        self._bottlerocket = bottlerocket_version
-        self._tags = dict(node_tags or {})
-        self._wait = True if wait_for_nodes else None
-        drift = self.bind("gpu_drift_budget", gpu_drift_budget)
-        self.requirements: list[Rule] = [gpu_drift_budget_size(drift)]
-        reference_gpu = self._reference_gpu(
-            self.bind("gpu_instance_types", gpu_instance_types),
-            self.bind("gpu_capacity_type", gpu_capacity_type),
-            self.bind("gpu_limit", gpu_limit),
-            drift,
-        )
-        self._add_objects("default", self._reference_general())
-        self._add_objects("gpu", reference_gpu, nullable=True)
-        for pool in (*gpu_pools, *general_pools):
-            made = self._further(pool)
+        check_arguments(NodePools, common=common, karpenter=karpenter, options=options)
+        versions = {"kubernetes": karpenter.cluster.control_plane.kubernetes_version, "karpenter": karpenter.version}
+        found = list(options.wrong_bottlerocket(**versions))
+        if options.gpu_spot_pool and options.gpu_instance_types is None:
+            found.append("gpu_instance_types must be given, unless gpu_spot_pool is False.")
+        if found:
+            raise ConfigurationError("\n".join(f"NodePools.options.{mistake}" for mistake in found))
+        self._common, self._karpenter, self._options = common, karpenter, options
+        self._azs = karpenter.cluster.network.azs
+        if options.default_pool:
+            self._add_objects("default", self._default())
+        budgets: Expression | None = None
+        if "gpu_drift_budget" not in options.unused_variables():
+            drift = self.as_expression("gpu_drift_budget", options.gpu_drift_budget)
+            # Any budget replaces Karpenter's default of 10%, so this list repeats the default for the other reasons.
+            budgets = Expression(
+                f'{drift.hcl} == null ? null : [{{nodes = "10%"}}, {{nodes = {drift.hcl}, reasons = ["Drifted"]}}]'
+            )
+            if options.gpu_spot_pool:
+                self._add_objects("gpu", self._gpu_spot(budgets), nullable=True)
+                budgets = Expression("local.nodepool_gpu.spec.disruption.budgets")
+            else:
+                budgets = self.add_local("gpu_drift_budgets", budgets)
+            self.require(GPU_DRIFT_BUDGET_SIZE.rule("gpu_drift_budget", drift))
+        for pool in (*options.gpu_pools, *options.general_pools):
+            made = self._configured(pool, budgets if isinstance(pool, GpuPool) else None)
             self._add_objects(pool.name, made, nullable=isinstance(made.budgets, Expression))
             if pool.zones:
-                self.requirements += self.add_rules(self._zones_of_other_networks(pool))
-            if offering_checks:
+                self.require(self._zones_of_other_networks(pool))
+            if common.offering_checks:
                 self._check_offerings(pool)
 
-    def _node_class(self, name: str, *, pull: SociParallelPull | None, gpu: bool, pool: Pool | None = None) -> NodeClass:
-        tags = {**self._tags, **(pool.tags if pool else {})}
+    def _node_class(self, pool: Pool, *, name: str, gpu: bool) -> NodeClass:
+        tags = {**self._options.node_tags, **pool.tags}
         return NodeClass(
             name=name,
             role=self._karpenter.node_role_name,
-            discovery=self._discovery,
-            user_data=bottlerocket.user_data(pull, mounts_disks=gpu and not mounts_all_disks(self._karpenter.version)),
+            discovery=self._common.name,
+            user_data=bottlerocket.user_data(pool.soci, mounts_disks=gpu and not mounts_all_disks(self._karpenter.version)),
             instance_store_policy="RAID0" if gpu else None,
             tags={**GPU_LABEL, **tags} if gpu else tags,
-            data_volume=pool.data_volume if pool else None,
-            ami_alias=f"bottlerocket@{(pool.bottlerocket_version if pool else None) or self._bottlerocket}",
+            data_volume=pool.data_volume,
+            ami_alias=f"bottlerocket@{pool.bottlerocket_version or self._options.bottlerocket_version}",
         )
 
-    def _reference_general(self) -> NodePool:
+    def _default(self) -> NodePool:
         return NodePool(
-            name="default",
-            node_class=self._node_class("default", pull=GENERAL_SOCI, gpu=False),
+            pool=DEFAULT,
+            node_class=self._node_class(DEFAULT, name=DEFAULT.name, gpu=False),
             requirements=[AMD64, *_shape(CATEGORIES, CPUS)],
             limits={"cpu": 1000},
-            consolidate_after="30s",
         )
 
-    def _reference_gpu(self, types: Expression, capacity: Expression, limit: Expression, drift: Expression) -> NodePool:
+    def _gpu_spot(self, budgets: Expression) -> NodePool:
+        """The pool whose values are variables, with the rules for them."""
+        names = ("gpu_instance_types", "gpu_capacity_type", "gpu_limit")
+        types, capacity, limit = (self.as_expression(name, getattr(self._options, name)) for name in names)
+        self.require(
+            DISTINCT.rule("gpu_capacity_type", capacity),
+            KNOWN_CAPACITY_TYPES.rule(capacity),
+            NOT_RESERVED_ALONE.rule("gpu_capacity_type", capacity),
+        )
+        GpuTypes(
+            self,
+            "gpu_types",
+            types=types,
+            limit=limit,
+            azs=self._azs,
+            offering_checks=self._common.offering_checks,
+            kubernetes_version=self._karpenter.cluster.control_plane.kubernetes_version,
+            bottlerocket_version=self._options.bottlerocket_version,
+        )
         self.explain(
             "locals",
             nodepool_gpu="taints: keeps pods that do not need a GPU off expensive nodes. consolidateAfter: keeps an empty GPU node "
@@ -118,30 +123,25 @@ class NodePools(Addressed):
             "of 10%, so the list repeats the default for the other reasons.",
         )
         return NodePool(
-            name="gpu-spot",
-            node_class=self._node_class("gpu", pull=GPU_SOCI, gpu=True),
-            requirements=[_is_in(CAPACITY_TYPE, capacity), AMD64, _is_in(INSTANCE_TYPE, types)],
-            taints=[Taint(key=GPU_TAINT, value="true")],
-            labels={**GPU_LABEL, "nodepool": "gpu-spot"},
-            consolidate_after="1h",
+            pool=GPU_SPOT,
+            node_class=self._node_class(GPU_SPOT, name="gpu", gpu=True),
+            requirements=[_is_in(CAPACITY_TYPE_LABEL, capacity), AMD64, _is_in(INSTANCE_TYPE_LABEL, types)],
+            taints=GPU_SPOT.all_taints(),
+            labels={**GPU_LABEL, "nodepool": GPU_SPOT.name},
             limits=Expression(f'{limit.hcl} == null ? null : {{"{GPU_TAINT}" = {limit.hcl}}}'),
-            budgets=Expression(f'{drift.hcl} == null ? null : [{{nodes = "10%"}}, {{nodes = {drift.hcl}, reasons = ["Drifted"]}}]'),
+            budgets=budgets,
         )
 
-    def _further(self, pool: Pool) -> NodePool:
-        """A pool of the configuration."""
+    def _configured(self, pool: Pool, budgets: Expression | None) -> NodePool:
+        """A pool of the configuration; `budgets` for a pool that names none."""
         gpu = isinstance(pool, GpuPool)
         zones = [_is_in("topology.kubernetes.io/zone", pool.zones)] if pool.zones else []
         return NodePool(
-            name=pool.name,
-            node_class=self._node_class(pool.name, pull=pool.soci, gpu=gpu, pool=pool),
-            requirements=[_is_in(CAPACITY_TYPE, pool.capacity_types), AMD64, *zones, *_types_of(pool)],
-            consolidation_policy=pool.consolidation_policy,
-            consolidate_after=pool.consolidate_after,
-            expire_after=pool.expire_after,
+            pool=pool,
+            node_class=self._node_class(pool, name=pool.name, gpu=gpu),
+            requirements=[_is_in(CAPACITY_TYPE_LABEL, pool.capacity_types), AMD64, *zones, *_types_of(pool)],
             limits=pool.limits(),
-            budgets=pool.budgets or (BUDGETS_OF_GPU_SPOT if gpu else ()),
-            weight=pool.weight,
+            budgets=pool.budgets or budgets or (),
             labels={**(GPU_LABEL if gpu else {}), "nodepool": pool.name, **pool.labels},
             taints=pool.all_taints(),
         )
@@ -149,8 +149,8 @@ class NodePools(Addressed):
     def _add_objects(self, name: str, pool: NodePool, *, nullable: bool = False) -> None:
         """A node class after Karpenter, and the pool after its node class."""
         class_name, pool_name = f"ec2nodeclass_{name}", f"nodepool_{name}"
-        for kind, made in (("EC2NodeClass", pool.node_class.name), ("NodePool", pool.name)):
-            self.claim(f"{kind} {made}")
+        for kind, made in (("EC2NodeClass", pool.node_class.name), ("NodePool", pool.pool.name)):
+            self.reserve(f"{kind} {made}")
         # As a local, a manifest is data in the JSON, and Terraform's yamlencode quotes its strings.
         node_class = self.add_local(class_name, pool.node_class.manifest())
         manifest = self.add_local(pool_name, pool.manifest())
@@ -158,24 +158,23 @@ class NodePools(Addressed):
             KubectlManifest,
             f"kubectl_manifest.{class_name}",
             yaml_body=Expression(f"yamlencode({node_class.hcl})"),
-            wait=self._wait,
+            wait=self._options.wait_for_nodes or None,
             depends_on=[self._karpenter.release],
         )
         self.add(
             KubectlManifest,
             f"kubectl_manifest.{pool_name}",
             yaml_body=Expression(f"yamlencode({_without_nulls(manifest.hcl) if nullable else manifest.hcl})"),
-            wait=self._wait,
+            wait=self._options.wait_for_nodes or None,
             depends_on=[after],
         )
 
-    def _zones_of_other_networks(self, pool: Pool) -> Finding:
-        azs = self._karpenter.cluster.network.azs
-        return Finding(
+    def _zones_of_other_networks(self, pool: Pool) -> EmptyList:
+        return EmptyList(
             f"nodepool_{pool.name}_zones_of_other_networks",
-            f"setsubtract({hcl(list(pool.zones))}, {azs.hcl})",
+            f"setsubtract({hcl(list(pool.zones))}, {self._azs.hcl})",
             f"The zones of pool {pool.name} must be zones of the network (got {{found}}). Its zones are "
-            f'${{join(", ", {azs.hcl})}}.',
+            f'${{join(", ", {self._azs.hcl})}}.',
         )
 
     def _check_offerings(self, pool: Pool) -> None:
@@ -190,8 +189,8 @@ class NodePools(Addressed):
         listed = _types_in(pool) if pool.types() else types
         asked = offered(self, f"nodepool_{pool.name}", self.add_local(f"nodepool_{pool.name}_types", listed))
         if unknown := [name for name in pool.unknown().get("instance_types", []) if catalogue.sizes(name)]:
-            self.requirements += self.add_rules(_unknown_sizes(pool, unknown, asked))
-        zones = hcl(list(pool.zones)) if pool.zones else self._karpenter.cluster.network.azs.hcl
+            self.require(_unknown_sizes(pool, unknown, asked))
+        zones = hcl(list(pool.zones)) if pool.zones else self._azs.hcl
         self.add_check(
             f"nodepool_{pool.name}_types_are_offered",
             Rule(
@@ -202,10 +201,10 @@ class NodePools(Addressed):
         )
 
 
-def _unknown_sizes(pool: Pool, unknown: Sequence[str], offered: Expression) -> Finding:
+def _unknown_sizes(pool: Pool, unknown: Sequence[str], offered: Expression) -> EmptyList:
     """EC2 is asked, because it adds sizes to the families that the catalogue knows."""
     known = [size for name in dict.fromkeys(map(catalogue.family, unknown)) for size in catalogue.sizes(name)]
-    return Finding(
+    return EmptyList(
         f"nodepool_{pool.name}_types_of_unknown_size",
         f"setsubtract({hcl(list(unknown))}, {offered.hcl}.instance_types)",
         f"The instance types of pool {pool.name} must be sizes that EC2 offers (got {{found}}). The known sizes are "
@@ -216,7 +215,7 @@ def _unknown_sizes(pool: Pool, unknown: Sequence[str], offered: Expression) -> F
 def _types_in(pool: Pool) -> Expression:
     """The instance types in the manifest of a pool, so that a long list stands once in the JSON."""
     requirements = f"local.nodepool_{pool.name}.spec.template.spec.requirements"
-    return Expression(f'flatten([for one in {requirements} : one.values if one.key == "{INSTANCE_TYPE}"])')
+    return Expression(f'flatten([for one in {requirements} : one.values if one.key == "{INSTANCE_TYPE_LABEL}"])')
 
 
 def _without_nulls(pool: str) -> str:
@@ -228,12 +227,13 @@ def _without_nulls(pool: str) -> str:
 
 GPU_LABEL = {"gpu-type": "nvidia"}
 
-# Those that `gpu_drift_budget` gives, or null.
-BUDGETS_OF_GPU_SPOT = Expression("local.nodepool_gpu.spec.disruption.budgets")
+# The default pools, as far as no variable decides. The HCL gives no expiry, which is Karpenter's own 720h then.
+DEFAULT = Pool(GENERAL_POOL, consolidate_after="30s", expire_after="")
+GPU_SPOT = Pool(GPU_POOL, taints=[Taint(key=GPU_TAINT, value="true")], expire_after="", soci=GPU_SOCI)
 
-CAPACITY_TYPE = "karpenter.sh/capacity-type"
-INSTANCE_TYPE = "node.kubernetes.io/instance-type"
-INSTANCE = "karpenter.k8s.aws/instance-"
+CAPACITY_TYPE_LABEL = "karpenter.sh/capacity-type"
+INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type"
+INSTANCE_LABEL = "karpenter.k8s.aws/instance-"
 
 
 def _is_in(key: str, values: Sequence[str]) -> Requirement:
@@ -246,9 +246,9 @@ AMD64 = _is_in("kubernetes.io/arch", ["amd64"])
 def _types_of(pool: Pool) -> list[Requirement]:
     """Which instance types a pool of the configuration uses."""
     if types := pool.types():
-        return [_is_in(INSTANCE_TYPE, types)]
+        return [_is_in(INSTANCE_TYPE_LABEL, types)]
     if pool.families:
-        return [_is_in(f"{INSTANCE}family", pool.families)]
+        return [_is_in(f"{INSTANCE_LABEL}family", pool.families)]
     assert isinstance(pool, GeneralPool)  # noqa: S101  (a GPU pool has types)
     return _shape(pool.categories, pool.cpus)
 
@@ -256,8 +256,8 @@ def _types_of(pool: Pool) -> list[Requirement]:
 def _shape(categories: Sequence[str], cpus: Sequence[int]) -> list[Requirement]:
     """Instance types by category and size, of a recent generation."""
     return [
-        _is_in(f"{INSTANCE}category", categories),
-        _is_in(f"{INSTANCE}cpu", list(map(str, cpus))),
-        _is_in(f"{INSTANCE}hypervisor", ["nitro"]),
-        Requirement(key=f"{INSTANCE}generation", operator="Gt", values=["2"]),
+        _is_in(f"{INSTANCE_LABEL}category", categories),
+        _is_in(f"{INSTANCE_LABEL}cpu", list(map(str, cpus))),
+        _is_in(f"{INSTANCE_LABEL}hypervisor", ["nitro"]),
+        Requirement(key=f"{INSTANCE_LABEL}generation", operator="Gt", values=["2"]),
     ]

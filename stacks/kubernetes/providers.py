@@ -1,6 +1,5 @@
 """The providers that reach the cluster: helm, kubernetes and kubectl."""
 
-from imports.expressions import Expression
 from imports.kubectl import KubectlExec, KubectlProvider
 
 from cdktf_cdktf_provider_helm.provider import (
@@ -13,11 +12,12 @@ from cdktf_cdktf_provider_kubernetes.provider import KubernetesProvider, Kuberne
 from constructs import Construct
 
 from stacks.aws.cluster import Cluster
-from stacks.kubernetes.karpenter import ECR_PUBLIC_PASSWORD, ECR_PUBLIC_USER, REGISTRY
-from stacks.terraform.providers import Login
+from stacks.aws.registry import PUBLIC_ECR, Registry
+from stacks.config.login import Login
+from stacks.hcl.expressions import Expression
 
 
-def add_cluster_providers(scope: Construct, *, cluster: Cluster, login: Login, registry_login: bool) -> None:
+def add_cluster_providers(scope: Construct, *, cluster: Cluster, login: Login, registry: Registry | None) -> None:
     """What reaches the cluster with the AWS identity; and the chart registry, with a token or anonymously."""
     host = cluster.eks.cluster_endpoint
     certificate = Expression(f"base64decode({cluster.eks.cluster_certificate_authority_data.hcl})")
@@ -30,8 +30,8 @@ def add_cluster_providers(scope: Construct, *, cluster: Cluster, login: Login, r
         scope,
         "helm",
         kubernetes=HelmProviderKubernetes(host=host, cluster_ca_certificate=certificate, exec=HelmProviderKubernetesExec(**token)),
-        registries=[HelmProviderRegistries(url=REGISTRY, username=ECR_PUBLIC_USER, password=ECR_PUBLIC_PASSWORD)]
-        if registry_login
+        registries=[HelmProviderRegistries(url=PUBLIC_ECR, username=registry.user, password=registry.password)]
+        if registry
         else None,
         # A cache of its own, so that the repositories in the user's cache do not interfere.
         repository_cache="${path.module}/.helm/cache",

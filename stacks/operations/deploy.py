@@ -3,15 +3,17 @@
 A plan is saved beside the JSON, and `make apply` applies that plan and nothing else.
 """
 
-import os
+import json
 import sys
-import time
 from pathlib import Path
 
+from stacks.config.backends import OUTPUT
 from stacks.operations.deployment import JSON, DeploymentError, Stack, synthesized
+from stacks.operations.record import changed_since_synthesis, changes, fingerprints
 from stacks.operations.terminal import coloured
 
 PLAN = "saved.tfplan"  # as in .gitignore: a plan holds secrets
+MADE_FROM = "saved.json"  # the fingerprints of what the plan was made from
 FAILED = 1  # -detailed-exitcode makes 2 of a plan with changes
 
 # What would lead to another file than the one that `make apply` reads, or around the order of `make destroy`.
@@ -41,17 +43,23 @@ def main(arguments: list[str]) -> int:
 
 
 def plan(stack: Stack, further: list[str]) -> int:
-    """Initialize Terraform, which does nothing where nothing changed, and save a plan. A plan that fails leaves none."""
-    saved = stack.folder / PLAN
+    """Initialize Terraform, and save a plan. A plan that fails leaves none.
+
+    Raises:
+        DeploymentError: the JSON is not what the page would write now.
+    """
+    saved, record = stack.folder / PLAN, stack.folder / MADE_FROM
     saved.unlink(missing_ok=True)
-    if code := stack.run("init", "-input=false", quiet=True):
+    record.unlink(missing_ok=True)
+    _refuse_old_json()
+    if code := stack.init():
         return code
-    begun = time.time_ns()
+    made_from = _made_from(stack)  # before Terraform reads it
     code = stack.run("plan", *stack.variables(), f"-out={PLAN}", *further, umask=0o077)
     if code == FAILED:
         saved.unlink(missing_ok=True)  # Terraform saves incomplete plans too
     if saved.exists():
-        os.utime(saved, ns=(begun, begun))  # what changes while Terraform plans is newer than the plan
+        record.write_text(json.dumps(made_from))
         print(f"\nNext: make apply STACK={stack.folder.name}")
     return code
 
@@ -62,23 +70,42 @@ def apply(stack: Stack, further: list[str]) -> int:
     Raises:
         DeploymentError: there is no plan, or the configuration or a variable file changed since.
     """
-    saved = stack.folder / PLAN
+    saved, record = stack.folder / PLAN, stack.folder / MADE_FROM
     again = f"Run: make plan STACK={stack.folder.name}"
-    if not saved.exists():
-        raise DeploymentError(f"There must be a saved plan (got none in {stack.folder}). {again}")
-    newer = [str(file) for file in (stack.folder / JSON, *stack.variable_files()) if _changed(file) > _changed(saved)]
-    if newer:
+    if not saved.exists() or not record.exists():
+        raise DeploymentError(f"There must be a plan that make plan saved (got none in {stack.folder}). {again}")
+    if changed := changes(json.loads(record.read_text()), _made_from(stack)):
         raise DeploymentError(
-            f"The saved plan must be newer than what it was made from ({', '.join(newer)} changed since). {again}"
+            f"The saved plan must be newer than what it was made from ({', '.join(changed)} changed since). {again}"
         )
     try:
-        return stack.run("apply", *further, PLAN)
+        code = stack.run("apply", *further, PLAN)
     finally:
         saved.unlink()
+        record.unlink()
+    if code:
+        print(f"\nThe apply did not finish, and a plan can be applied once. {again}", file=sys.stderr)
+    return code
 
 
-def _changed(file: Path) -> int:
-    return file.stat().st_mtime_ns
+def _made_from(stack: Stack) -> dict[str, str]:
+    return fingerprints([stack.folder / JSON, *stack.variable_files()], Path())
+
+
+def _refuse_old_json() -> None:
+    """Refuse JSON that a failed synthesis left behind, or that is older than the page or what the page imports."""
+    since = changed_since_synthesis(Path(OUTPUT), Path())
+    if since is None:
+        raise DeploymentError(
+            f"The last synthesis must have succeeded (got no record of it in {OUTPUT}). Run: make synth, with APP=... for another "
+            "file than main.py"
+        )
+    page, changed = since
+    if changed:
+        app = "" if page == "main.py" else f" APP={page}"
+        raise DeploymentError(
+            f"The JSON must be newer than what it was made from ({', '.join(changed)} changed since). Run: make synth{app}"
+        )
 
 
 def run(arguments: list[str]) -> int:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from stacks.config.backends import OUTPUT
-from stacks.config.fleet import VARIABLE_FILES
+from stacks.config.variable_files import VARIABLE_FILES
+from stacks.operations.output import keep_lock_files
 
 STACKS = Path(OUTPUT, "stacks")
 JSON = "cdk.tf.json"
@@ -25,7 +26,7 @@ class DeploymentError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Cluster:
+class DeployedCluster:
     """The cluster of a stack. `kubeconfig` is a file of its own, because the user's current context may be another cluster."""
 
     name: str
@@ -88,16 +89,19 @@ class Stack:
         Raises:
             DeploymentError: the stack is not synthesized, or a program is missing.
         """
-        folder = STACKS / name
-        if not (folder / JSON).exists():
-            there = ", ".join(synthesized()) or "none; run `make synth`"
-            raise DeploymentError(f'STACK must be a synthesized stack (got "{name}"). There are: {there}.')
+        if name not in (there := synthesized()):
+            state = f"terraform.{name}.tfstate"
+            hint = f" {state} is the state of such a stack: with {name} on the list of main.py, run `make synth` first."
+            raise DeploymentError(
+                f'STACK must be a synthesized stack (got "{name}"). There are: {", ".join(there) or "none; run `make synth`"}.'
+                f"{hint if Path(state).exists() else ''}"
+            )
         for program in ("terraform", *programs):
             if not shutil.which(program):
                 raise DeploymentError(f"{program} must be on the PATH. Install it, and run this command again.")
-        return cls(folder)
+        return cls(STACKS / name)
 
-    def cluster(self, kubeconfig: Path) -> Cluster:
+    def cluster(self, kubeconfig: Path) -> DeployedCluster:
         """The cluster in the state. A destroy removes the outputs first and the VPC last, so name and region come from the VPC."""
         state = json.loads(self.terraform("state", "pull") or "{}").get("resources", [])
         resources = {f"{r.get('module')}.{r['type']}": r["instances"][0]["attributes"] for r in state if r["instances"]}
@@ -109,7 +113,7 @@ class Stack:
             )
         profile, environment = self._identity()
         eks = resources.get("module.eks.aws_eks_cluster", {})
-        return Cluster(
+        return DeployedCluster(
             name=vpc["tags"]["Name"],
             region=vpc["arn"].split(":")[3],
             profile=profile,
@@ -135,6 +139,12 @@ class Stack:
             "AWS_SESSION_TOKEN": "SessionToken",
         }
         return [], {variable: given[name] for variable, name in names.items()}
+
+    def init(self) -> int:
+        """Initialize Terraform, which does nothing where nothing changed, and keep its lock file; returns its exit code."""
+        code = self.run("init", "-input=false", quiet=True)
+        keep_lock_files(Path(), Path(OUTPUT))
+        return code
 
     def workspace(self) -> str:
         """The selected Terraform workspace."""
@@ -179,8 +189,9 @@ class Stack:
 
 
 def synthesized() -> list[str]:
-    """The names of the stacks in `cdktf.out`."""
-    return sorted(path.parent.name for path in STACKS.glob(f"*/{JSON}"))
+    """The names of the stacks that the last synthesis wrote; `cdktf.out` may hold older ones."""
+    manifest = Path(OUTPUT, "manifest.json")
+    return sorted(json.loads(manifest.read_text())["stacks"]) if manifest.exists() else []
 
 
 def name_of(item: Object) -> str:

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from stacks.operations.deployment import Cluster, DeploymentError, Object, Stack, name_of
+from stacks.operations.deployment import DeployedCluster, DeploymentError, Object, Stack, name_of
 from stacks.operations.terminal import coloured
 
 # What Karpenter manages, in the order of deletion. Deleting an EC2NodeClass removes its instance profile and launch templates.
@@ -30,8 +30,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--timeout", type=float, default=20, help="stop after this many minutes without progress (default: 20)")
     options, for_terraform = parser.parse_known_args(arguments)
     stack = Stack.named(options.stack, "kubectl", "aws")
-    if not (stack.folder / ".terraform").is_dir():
-        raise DeploymentError(f"Terraform must be initialized. Run: terraform -chdir={stack.folder} init")
+    if code := stack.init():
+        return code
     with tempfile.TemporaryDirectory() as folder:
         cluster = stack.cluster(Path(folder, "kubeconfig"))
         if cluster.protected:
@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
     return stack.run("destroy", "-auto-approve", *stack.variables(), *for_terraform)
 
 
-def _refuse_load_balancers(cluster: Cluster) -> None:
+def _refuse_load_balancers(cluster: DeployedCluster) -> None:
     found = [f"Service {name_of(item)}" for item in cluster.objects("services") if item["spec"].get("type") == "LoadBalancer"]
     found += [f"Ingress {name_of(item)}" for item in cluster.objects("ingresses")]
     found += [f"Gateway {name_of(item)}" for item in cluster.objects("gateways.gateway.networking.k8s.io")]
@@ -78,7 +78,7 @@ def _confirm(name: str, given: str) -> None:
         raise DeploymentError(f'The name of the cluster must be {name} (got "{given}"). Nothing was removed.')
 
 
-def _refuse_orphans(cluster: Cluster) -> None:
+def _refuse_orphans(cluster: DeployedCluster) -> None:
     """Once the cluster is gone nothing else terminates its instances, and Terraform would wait for their subnets."""
     if instances := cluster.instances():
         raise DeploymentError(
@@ -87,7 +87,7 @@ def _refuse_orphans(cluster: Cluster) -> None:
         )
 
 
-def _remove_nodes(cluster: Cluster, patience: float) -> None:
+def _remove_nodes(cluster: DeployedCluster, patience: float) -> None:
     """Delete what Karpenter manages, and wait until it is gone.
 
     Raises:
@@ -120,7 +120,7 @@ def _remove_nodes(cluster: Cluster, patience: float) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _blockers(cluster: Cluster) -> str:
+def _blockers(cluster: DeployedCluster) -> str:
     """What may keep a node from being removed, and what to do about it."""
     found = []
     if not any(item["status"].get("availableReplicas") for item in cluster.objects("deployments") if name_of(item) == KARPENTER):

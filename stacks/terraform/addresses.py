@@ -5,15 +5,19 @@ address, so that a plan reads `helm_release.karpenter` and a state that the HCL 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Concatenate, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
-from imports.expressions import Expression
+import imports  # noqa: F401  (before cdktf: CDKTF's packages load lazily)
 
-from cdktf import TerraformElement, TerraformStack, Token
-from constructs import Construct
+import jsii
+from cdktf import TerraformElement, TerraformOutput, TerraformResource, TerraformStack, Token
+from constructs import Construct, IValidation
 
-from stacks.config.rules import Finding, Rule
+from stacks.hcl.expressions import Expression
+from stacks.hcl.rules import EmptyList, Rule
 
 P = ParamSpec("P")
 E = TypeVar("E", bound=TerraformElement)
@@ -29,8 +33,7 @@ class Addressed(Construct):
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
         self._stack = TerraformStack.of(self)
-        # One set for a whole stack: CDKTF would merge two elements with one address silently.
-        self._addresses: set[str] = vars(self._stack).setdefault("_claimed_addresses", set())
+        self._known = _stacks.setdefault(self._stack, _Known())
 
     def add(
         self,
@@ -44,7 +47,7 @@ class Addressed(Construct):
         Raises:
             ValueError: the stack has an element at this address.
         """
-        self.claim(address)
+        self.reserve(address)
         made = element(self, address, *args, **kwargs)
         made.override_logical_id(address.rpartition(".")[2])
         return made
@@ -73,7 +76,7 @@ class Addressed(Construct):
         https://developer.hashicorp.com/terraform/language/syntax/json#comment-properties
         """
         block = address if address == "locals" or address.startswith(("module.", "data.")) else f"resource.{address}"
-        written: dict[str, str] = vars(self._stack).setdefault("_reasons", {}).setdefault(block, {})
+        written = self._known.reasons.setdefault(block, {})
         written.update(reasons)
         self._stack.add_override(f"{block}.//", written)
 
@@ -91,11 +94,11 @@ class Addressed(Construct):
         Raises:
             ValueError: the stack has a variable already.
         """
-        if any(address.startswith("var.") for address in self._addresses):
+        if any(address.startswith("var.") for address in self._known.addresses):
             raise ValueError("add_first_variables must come before any add_variable.")
         for name in bodies:
-            self.claim(f"var.{name}")
-        self._stack.add_override("variable", plain(bodies))
+            self.reserve(f"var.{name}")
+        self._stack.add_override("variable", to_jsii(bodies))
         return {name: Expression(f"var.{name}") for name in bodies}
 
     def add_check(self, name: str, rule: Rule) -> None:
@@ -106,52 +109,92 @@ class Addressed(Construct):
         """
         self._add_block("check", name, {"assert": [rule.block()]}, f"check.{name}")
 
-    def add_rules(self, *rules: Rule | Finding) -> list[Rule]:
-        """Make the locals that the rules need; returns what becomes preconditions."""
+    def require(self, *rules: Rule | EmptyList) -> None:
+        """Say what must hold before anything is created. `add_requirements` makes preconditions of all rules of a stack."""
         for rule in rules:
-            if isinstance(rule, Finding):
+            if isinstance(rule, EmptyList):
                 self.add_local(rule.local, Expression(rule.listed))
-        return [rule.rule() if isinstance(rule, Finding) else rule for rule in rules]
+        if rules and not self._known.requirements:
+            self._stack.node.add_validation(_NothingUnattached(self._known))
+        self._known.requirements += [rule.rule() if isinstance(rule, EmptyList) else rule for rule in rules]
 
-    def bind(self, name: str, value: object) -> Expression:
+    def as_expression(self, name: str, value: object) -> Expression:
         """A construct's argument as an expression: a literal, a list or a CDKTF token becomes the local `name`, None becomes null.
 
         Terraform refuses a condition that refers to nothing, and a token has no text inside another expression.
         """
         if value is None:
             return Expression("null")
-        if isinstance(value, Expression):
-            return value
-        # Two constructs may get the same value under the same name, such as the types of the GPU pool.
-        bound = vars(self._stack).setdefault("_bound", {})
-        if name not in bound or bound[name] != plain(value):
-            self.add_local(name, value)
-            bound[name] = plain(value)
-        return Expression(f"local.{name}")
+        return value if isinstance(value, Expression) else self.add_local(name, value)
 
-    def claim(self, address: str) -> None:
-        """Take an address for an element.
+    def reserve(self, address: str) -> None:
+        """Reserve an address for an element.
 
         Raises:
             ValueError: the stack has an element at this address.
         """
-        if address in self._addresses:
+        if address in self._known.addresses:
             raise ValueError(f"{address} must be unique in its stack: CDKTF would merge two elements at one address.")
-        self._addresses.add(address)
+        self._known.addresses.add(address)
 
     def _add_block(self, kind: str, name: str, body: Any, address: str) -> Expression:
-        self.claim(address)
-        self._stack.add_override(f"{kind}.{name}", plain(body))
+        self.reserve(address)
+        self._stack.add_override(f"{kind}.{name}", to_jsii(body))
         return Expression(address)
 
 
-def plain(value: Any) -> Any:
+@dataclass
+class _Known:
+    """What the constructs of a stack have made so far."""
+
+    # One set for a whole stack: CDKTF would merge two elements with one address silently.
+    addresses: set[str] = field(default_factory=set)
+    requirements: list[Rule] = field(default_factory=list)
+    attached: bool = False
+    reasons: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+_stacks: WeakKeyDictionary[TerraformStack, _Known] = WeakKeyDictionary()
+
+
+@jsii.implements(IValidation)
+class _NothingUnattached:
+    """Stops a synthesis whose rules nobody attached: what they refuse would fail in the middle of an apply."""
+
+    def __init__(self, known: _Known) -> None:
+        self._known = known
+
+    def validate(self) -> list[str]:
+        """The mistake, if there is one."""
+        if self._known.attached:
+            return []
+        number = len(self._known.requirements)
+        return [
+            f"This stack has {number} rule{'s' if number > 1 else ''} that must hold before anything is created, and no resource "
+            "has them as preconditions. Call add_requirements(stack, on=...) with a resource or an output, last."
+        ]
+
+
+def add_requirements(stack: TerraformStack, *, on: TerraformResource | TerraformOutput) -> None:
+    """Make preconditions of what the constructs of a stack require. Call it after the last construct.
+
+    Args:
+        stack: the stack.
+        on: where the preconditions stand: the resource that is created first, or an output.
+    """
+    known = _stacks[stack]
+    known.attached = True
+    path = "precondition" if isinstance(on, TerraformOutput) else "lifecycle.precondition"
+    on.add_override(path, [rule.block() for rule in known.requirements])
+
+
+def to_jsii(value: Any) -> Any:
     """A value that jsii can take: jsii does not know tuples, and drops None."""
     if value is None:
         return _null()
     if isinstance(value, str) or not isinstance(value, Mapping | Sequence):
         return value
-    return {key: plain(part) for key, part in value.items()} if isinstance(value, Mapping) else [plain(part) for part in value]
+    return {key: to_jsii(part) for key, part in value.items()} if isinstance(value, Mapping) else [to_jsii(part) for part in value]
 
 
 @cache

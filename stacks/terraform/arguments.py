@@ -1,36 +1,25 @@
 """Arguments of constructs that cannot be right, refused before CDKTF sees them: its own refusals bury the cause in JavaScript."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from typing import Any, get_type_hints
 
-from imports.expressions import Expression
-
-from cdktf import Token
-
 from stacks.config.checks import ConfigurationError, mistakes_of
+from stacks.hcl.expressions import is_expression
 
 
-def check_arguments(construct: object, arguments: Mapping[str, Any]) -> None:
-    """Check what a construct's `__init__` was given, its `locals()`, against its type hints and the checks in them.
+def check_arguments(construct: type, **arguments: object) -> None:
+    """Check arguments of a construct against the type hints of its `__init__`, and the checks and the rules of their classes.
 
     A Terraform expression or a CDKTF token passes: Terraform judges the value.
 
     Raises:
         ConfigurationError: an argument cannot be right. The message names all that cannot.
     """
-    kind: Any = type(construct)
-    if found := list(mistakes_of(kind.__name__, arguments, _type_hints(kind.__init__), skip=is_expression)):
+    hints = _type_hints(construct.__init__)  # type: ignore[misc]
+    wanted = {name: hints[name] for name in arguments}
+    if found := list(mistakes_of(construct.__name__, arguments, wanted, skip=is_expression)):
         raise ConfigurationError("\n".join(found))
-
-
-def is_expression(value: object) -> bool:
-    """Whether Terraform, or CDKTF at synthesis, knows the value, and Python does not."""
-    if isinstance(value, str):
-        return isinstance(value, Expression) or "${" in value
-    if isinstance(value, list):
-        return any(isinstance(part, str) and "TfToken[" in part for part in value)
-    return isinstance(value, float) and bool(Token.is_unresolved(value))
 
 
 @cache

@@ -1,12 +1,10 @@
-"""`make golden`: take what is synthesized now as the golden copy, and write the cases for `terraform test`."""
+"""`make golden`: take what is synthesized now as the golden files."""
 
 from pathlib import Path
 
-from stacks.config import ClusterConfig
 from stacks.testing import synth_cluster
-from tests import cases
+from tests.configurations import GOLDEN
 
 if __name__ == "__main__":
-    Path(__file__).with_name("cdk.tf.json").write_text(synth_cluster(ClusterConfig("karpenter")))
-    for name, text in cases.files().items():
-        (cases.FOLDER / name).write_text(text)
+    for name, config in GOLDEN.items():
+        Path(__file__).with_name(name).write_text(synth_cluster(config))

@@ -1,0 +1,78 @@
+"""The EKS cluster: versions, endpoints, logs and add-ons. Plain Python."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, TypeAlias
+
+from stacks.config.checks import distinct, ipv4_networks
+from stacks.config.fields import Change, Variable
+from stacks.hcl.expressions import is_expression
+from stacks.hcl.rules import VALUE, Elements, found, matches
+from stacks.knowledge.versions import known_kubernetes_version
+
+LogType: TypeAlias = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
+
+ROLLS = Change("U and D: EKS rolls the node group, Karpenter its nodes")
+
+# Some builds have another word: v1.16.0-minimal-eksbuild.1.
+ADDON_VERSION = r"^v[0-9]+[.][0-9]+[.][0-9]+(-[a-z0-9.]+)*-eksbuild[.][0-9]+$"
+
+
+ADDONS: dict[str, dict[str, bool]] = {
+    "coredns": {},
+    "kube-proxy": {},
+    # Before the nodes: a node is ready only with its network, and Karpenter gets its credentials from the agent.
+    "eks-pod-identity-agent": {"before_compute": True},
+    "vpc-cni": {"before_compute": True},
+}
+
+# `aws eks describe-addon-versions` lists the versions.
+OTHER_ADDONS = Elements(
+    "addon_versions_of_other_addons",
+    f"setsubtract(keys({VALUE}), {json.dumps(list(ADDONS))})",
+    lambda addon: addon not in ADDONS,
+    f"addon_versions must name add-ons of the cluster: {', '.join(ADDONS)} (got {{found}}).",
+)
+MALFORMED_VERSIONS = Elements(
+    "addon_versions_malformed",
+    f"{{for addon, version in {VALUE} : addon => version if version != null && !{matches('version', ADDON_VERSION)}}}",
+    lambda version: not found(ADDON_VERSION, version),
+    "addon_versions must have versions such as v1.12.1-eksbuild.2 (got {found}). Leave an add-on out for the latest.",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlPlane:
+    """Versions, endpoints, logs and add-ons of the EKS cluster."""
+
+    kubernetes_version: Annotated[str, ROLLS, known_kubernetes_version] = "1.33"
+    """Kubernetes version of the control plane, the node group and Karpenter's nodes. EKS moves one minor version at a time."""
+    cluster_support_type: Annotated[Literal["STANDARD", "EXTENDED"] | None, Change.IN_PLACE] = None
+    """What EKS does at the end of standard support: upgrade the cluster (STANDARD; raise kubernetes_version and karpenter_version
+    before that day), or charge for extended support (EXTENDED, AWS's default)."""
+    support_check: Annotated[bool, Change.NONE] = False
+    """Warn at plan when the Kubernetes version is in extended support. Needs eks:DescribeClusterVersions."""
+    version_check: Annotated[bool, Change.NONE] = True
+    """Refuse at plan a Kubernetes version to which EKS cannot move the cluster. Needs eks:ListClusters and eks:DescribeCluster."""
+    addon_versions: Annotated[Mapping[str, str], Change("Z at the current values; otherwise U"), Variable()] = field(
+        default_factory=dict
+    )
+    """Versions of EKS add-ons, such as { coredns = "v1.12.1-eksbuild.2" }; by default the latest that AWS offers."""
+    endpoint_public_access: Annotated[bool, Change.IN_PLACE] = True
+    """Whether the Kubernetes API has a public endpoint. Without a public endpoint, Terraform must run inside the VPC's reach."""
+    endpoint_public_access_cidrs: Annotated[Sequence[str], Change.IN_PLACE, ipv4_networks, distinct] = ()
+    """Networks that may reach the public endpoint; () for every address. Nodes use the private endpoint."""
+    control_plane_logs: Annotated[Sequence[LogType] | None, Change.IN_PLACE, distinct] = None
+    """Logs of the control plane in CloudWatch; None for audit, api and authenticator, as the HCL has."""
+    deletion_protection: Annotated[bool | None, Change.IN_PLACE] = None
+    """Whether EKS refuses to delete the cluster; None leaves that as it is. `make destroy` stops before it touches a node; a plain
+    `terraform destroy` removes everything else first."""
+
+    def mistakes(self) -> Iterator[str]:
+        """What is wrong between fields, and with literals that a plan would refuse."""
+        if not is_expression(self.addon_versions):
+            both = OTHER_ADDONS.mistake(list(self.addon_versions)), MALFORMED_VERSIONS.mistake(self.addon_versions)
+            yield from filter(None, both)
+        if self.endpoint_public_access_cidrs and not self.endpoint_public_access:
+            yield "endpoint_public_access_cidrs must be () if endpoint_public_access is False."

@@ -1,0 +1,1 @@
+"""How a Terraform condition is written: expressions, and rules of a few kinds. No rule of a subject. Plain Python."""

@@ -1,0 +1,1 @@
+"""What a configuration means: what a synthesis prints. Plain Python."""

@@ -1,0 +1,97 @@
+"""What is allowed but may surprise the user. Plain Python."""
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from datetime import date
+from itertools import combinations
+
+from stacks.config.cluster import ClusterConfig
+from stacks.knowledge.catalogue import UNKNOWN_GPU_TYPES, family
+from stacks.knowledge.gpu_drivers import NEVER_JOINS, named, unproven_families
+from stacks.knowledge.versions import (
+    EXTENDED_SUPPORT_PRICE,
+    KARPENTER_RELEASES,
+    LOAD_BALANCER_CONTROLLER_RELEASES,
+    STANDARD_SUPPORT_PRICE,
+    kubernetes_version,
+    parts,
+)
+
+
+def warnings(clusters: Sequence[ClusterConfig], today: date) -> Iterator[str]:
+    """What is allowed but may surprise the user."""
+    for cluster in clusters:
+        yield from _cluster_warnings(cluster, today)
+    networks = [(cluster.name, network) for cluster in clusters if (network := _network(cluster.vpc_cidr))]
+    for (one, first), (other, second) in combinations(networks, 2):
+        if first.overlaps(second):
+            yield f"{one}.vpc_cidr and {other}.vpc_cidr overlap ({first}, {second}): the two VPCs can never be connected."
+
+
+def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
+    ends = kubernetes_version(cluster.kubernetes_version).standard_support_ends
+    if ends < today:
+        yield (
+            f"{cluster.name}.kubernetes_version {cluster.kubernetes_version} left standard support on {ends}. In extended support "
+            f"it costs ${EXTENDED_SUPPORT_PRICE:.2f} an hour instead of ${STANDARD_SUPPORT_PRICE:.2f}. See docs/upgrading.md."
+        )
+        if cluster.cluster_support_type == "STANDARD":
+            yield (
+                f"{cluster.name}.cluster_support_type cannot become STANDARD in extended support: EKS refuses it. Raise "
+                "kubernetes_version first."
+            )
+    for releases in (KARPENTER_RELEASES, LOAD_BALANCER_CONTROLLER_RELEASES):
+        release = getattr(cluster, releases.field)
+        newest = releases.newest_of(release)
+        if newest and parts(release) > parts(newest):
+            yield (
+                f"{cluster.name}.{releases.field} {release} is newer than any release of its minor version that the program knows, "
+                f"and is treated like {newest}. Make sure that {release} exists, and read its release notes."
+            )
+    if cluster.assume_role_arn and not cluster.cluster_admin_arn:
+        yield (
+            f"{cluster.name}.assume_role_arn is set without cluster_admin_arn: on a cluster that another identity created, the "
+            "plan gives the access of its creator to the role."
+        )
+    if not cluster.endpoint_public_access:
+        yield f"{cluster.name}.endpoint_public_access is False: Terraform must run where it reaches the VPC, for Helm and kubectl."
+    if not (cluster.default_pool or cluster.gpu_spot_pool or cluster.gpu_pools or cluster.general_pools):
+        yield (
+            f"{cluster.name} has no node pool, because default_pool and gpu_spot_pool are False, and gpu_pools and general_pools "
+            "are empty: Karpenter never launches a node."
+        )
+    for kind, pools in (("gpu_pools", cluster.gpu_pools), ("general_pools", cluster.general_pools)):
+        for pool in pools:
+            if reasons := pool.unlimited_reasons():
+                yield (
+                    f'{cluster.name}.{kind}["{pool.name}"].budgets has no budget without a schedule for {", ".join(reasons)}: '
+                    "whenever no budget applies, Karpenter may disrupt all nodes of the pool at a time. Add "
+                    'Budget(nodes="10%"), for example.'
+                )
+    # An unknown size of a known family is refused there. A plan also warns where EC2 offers none of a pool's types.
+    used = "A plan asks EC2 whether it offers them" if cluster.offering_checks else "Karpenter will use them"
+    for pool in cluster.gpu_pools:
+        place = f'{cluster.name}.gpu_pools["{pool.name}"].{pool.types_field()}'
+        for names in pool.unknown().values():
+            yield f"{place} contains types that this program does not know: {', '.join(names)}. {used}; {UNKNOWN_GPU_TYPES}"
+        bottlerocket = pool.bottlerocket_version or cluster.bottlerocket_version
+        unproven = unproven_families(kubernetes=cluster.kubernetes_version, bottlerocket=bottlerocket)
+        if doubtful := dict.fromkeys(family(name) for name in pool.types() if family(name) in unproven):
+            yield (
+                f"{place} contains {', '.join(doubtful)}: this program does not know whether {named(bottlerocket)} has a driver "
+                f"for the GPU. {NEVER_JOINS}"
+            )
+    for general in cluster.general_pools:
+        place = f'{cluster.name}.general_pools["{general.name}"]'
+        for field, names in general.unknown().items():
+            yield (
+                f"{place}.{field} contains {field.rpartition('_')[2]} that this program does not know: {', '.join(names)}. "
+                f"{used}; make sure that they have x86_64 CPUs and no GPUs."
+            )
+
+
+def _network(cidr: object) -> ipaddress.IPv4Network | None:
+    try:
+        return ipaddress.IPv4Network(str(cidr))
+    except ValueError:
+        return None  # Terraform judges a variable

@@ -1,0 +1,147 @@
+"""What is allowed but may surprise the user."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from stacks.config import Budget, ClusterConfig, GeneralPool, GpuPool
+from stacks.reports.warnings import warnings
+
+TODAY = date(2026, 1, 1)
+
+
+def warned(*clusters: ClusterConfig) -> list[str]:
+    return list(warnings(clusters, TODAY))
+
+
+def test_networks_that_overlap_are_a_warning() -> None:
+    a, b, c = (
+        ClusterConfig(name, vpc_cidr=cidr) for name, cidr in zip("abc", ("10.0.0.0/16", "10.0.16.0/20", "10.1.0.0/16"), strict=True)
+    )
+    assert warned(a, b, c) == [
+        "a.vpc_cidr and b.vpc_cidr overlap (10.0.0.0/16, 10.0.16.0/20): the two VPCs can never be connected."
+    ]
+    assert len(warned(ClusterConfig("a"), ClusterConfig("b"), ClusterConfig("c"))) == 3
+
+
+def test_networks_side_by_side_are_not_worth_a_warning() -> None:
+    assert warned(ClusterConfig("a", vpc_cidr="10.0.0.0/16"), ClusterConfig("b", vpc_cidr="10.1.0.0/16")) == []
+    # Terraform judges a variable.
+    assert warned(ClusterConfig("a", vpc_cidr="10.0.0.0/99"), ClusterConfig("b", vpc_cidr="10.0.0.0/99")) == []
+
+
+@pytest.mark.parametrize(
+    ("today", "support", "warned"),
+    [
+        (date(2026, 7, 29), "STANDARD", []),
+        (date(2026, 7, 30), None, ["a.kubernetes_version 1.33 left standard support on 2026-07-29."]),
+        (date(2026, 7, 30), "EXTENDED", ["a.kubernetes_version 1.33 left standard support on 2026-07-29."]),
+        (
+            date(2026, 7, 30),
+            "STANDARD",
+            [
+                "a.kubernetes_version 1.33 left standard support on 2026-07-29.",
+                "a.cluster_support_type cannot become STANDARD in extended support: EKS refuses it.",
+            ],
+        ),
+    ],
+)
+def test_a_version_that_has_left_standard_support_is_a_warning(today: date, support: Any, warned: list[str]) -> None:
+    found = list(warnings([ClusterConfig("a", cluster_support_type=support)], today))
+    assert [text[: len(start)] for text, start in zip(found, warned, strict=True)] == warned
+
+
+@pytest.mark.parametrize(
+    ("field", "release", "newest"),
+    [("karpenter_version", "1.9.3", "1.9.2"), ("load_balancer_controller_version", "3.4.9", "3.4.3")],
+)
+def test_a_patch_release_that_the_program_does_not_know_is_a_warning(field: str, release: Any, newest: Any) -> None:
+    assert warned(ClusterConfig("a", **{field: newest})) == []
+    assert warned(ClusterConfig("a", **{field: release})) == [
+        f"a.{field} {release} is newer than any release of its minor version that the program knows, and is treated like "
+        f"{newest}. Make sure that {release} exists, and read its release notes."
+    ]
+
+
+def test_a_cluster_without_any_pool_is_a_warning() -> None:
+    assert warned(ClusterConfig("a", default_pool=False, gpu_spot_pool=False)) == [
+        "a has no node pool, because default_pool and gpu_spot_pool are False, and gpu_pools and general_pools are empty: "
+        "Karpenter never launches a node."
+    ]
+    off: dict[str, Any] = {"default_pool": False, "gpu_spot_pool": False}
+    with_pools: list[dict[str, Any]] = [
+        {"default_pool": False},
+        {"gpu_spot_pool": False},
+        {**off, "gpu_pools": [GpuPool("x", instance_types=["p5.48xlarge"], limit=8)]},
+        {**off, "general_pools": [GeneralPool("x", cpu_limit=64)]},
+    ]
+    assert [warned(ClusterConfig("a", **fields)) for fields in with_pools] == [[], [], [], []]
+
+
+def test_types_of_a_pool_that_the_program_does_not_know_are_a_warning() -> None:
+    pool = GpuPool("x", instance_types=["p5.48xlarge", "p9.48xlarge"], limit=8, weight=1)
+    (warning,) = warned(ClusterConfig("a", gpu_pools=[pool]))
+    assert warning.startswith(
+        'a.gpu_pools["x"].instance_types contains types that this program does not know: p9.48xlarge. A plan '
+        "asks EC2 whether it offers them; make sure that they have NVIDIA GPUs with a driver in Bottlerocket, an x86_64 CPU and"
+    )
+
+
+ALWAYS, NIGHTLY = Budget(nodes="10%"), Budget(nodes="0", schedule="0 6 * * *", duration="20h")
+DRIFT = Budget(nodes="0", reasons=["Drifted"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "reasons"),
+    [
+        ({}, ""),  # Karpenter's own 10%
+        ({"budgets": [ALWAYS]}, ""),
+        ({"budgets": [NIGHTLY, ALWAYS]}, ""),
+        ({"budgets": [NIGHTLY]}, "Drifted, Empty"),
+        ({"budgets": [DRIFT]}, "Empty"),
+        ({"budgets": [DRIFT, NIGHTLY]}, "Empty"),
+        ({"budgets": [DRIFT, ALWAYS]}, ""),
+        ({"budgets": [DRIFT, Budget(nodes="1", reasons=["Empty"])]}, ""),
+        ({"budgets": [DRIFT], "consolidate_after": "Never"}, ""),
+        ({"budgets": [NIGHTLY], "consolidate_after": "Never"}, "Drifted"),
+        ({"budgets": [DRIFT], "consolidation_policy": "WhenEmptyOrUnderutilized"}, "Empty, Underutilized"),
+        ({"budgets": [Budget(nodes="1", reasons=["Empty"])]}, "Drifted"),
+    ],
+)
+def test_a_reason_without_a_budget_that_always_applies_is_a_warning(fields: dict[str, Any], reasons: str) -> None:
+    gpu = GpuPool("x", instance_types=["p5.48xlarge"], limit=8, weight=1, **fields)
+    general = GeneralPool("y", cpu_limit=64, weight=1, **fields)
+    said = (
+        f"has no budget without a schedule for {reasons}: whenever no budget applies, Karpenter may disrupt all nodes of the pool "
+        'at a time. Add Budget(nodes="10%"), for example.'
+    )
+    found = warned(ClusterConfig("a", gpu_pools=[gpu], general_pools=[general]))
+    assert found == ([f'a.gpu_pools["x"].budgets {said}', f'a.general_pools["y"].budgets {said}'] if reasons else [])
+
+
+def test_general_types_and_families_that_the_program_does_not_know_are_a_warning() -> None:
+    pools = [
+        GeneralPool("x", instance_types=["m7i.large", "m7i.47xlarge"], cpu_limit=8, weight=1),
+        GeneralPool("y", families=["m7i", "m99"], cpu_limit=8, weight=2),
+        GeneralPool("z", cpu_limit=8, weight=3),
+    ]
+    for offering_checks, then in ((True, "A plan asks EC2 whether it offers them"), (False, "Karpenter will use them")):
+        assert warned(ClusterConfig("a", general_pools=pools, offering_checks=offering_checks)) == [
+            f'a.general_pools["{pool}"].{field} contains {what} that this program does not know: {name}. {then}; make sure that '
+            "they have x86_64 CPUs and no GPUs."
+            for pool, field, what, name in (("x", "instance_types", "types", "m7i.47xlarge"), ("y", "families", "families", "m99"))
+        ]
+
+
+def test_a_gpu_whose_driver_is_not_known_is_a_warning() -> None:
+    def pool(bottlerocket: str | None) -> GpuPool:
+        return GpuPool("x", families=["g7e", "p5"], limit=8, weight=1, bottlerocket_version=bottlerocket)
+
+    (warning,) = warned(ClusterConfig("a", gpu_pools=[pool("v1.52.0")]))
+    assert warning == (
+        'a.gpu_pools["x"].families contains g7e: this program does not know whether Bottlerocket v1.52.0 has a driver for the GPU. '
+        "Without a driver a node never joins the cluster, and Karpenter buys the next one."
+    )
+    assert warned(ClusterConfig("a", gpu_pools=[pool("v1.53.0")])) == warned(ClusterConfig("a", gpu_pools=[pool(None)])) == []
+    assert len(warned(ClusterConfig("a", gpu_pools=[pool(None)], bottlerocket_version="v1.52.0"))) == 1
