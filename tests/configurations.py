@@ -11,6 +11,7 @@ from stacks.config import (
     S3Backend,
     SociParallelPull,
     Taint,
+    VpcCni,
 )
 
 DEFAULT = ClusterConfig("karpenter")
@@ -39,6 +40,7 @@ EVERY_OPTION = ClusterConfig(
     support_check=True,
     version_check=False,
     addon_versions={"coredns": "v1.12.1-eksbuild.2"},
+    vpc_cni=VpcCni(warm_ip_target=2, minimum_ip_target=16),
     endpoint_public_access_cidrs=["203.0.113.0/24"],
     control_plane_logs=["audit"],
     deletion_protection=True,
@@ -61,6 +63,7 @@ EVERY_OPTION = ClusterConfig(
     registry_login=False,
     spot_role_check=False,
     default_pool=False,
+    gpu_soci=SociParallelPull(downloads=20, chunk_size="16mb", unpacks=12),
     gpu_instance_types=["p5.48xlarge", "p5en.48xlarge"],
     gpu_capacity_type=["spot", "on-demand"],
     gpu_limit=64,
@@ -121,6 +124,8 @@ WITHOUT_GPU_SPOT = ClusterConfig(
     "without-gpu-spot",
     backend=LocalBackend(path="states/gpu.tfstate"),
     endpoint_public_access=False,
+    default_data_volume=DataVolume(size_gib=100, iops=4000, throughput_mib=600),
+    default_soci=SociParallelPull(downloads=10, chunk_size="16mb", unpacks=4),
     gpu_spot_pool=False,
     gpu_pools=[GpuPool("inference", families=["g6e"], zones=["us-west-2a"], limit=16, weight=1)],
     general_pools=[GeneralPool("web", instance_types=["m7i.large", "m7i.47xlarge"], cpu_limit=64, weight=2)],

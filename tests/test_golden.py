@@ -119,7 +119,7 @@ def test_an_option_of_a_pool_changes_its_objects() -> None:
     origins: dict[str, tuple[str, str]] = {}  # by the name of the twin, the option and the name of the pool
     for option in IN_POOLS:
         for name, (kind, number, *place) in shown(option):
-            if GOLDEN[name] is EVERY_OPTION:
+            if GOLDEN[name] is EVERY_OPTION and kind in twins:
                 pool, twin = twins[str(kind)][int(number)], f"twin{len(origins)}"
                 twins[str(kind)].append(replace(changed(option, pool, tuple(place)), name=twin))
                 origins[twin] = option, pool.name

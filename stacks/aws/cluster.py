@@ -11,7 +11,7 @@ from stacks.config.administrators import Administrators
 from stacks.config.common import Common
 from stacks.config.control_plane import ADDONS, MALFORMED_VERSIONS, OTHER_ADDONS, ControlPlane
 from stacks.config.node_group import INSTANCE_TYPES, NodeGroup, size_rules
-from stacks.hcl.expressions import Expression
+from stacks.hcl.expressions import Expression, hcl
 from stacks.hcl.rules import DISTINCT, EmptyList, Rule, shown
 from stacks.knowledge.versions import EXTENDED_SUPPORT_PRICE, STANDARD_SUPPORT_PRICE
 from stacks.terraform.addresses import Addressed
@@ -73,6 +73,9 @@ class Cluster(Addressed):
             OTHER_ADDONS.rule(versions),
             MALFORMED_VERSIONS.rule(versions),
         )
+        settings: dict[str, dict[str, Expression]] = {}
+        if cni := control_plane.vpc_cni:
+            settings["vpc-cni"] = {"configuration_values": Expression(f"jsonencode({hcl(cni.settings())})")}
         self.eks = self.add(
             Eks,
             "module.eks",
@@ -89,7 +92,11 @@ class Cluster(Addressed):
             enabled_log_types=None if control_plane.control_plane_logs is None else list(control_plane.control_plane_logs),
             control_plane_scaling_config={"tier": "standard"},
             addons={
-                addon: {**arguments, "addon_version": Expression(f'lookup({versions.hcl}, "{addon}", null)')}
+                addon: {
+                    **arguments,
+                    "addon_version": Expression(f'lookup({versions.hcl}, "{addon}", null)'),
+                    **settings.get(addon, {}),
+                }
                 for addon, arguments in ADDONS.items()
             },
             vpc_id=network.vpc.vpc_id,

@@ -1,12 +1,20 @@
 """Which instance types the pool gpu-spot may name, judged at plan."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from constructs import Construct
 
 from stacks.aws.offerings import zones_by_type
-from stacks.config.node_pools import GPU_LIMIT_SIZE, WELL_FORMED_TYPES, gpu_type_rules, limit_below, types_without_drivers
+from stacks.config.node_pools import (
+    GPU_LIMIT_SIZE,
+    WELL_FORMED_TYPES,
+    gpu_type_rules,
+    limit_below,
+    more_than_fit,
+    nodes_that_fit,
+    types_without_drivers,
+)
 from stacks.hcl.expressions import Expression
 from stacks.hcl.rules import DISTINCT, EmptyList, Rule, shown
 from stacks.knowledge.catalogue import UNKNOWN_GPU_TYPES, families_without_nvidia_gpus, gpus_by_type
@@ -31,6 +39,8 @@ class GpuTypes(Addressed):
         types: a list.
         limit: a number of GPUs, or null.
         azs: a list, the zones of the network.
+        addresses_per_zone: a number.
+        addresses_by_type: of a node of each type that the program knows.
         offering_checks: whether a plan asks EC2 where it offers the types.
         kubernetes_version: of the nodes.
         bottlerocket_version: of the nodes, latest or a release.
@@ -44,6 +54,8 @@ class GpuTypes(Addressed):
         types: Expression,
         limit: Expression,
         azs: Expression,
+        addresses_per_zone: Expression,
+        addresses_by_type: Mapping[str, int],
         offering_checks: bool,
         kubernetes_version: str,
         bottlerocket_version: str,
@@ -65,6 +77,7 @@ class GpuTypes(Addressed):
         refused = ", ".join(f"local.{refusal.local}" for refusal in refusals)
         judged = self.add_local("gpu_types", Expression(f"setsubtract(keys(local.gpu_type_families), concat({refused}))"))
         self._warn_of_unknown(judged)
+        self._warn_of_addresses(judged, limit, addresses_per_zone, addresses_by_type)
         if unproven := unproven_families(**versions):
             self._warn_of_unproven(judged, unproven, bottlerocket_version)
         if offering_checks:
@@ -99,6 +112,33 @@ class GpuTypes(Addressed):
                 f"length({unknown.hcl}) == 0",
                 f"gpu_instance_types contains types that this program does not know: {shown(unknown)}. Karpenter will use "
                 f"them; {UNKNOWN_GPU_TYPES}",
+            ),
+        )
+
+    def _warn_of_addresses(self, types: Expression, limit: Expression, per_zone: Expression, by_type: Mapping[str, int]) -> None:
+        """Of a limit whose nodes do not all find addresses in one zone. Types that are not known are not judged."""
+        zone, node = self.add_local("addresses_per_zone", per_zone), self.add_local("addresses_by_type", by_type)
+        fitting = self.add_local(
+            "gpu_nodes_that_fit_in_a_zone",
+            Expression(f"{{for type, n in {node.hcl} : type => floor({zone.hcl} / n) if contains({types.hcl}, type)}}"),
+        )
+        wanted = f"floor({limit.hcl} / local.gpus_by_type[type])"
+        short = self.add_local(
+            "gpu_types_short_of_addresses",
+            Expression(f"[for type, nodes in {fitting.hcl} : type if {limit.hcl} == null ? false : {wanted} > nodes]"),
+        )
+        told = nodes_that_fit(
+            "${type}",
+            fitting=f"${{{fitting.hcl}[type]}}",
+            nodes=f"${{{wanted}}}",
+            gpus=f"${{{fitting.hcl}[type] * local.gpus_by_type[type]}}",
+            addresses=f"${{{node.hcl}[type]}}",
+        )
+        self.add_check(
+            "gpu_limit_has_addresses",
+            Rule(
+                f"length({short.hcl}) == 0",
+                more_than_fit("gpu_limit", shown(limit), zone, f'${{join("; ", [for type in {short.hcl} : "{told}"])}}'),
             ),
         )
 

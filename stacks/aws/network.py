@@ -12,7 +12,7 @@ from cdktf_cdktf_provider_aws.data_aws_availability_zones import (
 from constructs import Construct
 
 from stacks.config.common import Common
-from stacks.config.network import MOST_ZONES, VPC_PREFIXES, NetworkOptions
+from stacks.config.network import MOST_ZONES, PRIVATE_SUBNET_BITS, VPC_PREFIXES, NetworkOptions, addresses_per_zone
 from stacks.hcl.expressions import Expression, hcl
 from stacks.hcl.rules import EmptyList, Rule, inside_any, shown
 from stacks.terraform.addresses import Addressed
@@ -34,6 +34,7 @@ class Network(Addressed):
         vpc: the module.
         available: the data source of the region's zones.
         azs, control_plane_azs: lists of zones.
+        addresses_per_zone: a number, of the addresses that nodes and pods have in each zone.
         way_out: what must exist as long as a node or a controller has to reach AWS.
 
     Raises:
@@ -46,6 +47,7 @@ class Network(Addressed):
         check_arguments(Network, common=common, options=options)
         vpc_cidr = self.as_expression("vpc_cidr", options.vpc_cidr)
         chosen = self.as_expression("availability_zones", options.availability_zones)
+        self.addresses_per_zone = addresses_per_zone(vpc_cidr)
         self.available = Expression("data.aws_availability_zones.available")
         self.add(
             DataAwsAvailabilityZones,
@@ -72,7 +74,7 @@ class Network(Addressed):
             name=common.name,
             cidr=vpc_cidr,
             azs=self.azs,
-            private_subnets=self._subnets(vpc_cidr, new_bits=4, first=0),
+            private_subnets=self._subnets(vpc_cidr, new_bits=PRIVATE_SUBNET_BITS, first=0),
             public_subnets=self._subnets(vpc_cidr, new_bits=8, first=128),
             intra_subnets=self._subnets(vpc_cidr, new_bits=8, first=192),
             enable_nat_gateway=True,

@@ -6,6 +6,7 @@
 from stacks.config.administrators import AccessEntry
 from stacks.config.backends import LocalBackend, S3Backend
 from stacks.config.cluster import ClusterConfig
+from stacks.config.control_plane import VpcCni
 from stacks.config.pools import Budget, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint
 from stacks.config.recommended import recommended
 
@@ -20,5 +21,6 @@ __all__ = [
     "S3Backend",
     "SociParallelPull",
     "Taint",
+    "VpcCni",
     "recommended",
 ]

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
-from stacks.config.checks import distinct, ipv4_networks
+from stacks.config.checks import at_least, at_most, distinct, ipv4_networks
 from stacks.config.fields import Change, Variable
 from stacks.hcl.expressions import is_expression
-from stacks.hcl.rules import VALUE, Elements, found, matches
+from stacks.hcl.rules import MOST, VALUE, Elements, found, matches
+from stacks.knowledge.addresses import addresses_by_type
 from stacks.knowledge.versions import known_kubernetes_version
 
 LogType: TypeAlias = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
@@ -43,6 +44,24 @@ MALFORMED_VERSIONS = Elements(
 
 
 @dataclass(frozen=True, kw_only=True)
+class VpcCni:
+    """How many addresses of its subnet a node holds ready for pods.
+
+    Both targets are required, because the CNI's README warns of one alone: with `WARM_IP_TARGET` a node asks EC2 for each pod, and
+    with `MINIMUM_IP_TARGET` it never takes an address for a pod beyond that number.
+    """
+
+    warm_ip_target: Annotated[int, Change.IN_PLACE, at_least(1), at_most(MOST)]
+    """Free addresses that a node keeps beside those of its pods (`WARM_IP_TARGET`)."""
+    minimum_ip_target: Annotated[int, Change.IN_PLACE, at_least(1), at_most(MOST)]
+    """Addresses for pods that a node takes at once (`MINIMUM_IP_TARGET`): the pods that a node usually has."""
+
+    def settings(self) -> dict[str, dict[str, str]]:
+        """The add-on's `configuration_values`."""
+        return {"env": {name.upper(): str(value) for name, value in asdict(self).items()}}
+
+
+@dataclass(frozen=True, kw_only=True)
 class ControlPlane:
     """Versions, endpoints, logs and add-ons of the EKS cluster."""
 
@@ -59,6 +78,8 @@ class ControlPlane:
         default_factory=dict
     )
     """Versions of EKS add-ons, such as { coredns = "v1.12.1-eksbuild.2" }; by default the latest that AWS offers."""
+    vpc_cni: Annotated[VpcCni | None, Change.IN_PLACE] = None
+    """Addresses that nodes hold ready for pods; None for the CNI's own rule: all of one more interface."""
     endpoint_public_access: Annotated[bool, Change.IN_PLACE] = True
     """Whether the Kubernetes API has a public endpoint. Without a public endpoint, Terraform must run inside the VPC's reach."""
     endpoint_public_access_cidrs: Annotated[Sequence[str], Change.IN_PLACE, ipv4_networks, distinct] = ()
@@ -76,3 +97,7 @@ class ControlPlane:
             yield from filter(None, both)
         if self.endpoint_public_access_cidrs and not self.endpoint_public_access:
             yield "endpoint_public_access_cidrs must be () if endpoint_public_access is False."
+
+    def addresses_by_type(self) -> dict[str, int]:
+        """The GPU types, with the addresses that a node takes."""
+        return addresses_by_type(**(asdict(self.vpc_cni) if self.vpc_cni else {}))

@@ -7,10 +7,15 @@ from ipaddress import IPv4Network
 from typing import Annotated
 
 from stacks.config.fields import Change, Variable
+from stacks.hcl.expressions import Expression, is_expression
 from stacks.hcl.rules import DISTINCT, VALUE, WITHOUT_NULLS, Must, ending, has_at_most, inside_any, starts_inside
+from stacks.knowledge.addresses import RESERVED_ADDRESSES, addresses_of_subnet
 
 VPC_PREFIXES = (16, 20)
 MOST_ZONES = 8
+
+# A zone's private subnet, for nodes and pods, is so much longer than the network.
+PRIVATE_SUBNET_BITS = 4
 
 # Networks that the EC2 API refuses for a VPC: "this" network, loopback, link-local, multicast.
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpc.html
@@ -56,6 +61,12 @@ AVAILABILITY_ZONES = (
 )
 
 
+def addresses_per_zone(vpc_cidr: Expression) -> Expression:
+    """A number: the addresses that nodes and pods have in each zone."""
+    prefix = _PREFIX.replace(VALUE, vpc_cidr.hcl)
+    return Expression(f"pow(2, {32 - PRIVATE_SUBNET_BITS} - {prefix}) - {RESERVED_ADDRESSES}")
+
+
 def _is_network(cidr: str) -> bool:
     return re.fullmatch(r"(\d{1,3}\.){3}\d{1,3}/\d{1,2}", cidr, re.ASCII) is not None and _network(cidr) is not None
 
@@ -75,3 +86,9 @@ class NetworkOptions:
     """IPv4 network of the VPC. From a /16 each zone gets a private /20, a public /24 and an intra /24."""
     availability_zones: Annotated[Sequence[str], Change.REPLACE, Variable(AVAILABILITY_ZONES)] = ()
     """Zones to use, in the order of their subnets; [] for every zone of the region that does not need an opt-in."""
+
+    def addresses_per_zone(self) -> int | None:
+        """The addresses that nodes and pods have in each zone; None if Terraform alone knows the network."""
+        if is_expression(self.vpc_cidr) or not _is_network(self.vpc_cidr):
+            return None
+        return addresses_of_subnet(IPv4Network(self.vpc_cidr, strict=False).prefixlen + PRIVATE_SUBNET_BITS)

@@ -6,18 +6,22 @@ from dataclasses import dataclass, field, fields
 from functools import cache, partial
 from typing import Annotated, get_args
 
-from stacks.config.checks import user_tags
+from stacks.config.checks import shortened, user_tags
 from stacks.config.fields import Change, Variable
 from stacks.config.pools import (
     BOTTLEROCKET,
     GENERAL_POOL,
+    GENERAL_SOCI,
     GPU_POOL,
+    GPU_SOCI,
     NODES,
     REFERENCE_NAMES,
     TYPES,
     CapacityType,
+    DataVolume,
     GeneralPool,
     GpuPool,
+    SociParallelPull,
     overlaps,
 )
 from stacks.config.tags import wrong_node_tags
@@ -138,15 +142,35 @@ def limit_below(smallest: str, limit: str) -> str:
     )
 
 
+def more_than_fit(name: str, limit: str, addresses: str, told: str) -> str:
+    """The message about a limit whose nodes do not all find addresses in one zone. `told` are the types, by `nodes_that_fit`."""
+    return (
+        f"{name} should not exceed what one zone has addresses for, because GPU capacity is often in a single zone (got {limit}). "
+        f"A zone has {addresses} addresses for nodes and pods: {told}. Lower the limit, or let nodes take fewer addresses with "
+        "vpc_cni: docs/addresses.md."
+    )
+
+
+def nodes_that_fit(instance_type: str, *, fitting: str, nodes: str, gpus: str, addresses: str) -> str:
+    """How many nodes of a type find addresses in a zone, in words."""
+    return f"{fitting} of {nodes} nodes {instance_type} fit, with {gpus} GPUs, at {addresses} addresses a node"
+
+
 @dataclass(frozen=True, kw_only=True)
 class NodePoolOptions:
     """Which nodes Karpenter may create."""
 
     default_pool: Annotated[bool, POOL] = True
     """Whether there is the pool default, for pods that do not need a GPU. Without the pool, its nodes end."""
+    default_data_volume: Annotated[DataVolume | None, Change.DRIFT] = None
+    """The EBS volume for images and pods of pool default; None for Karpenter's 20 GiB."""
+    default_soci: Annotated[SociParallelPull | None, Change.DRIFT] = GENERAL_SOCI
+    """How nodes of pool default pull images; None to pull without SOCI."""
     gpu_spot_pool: Annotated[bool, POOL] = True
-    """Whether there is the pool gpu-spot, to which `gpu_instance_types`, `gpu_capacity_type` and `gpu_limit` belong. Without the
-    pool, its nodes end."""
+    """Whether there is the pool gpu-spot, to which `gpu_soci`, `gpu_instance_types`, `gpu_capacity_type` and `gpu_limit` belong.
+    Without the pool, its nodes end."""
+    gpu_soci: Annotated[SociParallelPull | None, Change.DRIFT] = GPU_SOCI
+    """How nodes of pool gpu-spot pull images; None to pull without SOCI."""
     gpu_instance_types: Annotated[
         Sequence[str] | None,
         TYPES,
@@ -176,9 +200,9 @@ class NodePoolOptions:
         yield from self._wrong_literals()
         yield from self._wrong_tags()
         defaults = {field.name: field.default for field in fields(NodePoolOptions)}
-        for name in sorted(self.unused_variables()):
+        for name, switch in sorted(self.unused_options().items()):
             if (given := getattr(self, name)) != defaults[name]:
-                yield f"{name} must not be set if gpu_spot_pool is False (got {given!r}): nothing would use the value."
+                yield f"{name} must not be set if {switch} is False (got {shortened(given)}): nothing would use the value."
         pools = [*self.gpu_pools, *self.general_pools]
         names = [pool.name for pool in pools]
         for name in sorted({name for name in names if names.count(name) > 1}):
@@ -194,13 +218,15 @@ class NodePoolOptions:
                     "take the same pod. Set a weight, for example."
                 )
 
-    def unused_variables(self) -> frozenset[str]:
-        """The variables that only a pool has that is off."""
+    def unused_options(self) -> dict[str, str]:
+        """The options that only a pool has that is off, each with the option that turns the pool off."""
+        unused = {} if self.default_pool else dict.fromkeys(("default_data_volume", "default_soci"), "default_pool")
         if self.gpu_spot_pool:
-            return frozenset()
-        unused = {"gpu_instance_types", "gpu_capacity_type", "gpu_limit"}
-        without_budgets = [pool for pool in self.gpu_pools if isinstance(pool, GpuPool) and not pool.budgets]
-        return frozenset(unused if without_budgets else unused | {"gpu_drift_budget"})
+            return unused
+        of_pool = ["gpu_soci", "gpu_instance_types", "gpu_capacity_type", "gpu_limit"]
+        if all(isinstance(pool, GpuPool) and pool.budgets for pool in self.gpu_pools):
+            of_pool.append("gpu_drift_budget")
+        return unused | dict.fromkeys(of_pool, "gpu_spot_pool")
 
     def _wrong_literals(self) -> Iterator[str]:
         """Values of variables that a plan would refuse. Those that Terraform knows are for the plan to judge."""
@@ -235,10 +261,12 @@ class NodePoolOptions:
     def wrong_bottlerocket(self, *, kubernetes: str, karpenter: str) -> Iterator[str]:
         """Bottlerocket releases that these versions of Kubernetes and Karpenter, or the GPUs of a pool, cannot use."""
         wrong = partial(self._wrong_release, kubernetes=kubernetes, karpenter=karpenter)
+        gpu = self.gpu_spot_pool and self.gpu_soci is not None
         if self.gpu_spot_pool or self.default_pool:
-            yield from wrong("", self.bottlerocket_version, soci=True, nvme=self.gpu_spot_pool)
-        # The pool gpu-spot needs what any pool needs: what it is refused for is not said of each pool again.
-        of_cluster = "latest" if self.gpu_spot_pool else self.bottlerocket_version
+            soci = gpu or (self.default_pool and self.default_soci is not None)
+            yield from wrong("", self.bottlerocket_version, soci=soci, nvme=gpu)
+        # With SOCI, the pool gpu-spot needs what any pool needs: what it is refused for is not said of each pool again.
+        of_cluster = "latest" if gpu else self.bottlerocket_version
         for kind, nvme, pools in (("gpu_pools", True, self.gpu_pools), ("general_pools", False, self.general_pools)):
             for pool in pools:
                 place, version = f'{kind}["{pool.name}"].', pool.bottlerocket_version or of_cluster

@@ -26,7 +26,7 @@ def _with_recommended(make: Callable[P, ClusterConfig]) -> Callable[P, ClusterCo
     def recommended(*args: P.args, **kwargs: P.kwargs) -> ClusterConfig:
         """A ClusterConfig whose fields have the recommended values where they are not given."""
         given = make(*args, **kwargs)
-        values = {name: value for name, value in RECOMMENDED.items() if name not in given.unused_variables()}
+        values = {name: value for name, value in RECOMMENDED.items() if name not in given.unused_options()}
         return make(*args, **({"cluster_name_prefix": given.name} | values | kwargs))
 
     return recommended

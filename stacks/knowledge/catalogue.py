@@ -4,7 +4,9 @@ Source: Karpenter's instance-type reference (website/content/en/preview/referenc
 aws/karpenter-provider-aws at 692ccdd, 2026-07-11), whose labels and resources are the columns.
 
 - `gpu_instance_types.csv`: every type there with an `instance-gpu-manufacturer`. GPU memory of one GPU in MiB, NVMe disks in GB,
-  EFA interfaces. `gpus` is what Karpenter counts.
+  EFA interfaces. `gpus` is what Karpenter counts. The network cards, the interfaces of the first card and the addresses of an
+  interface come from pkg/providers/instancetype/zz_generated.vpclimits.go at 1d92708 (generated on 2026-08-06), and equal what the
+  VPC CNI knows (pkg/vpc/vpc_ip_resource_limit.go of aws/amazon-vpc-cni-k8s at b521883, 2026-08-20).
 - `general_instance_types.csv`: every amd64 type there without a GPU or another accelerator. Metal sizes have no hypervisor.
 - `families_without_nvidia_gpus.txt`: the other families of that page and of Karpenter's price list
   (pkg/providers/pricing/zz_generated.pricing_aws.go, the same commit), without those of older NVIDIA GPUs (g2, g3, g3s, p2, p3).
@@ -57,6 +59,9 @@ class GpuInstanceType:
     nvme_gb: int
     efa: int
     arch: str
+    network_cards: int
+    interfaces: int
+    addresses_per_interface: int
 
     @property
     def usable(self) -> bool:
@@ -169,6 +174,12 @@ def types_with_nvme() -> set[str]:
 def vcpus_by_type() -> dict[str, int]:
     """The types that a general pool can use, with their number of vCPUs."""
     return {row.instance_type: row.vcpus for row in general_instance_types()}
+
+
+@cache
+def vcpus_of_all_types() -> dict[str, int]:
+    """The types of a general or a GPU pool, with their number of vCPUs."""
+    return vcpus_by_type() | {row.instance_type: row.vcpus for row in gpu_instance_types()}
 
 
 @cache

@@ -1,6 +1,7 @@
 """Karpenter's objects: the default general and GPU node pools and the pools of the configuration, each with a node class."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from imports.kubectl import KubectlManifest
 
@@ -12,7 +13,7 @@ from stacks.config import GeneralPool, GpuPool, Taint
 from stacks.config.checks import ConfigurationError
 from stacks.config.common import Common
 from stacks.config.node_pools import GPU_DRIFT_BUDGET_SIZE, KNOWN_CAPACITY_TYPES, NOT_RESERVED_ALONE, NodePoolOptions
-from stacks.config.pools import CATEGORIES, CPUS, GENERAL_POOL, GPU_POOL, GPU_SOCI, GPU_TAINT, Pool
+from stacks.config.pools import CATEGORIES, CPUS, GENERAL_POOL, GPU_POOL, GPU_TAINT, Pool
 from stacks.hcl.expressions import Expression, hcl
 from stacks.hcl.rules import DISTINCT, EmptyList, Rule
 from stacks.knowledge import catalogue
@@ -56,7 +57,7 @@ class NodePools(Addressed):
         if options.default_pool:
             self._add_objects("default", self._default())
         budgets: Expression | None = None
-        if "gpu_drift_budget" not in options.unused_variables():
+        if "gpu_drift_budget" not in options.unused_options():
             drift = self.as_expression("gpu_drift_budget", options.gpu_drift_budget)
             # Any budget replaces Karpenter's default of 10%, so this list repeats the default for the other reasons.
             budgets = Expression(
@@ -90,9 +91,10 @@ class NodePools(Addressed):
         )
 
     def _default(self) -> NodePool:
+        pool = replace(DEFAULT, data_volume=self._options.default_data_volume, soci=self._options.default_soci)
         return NodePool(
-            pool=DEFAULT,
-            node_class=self._node_class(DEFAULT, name=DEFAULT.name, gpu=False),
+            pool=pool,
+            node_class=self._node_class(pool, name=pool.name, gpu=False),
             requirements=[AMD64, *_shape(CATEGORIES, CPUS)],
             limits={"cpu": 1000},
         )
@@ -112,6 +114,8 @@ class NodePools(Addressed):
             types=types,
             limit=limit,
             azs=self._azs,
+            addresses_per_zone=self._karpenter.cluster.network.addresses_per_zone,
+            addresses_by_type=self._karpenter.cluster.control_plane.addresses_by_type(),
             offering_checks=self._common.offering_checks,
             kubernetes_version=self._karpenter.cluster.control_plane.kubernetes_version,
             bottlerocket_version=self._options.bottlerocket_version,
@@ -122,12 +126,13 @@ class NodePools(Addressed):
             "for the next job, because Spot capacity may not be available again. budgets: any budget replaces Karpenter's default "
             "of 10%, so the list repeats the default for the other reasons.",
         )
+        pool = replace(GPU_SPOT, soci=self._options.gpu_soci)
         return NodePool(
-            pool=GPU_SPOT,
-            node_class=self._node_class(GPU_SPOT, name="gpu", gpu=True),
+            pool=pool,
+            node_class=self._node_class(pool, name="gpu", gpu=True),
             requirements=[_is_in(CAPACITY_TYPE_LABEL, capacity), AMD64, _is_in(INSTANCE_TYPE_LABEL, types)],
-            taints=GPU_SPOT.all_taints(),
-            labels={**GPU_LABEL, "nodepool": GPU_SPOT.name},
+            taints=pool.all_taints(),
+            labels={**GPU_LABEL, "nodepool": pool.name},
             limits=Expression(f'{limit.hcl} == null ? null : {{"{GPU_TAINT}" = {limit.hcl}}}'),
             budgets=budgets,
         )
@@ -229,7 +234,7 @@ GPU_LABEL = {"gpu-type": "nvidia"}
 
 # The default pools, as far as no variable decides. The HCL gives no expiry, which is Karpenter's own 720h then.
 DEFAULT = Pool(GENERAL_POOL, consolidate_after="30s", expire_after="")
-GPU_SPOT = Pool(GPU_POOL, taints=[Taint(key=GPU_TAINT, value="true")], expire_after="", soci=GPU_SOCI)
+GPU_SPOT = Pool(GPU_POOL, taints=[Taint(key=GPU_TAINT, value="true")], expire_after="")
 
 CAPACITY_TYPE_LABEL = "karpenter.sh/capacity-type"
 INSTANCE_TYPE_LABEL = "node.kubernetes.io/instance-type"

@@ -36,7 +36,7 @@ def summary(clusters: Sequence[ClusterConfig], *, page: Path, outdir: Path, proj
 def _steps_once(clusters: Sequence[ClusterConfig], *, page: Path, project: Path) -> Iterator[str]:
     """Where the variables that clusters need are given, which precedes the plans of all."""
     required = [field.name for field in options_of(ClusterConfig) if field.variable and field.variable.required]
-    users = {name: [cluster for cluster in clusters if name not in cluster.unused_variables()] for name in required}
+    users = {name: [cluster for cluster in clusters if name not in cluster.unused_options()] for name in required}
     missing = {name: [cluster.name for cluster in using if getattr(cluster, name) is None] for name, using in users.items()}
     for_all = [name for name, lacking in missing.items() if lacking and len(lacking) == len(users[name])]
     if for_all and not (project / "terraform.tfvars").exists():

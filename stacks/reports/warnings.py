@@ -6,7 +6,10 @@ from datetime import date
 from itertools import combinations
 
 from stacks.config.cluster import ClusterConfig
-from stacks.knowledge.catalogue import UNKNOWN_GPU_TYPES, family
+from stacks.config.node_pools import more_than_fit, nodes_that_fit
+from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI
+from stacks.hcl.expressions import is_expression
+from stacks.knowledge.catalogue import UNKNOWN_GPU_TYPES, family, gpus_by_type, types_in_shape, vcpus_of_all_types
 from stacks.knowledge.gpu_drivers import NEVER_JOINS, named, unproven_families
 from stacks.knowledge.versions import (
     EXTENDED_SUPPORT_PRICE,
@@ -68,6 +71,8 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
                     "whenever no budget applies, Karpenter may disrupt all nodes of the pool at a time. Add "
                     'Budget(nodes="10%"), for example.'
                 )
+    yield from _short_of_addresses(cluster)
+    yield from _more_unpacks_than_vcpus(cluster)
     # An unknown size of a known family is refused there. A plan also warns where EC2 offers none of a pool's types.
     used = "A plan asks EC2 whether it offers them" if cluster.offering_checks else "Karpenter will use them"
     for pool in cluster.gpu_pools:
@@ -87,6 +92,49 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
             yield (
                 f"{place}.{field} contains {field.rpartition('_')[2]} that this program does not know: {', '.join(names)}. "
                 f"{used}; make sure that they have x86_64 CPUs and no GPUs."
+            )
+
+
+def _short_of_addresses(cluster: ClusterConfig) -> Iterator[str]:
+    """Limits of GPU pools whose nodes do not all find addresses in one zone. Of gpu_limit a plan warns."""
+    available, by_type, gpus = cluster.addresses_per_zone(), cluster.addresses_by_type(), gpus_by_type()
+    if available is None:
+        return
+    for pool in cluster.gpu_pools:
+        fitting = {name: available // by_type[name] for name in pool.types() if name in by_type}
+        told = [
+            nodes_that_fit(
+                name,
+                fitting=str(nodes),
+                nodes=str(pool.limit // gpus[name]),
+                gpus=str(nodes * gpus[name]),
+                addresses=str(by_type[name]),
+            )
+            for name, nodes in fitting.items()
+            if pool.limit // gpus[name] > nodes
+        ]
+        if told:
+            place = f'{cluster.name}.gpu_pools["{pool.name}"].limit'
+            yield more_than_fit(place, str(pool.limit), str(available), "; ".join(told))
+
+
+def _more_unpacks_than_vcpus(cluster: ClusterConfig) -> Iterator[str]:
+    """Pools that unpack more layers at a time than their smallest type has vCPUs. GENERAL_SOCI is the HCL's for 4 to 32 vCPUs."""
+    spot = [] if is_expression(cluster.gpu_instance_types) else cluster.gpu_instance_types or ()
+    pools = (
+        ("default_soci", cluster.default_soci, types_in_shape(CATEGORIES, CPUS)),
+        ("gpu_soci", cluster.gpu_soci, spot),
+        *((f'gpu_pools["{pool.name}"].soci', pool.soci, pool.types()) for pool in cluster.gpu_pools),
+        *((f'general_pools["{pool.name}"].soci', pool.soci, pool.known_types()) for pool in cluster.general_pools),
+    )
+    for place, soci, types in pools:
+        known = [(vcpus, name) for name in types if (vcpus := vcpus_of_all_types().get(name))]
+        if soci and soci != GENERAL_SOCI and known and soci.unpacks > min(known)[0]:
+            vcpus, smallest = min(known)
+            yield (
+                f"{cluster.name}.{place}.unpacks should be at most {vcpus}, the vCPUs of {smallest} (got {soci.unpacks}): more layers "
+                "at a time take the CPU from each other, from the download and from pods. Figures: "
+                "docs/operating.md#images-on-small-nodes."
             )
 
 

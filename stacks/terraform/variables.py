@@ -11,7 +11,7 @@ from stacks.terraform.addresses import Addressed
 
 def add_variables(stack: Addressed, config: ClusterConfig) -> ClusterConfig:
     """Declare the variables; returns the configuration with the expression of each variable in the place of its default."""
-    unused = config.unused_variables()
+    unused = config.unused_options()
     fields = [field for field in options_of(ClusterConfig) if field.variable and field.name not in unused]
     declared: dict[str, Any] = dict(
         stack.add_first_variables({field.name: _body(field, getattr(config, field.name)) for field in fields})
