@@ -215,7 +215,23 @@ CASES: dict[str, list[Case]] = {
         _required_of("gpu_capacity_type", ["reserved"], 'must contain "spot" or "on-demand" (got ["reserved"])'),
     ],
     "gpu_limit": [
-        *_accepted("gpu_limit", None, 8, 64, 2**31 - 1),
+        *_accepted("gpu_limit", None, 8, 64),
+        _warned("the largest limit is accepted", {"gpu_limit": 2**31 - 1}, "gpu_limit_has_addresses", "(got 2147483647)"),
+        Case("a limit whose nodes find addresses in a zone is accepted", {"gpu_limit": 327}),
+        _warned(
+            "a limit whose nodes do not find addresses in a zone is warned of",
+            {"gpu_limit": 328},
+            "gpu_limit_has_addresses",
+            "(got 328). A zone has 4091 addresses for nodes and pods: 40 of 41 nodes p5.48xlarge fit, with 320 GPUs, at 100 "
+            "addresses a node. Lower the limit,",
+        ),
+        _warned(
+            "a smaller network has addresses for fewer nodes",
+            {"gpu_limit": 24, "gpu_instance_types": ["p5.48xlarge", "g6e.xlarge", "g6e.4xlarge"], "vpc_cidr": "10.0.0.0/19"},
+            "gpu_limit_has_addresses",
+            "A zone has 507 addresses for nodes and pods: 8 of 24 nodes g6e.4xlarge fit, with 8 GPUs, at 60 addresses a node; "
+            "16 of 24 nodes g6e.xlarge fit, with 16 GPUs, at 30 addresses a node. Lower",
+        ),
         Case("one GPU is enough for a node of one", {"gpu_limit": 1, "gpu_instance_types": ["g6e.xlarge", "p5.48xlarge"]}),
         _warned(
             "a type that this program does not know counts as one GPU",

@@ -1,5 +1,11 @@
+import json
+
+import pytest
+
+from stacks.config import ClusterConfig, VpcCni
+from stacks.config.checks import mistakes
 from tests.constructs import cluster
-from tests.synthesis import addresses, synth
+from tests.synthesis import addresses, synth, synth_stack
 
 
 def test_it_is_one_eks_module_at_the_version_that_the_hcl_carries() -> None:
@@ -33,6 +39,24 @@ def test_an_addon_has_the_version_that_is_given_or_the_latest() -> None:
     assert {name: addon["addon_version"] for name, addon in addons.items()} == {
         name: f'${{lookup(var.addon_versions, "{name}", null)}}' for name in addons
     }
+
+
+def test_the_targets_of_the_cni_are_values_of_the_addon_and_strings() -> None:
+    assert "configuration_values" not in json.dumps(synth(cluster)["module"]["eks"]["addons"])
+    config = ClusterConfig("karpenter", vpc_cni=VpcCni(warm_ip_target=2, minimum_ip_target=16))
+    addons = synth_stack(config)["module"]["eks"]["addons"]
+    assert {name: addon["configuration_values"] for name, addon in addons.items() if "configuration_values" in addon} == {
+        "vpc-cni": '${jsonencode({"env" = {"WARM_IP_TARGET" = "2", "MINIMUM_IP_TARGET" = "16"}})}'
+    }
+
+
+@pytest.mark.parametrize("name", ["warm_ip_target", "minimum_ip_target"])
+def test_both_targets_of_the_cni_are_required_and_positive(name: str) -> None:
+    given = {"warm_ip_target": 2, "minimum_ip_target": 16}
+    (text,) = mistakes("c", ClusterConfig("c", vpc_cni=VpcCni(**given | {name: 0})))
+    assert text == f"c.vpc_cni.{name} must be at least 1 (got 0)."
+    with pytest.raises(TypeError, match=name):
+        VpcCni(**{key: value for key, value in given.items() if key != name})
 
 
 def test_karpenters_own_nodes_are_labelled_tainted_and_sized_by_the_node_group() -> None:

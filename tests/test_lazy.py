@@ -258,7 +258,9 @@ def test_lazy_and_ordinary_loading_synthesize_the_same_bytes(tmp_path: Path) -> 
 
 PLAIN = {
     "stacks.hcl": ["stacks.hcl.expressions", "stacks.hcl.rules"],
-    "stacks.knowledge": [f"stacks.knowledge.{name}" for name in ("catalogue", "gpu_drivers", "regions", "versions")],
+    "stacks.knowledge": [
+        f"stacks.knowledge.{name}" for name in ("catalogue", "gpu_drivers", "ip_addresses", "regions", "versions")
+    ],
     "stacks.config": ["stacks.config", "stacks.config.fleet", "stacks.config.recommended"],
     "stacks.operations": [
         "stacks.operations.output",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from cdktf import TerraformStack
 
-from stacks.config import Budget, ClusterConfig, GeneralPool, GpuPool, recommended
+from stacks.config import Budget, ClusterConfig, DataVolume, GeneralPool, GpuPool, SociParallelPull, recommended
 from stacks.config.checks import mistakes
 from stacks.config.node_pools import NodePoolOptions
 from stacks.kubernetes.node_pools import NodePools
@@ -183,6 +183,47 @@ def test_the_drift_budget_stays_for_gpu_pools_without_budgets() -> None:
 def test_an_option_of_a_pool_that_is_off_is_refused(name: str, value: Any) -> None:
     (text,) = mistakes("c", ClusterConfig("c", gpu_spot_pool=False, **{name: value}))
     assert text == f"c.{name} must not be set if gpu_spot_pool is False (got {value!r}): nothing would use the value."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "pool", "got"),
+    [
+        ("default_data_volume", DataVolume(size_gib=100), "default_pool", "DataVolume(...)"),
+        ("default_soci", None, "default_pool", "None"),
+        ("gpu_soci", SociParallelPull(downloads=9, chunk_size="8mb", unpacks=9), "gpu_spot_pool", "SociParallelPull(...)"),
+    ],
+)
+def test_a_volume_or_soci_of_a_pool_that_is_off_is_refused(name: str, value: Any, pool: str, got: str) -> None:
+    (text,) = mistakes("c", ClusterConfig("c", **{pool: False, name: value}))
+    assert text == f"c.{name} must not be set if {pool} is False (got {got}): nothing would use the value."
+
+
+def test_the_default_pools_have_the_volume_and_the_figures_of_soci_that_are_given() -> None:
+    pull = SociParallelPull(downloads=7, chunk_size="8mb", unpacks=4)
+    made = without(default_data_volume=DataVolume(size_gib=99, iops=4000, throughput_mib=600), default_soci=pull, gpu_soci=None)
+    (_, volume) = spec(made, "ec2nodeclass_default")["blockDeviceMappings"]
+    assert {"volumeSize": "99Gi", "iops": 4000, "throughput": 600}.items() <= volume["ebs"].items()
+    assert "max-concurrent-downloads-per-image = 7\n" in spec(made, "ec2nodeclass_default")["userData"]
+    gpu = spec(made, "ec2nodeclass_gpu")
+    assert (gpu.get("userData"), gpu["instanceStorePolicy"], "blockDeviceMappings" in gpu) == (None, "RAID0", False)
+
+
+@pytest.mark.parametrize(
+    ("options", "minimum"),
+    [
+        ({}, "1.50.0"),
+        ({"gpu_soci": None}, "1.44.0"),
+        ({"gpu_soci": None, "default_soci": None}, None),
+        ({"default_soci": None}, "1.50.0"),
+        ({"gpu_spot_pool": False, "default_soci": None}, None),
+    ],
+)
+def test_an_older_bottlerocket_suffices_where_the_default_pools_do_not_use_soci(options: dict[str, Any], minimum: Any) -> None:
+    found = list(mistakes("c", ClusterConfig("c", bottlerocket_version="v1.43.0", **options)))
+    assert [text for text in found if "SOCI" in text or "NVMe" in text] == [
+        text for text in found if minimum and f'must be at least "v{minimum}"' in text
+    ]
+    assert bool(found) == (minimum is not None)
 
 
 def test_recommended_has_no_value_for_a_pool_that_is_off() -> None:

@@ -1,11 +1,12 @@
 """What is allowed but may surprise the user."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
-from stacks.config import Budget, ClusterConfig, GeneralPool, GpuPool
+from stacks.config import Budget, ClusterConfig, GeneralPool, GpuPool, SociParallelPull, VpcCni
 from stacks.reports.warnings import warnings
 
 TODAY = date(2026, 1, 1)
@@ -118,6 +119,54 @@ def test_a_reason_without_a_budget_that_always_applies_is_a_warning(fields: dict
     )
     found = warned(ClusterConfig("a", gpu_pools=[gpu], general_pools=[general]))
     assert found == ([f'a.gpu_pools["x"].budgets {said}', f'a.general_pools["y"].budgets {said}'] if reasons else [])
+
+
+def test_a_limit_whose_nodes_do_not_find_addresses_in_a_zone_is_a_warning() -> None:
+    def warned_of(limit: int, **options: Any) -> list[str]:
+        pool = GpuPool("x", instance_types=["p5.48xlarge", "g6e.12xlarge", "p9.48xlarge"], limit=limit, weight=1)
+        return [text for text in warned(ClusterConfig("a", gpu_pools=[pool], **options)) if "addresses" in text]
+
+    assert warned_of(272) == []
+    assert warned_of(276) == [
+        'a.gpu_pools["x"].limit should not exceed what one zone has addresses for, because GPU capacity is often in a single zone '
+        "(got 276). A zone has 4091 addresses for nodes and pods: 68 of 69 nodes g6e.12xlarge fit, with 272 GPUs, at 60 addresses "
+        "a node. Lower the limit, or let nodes take fewer addresses with vpc_cni: docs/ip-addresses.md."
+    ]
+    fewer = VpcCni(warm_ip_target=2, minimum_ip_target=16)
+    assert warned_of(960, vpc_cni=fewer) == []
+    assert len(warned_of(964, vpc_cni=fewer)) == 1
+    (text,) = warned_of(32, vpc_cidr="10.0.0.0/20")
+    assert "2 of 4 nodes p5.48xlarge fit, with 16 GPUs, at 100 addresses a node; 4 of 8 nodes g6e.12xlarge fit" in text
+    assert warned_of(964, vpc_cidr="${var.network}") == []  # Terraform alone knows
+
+
+SOCI = SociParallelPull(downloads=20, chunk_size="16mb", unpacks=12)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"default_soci": SOCI}, ["default_soci.unpacks should be at most 4, the vCPUs of c"]),
+        ({"default_soci": replace(SOCI, unpacks=4)}, []),
+        (
+            {"gpu_instance_types": ["g6e.4xlarge", "p5.48xlarge"]},
+            ["gpu_soci.unpacks should be at most 16, the vCPUs of g6e.4xlarge"],
+        ),
+        ({"gpu_instance_types": ["g6e.8xlarge"]}, []),
+        ({"gpu_instance_types": ["p9.48xlarge"]}, []),
+        ({"gpu_instance_types": ["g6e.4xlarge"], "gpu_soci": SOCI}, []),
+        ({"gpu_instance_types": ["g6e.4xlarge"], "gpu_soci": None}, []),
+        ({"gpu_pools": [GpuPool("x", families=["g6e"], limit=8, weight=1)]}, ['gpu_pools["x"].soci.unpacks should be at most 4']),
+        ({"general_pools": [GeneralPool("x", instance_types=["m7i.large"], cpu_limit=8, weight=1)]}, []),
+        (
+            {"general_pools": [GeneralPool("x", instance_types=["m7i.large"], cpu_limit=8, weight=1, soci=SOCI)]},
+            ['general_pools["x"].soci.unpacks should be at most 2, the vCPUs of m7i.large (got 12)'],
+        ),
+    ],
+)
+def test_more_unpacks_than_vcpus_are_a_warning(options: dict[str, Any], said: list[str]) -> None:
+    found = warned(ClusterConfig("a", **options))
+    assert [text.startswith(f"a.{start}") for text, start in zip(found, said, strict=True)] == [True] * len(said)
 
 
 def test_general_types_and_families_that_the_program_does_not_know_are_a_warning() -> None:

@@ -9,7 +9,7 @@ from stacks.config.checks import at_least, at_most, distinct, ipv4_networks
 from stacks.config.fields import Change, Variable
 from stacks.hcl.expressions import is_expression
 from stacks.hcl.rules import MOST, VALUE, Elements, found, matches
-from stacks.knowledge.addresses import addresses_by_type
+from stacks.knowledge.ip_addresses import addresses_by_type
 from stacks.knowledge.versions import known_kubernetes_version
 
 LogType: TypeAlias = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]

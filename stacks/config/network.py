@@ -9,7 +9,7 @@ from typing import Annotated
 from stacks.config.fields import Change, Variable
 from stacks.hcl.expressions import Expression, is_expression
 from stacks.hcl.rules import DISTINCT, VALUE, WITHOUT_NULLS, Must, ending, has_at_most, inside_any, starts_inside
-from stacks.knowledge.addresses import RESERVED_ADDRESSES, addresses_of_subnet
+from stacks.knowledge.ip_addresses import RESERVED_ADDRESSES, addresses_of_subnet
 
 VPC_PREFIXES = (16, 20)
 MOST_ZONES = 8

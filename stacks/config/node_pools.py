@@ -147,7 +147,7 @@ def more_than_fit(name: str, limit: str, addresses: str, told: str) -> str:
     return (
         f"{name} should not exceed what one zone has addresses for, because GPU capacity is often in a single zone (got {limit}). "
         f"A zone has {addresses} addresses for nodes and pods: {told}. Lower the limit, or let nodes take fewer addresses with "
-        "vpc_cni: docs/addresses.md."
+        "vpc_cni: docs/ip-addresses.md."
     )
 
 

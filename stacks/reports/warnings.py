@@ -7,7 +7,7 @@ from itertools import combinations
 
 from stacks.config.cluster import ClusterConfig
 from stacks.config.node_pools import more_than_fit, nodes_that_fit
-from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI
+from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI, GPU_SOCI
 from stacks.hcl.expressions import is_expression
 from stacks.knowledge.catalogue import UNKNOWN_GPU_TYPES, family, gpus_by_type, types_in_shape, vcpus_of_all_types
 from stacks.knowledge.gpu_drivers import NEVER_JOINS, named, unproven_families
@@ -119,7 +119,10 @@ def _short_of_addresses(cluster: ClusterConfig) -> Iterator[str]:
 
 
 def _more_unpacks_than_vcpus(cluster: ClusterConfig) -> Iterator[str]:
-    """Pools that unpack more layers at a time than their smallest type has vCPUs. GENERAL_SOCI is the HCL's for 4 to 32 vCPUs."""
+    """Figures of SOCI with more unpacks at a time than the pool's smallest type has vCPUs.
+
+    Not the program's own figures: only an apply that replaces the pool's nodes would end the warning.
+    """
     spot = [] if is_expression(cluster.gpu_instance_types) else cluster.gpu_instance_types or ()
     pools = (
         ("default_soci", cluster.default_soci, types_in_shape(CATEGORIES, CPUS)),
@@ -129,11 +132,11 @@ def _more_unpacks_than_vcpus(cluster: ClusterConfig) -> Iterator[str]:
     )
     for place, soci, types in pools:
         known = [(vcpus, name) for name in types if (vcpus := vcpus_of_all_types().get(name))]
-        if soci and soci != GENERAL_SOCI and known and soci.unpacks > min(known)[0]:
+        if soci not in (None, GENERAL_SOCI, GPU_SOCI) and known and soci.unpacks > min(known)[0]:
             vcpus, smallest = min(known)
             yield (
-                f"{cluster.name}.{place}.unpacks should be at most {vcpus}, the vCPUs of {smallest} (got {soci.unpacks}): more layers "
-                "at a time take the CPU from each other, from the download and from pods. Figures: "
+                f"{cluster.name}.{place}.unpacks should be at most {vcpus}, the vCPUs of {smallest} (got {soci.unpacks}): more "
+                "layers at a time take the CPU from each other, from the download and from pods. Figures: "
                 "docs/operating.md#images-on-small-nodes."
             )
 
