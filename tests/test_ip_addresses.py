@@ -30,7 +30,7 @@ def test_a_node_takes_what_the_cni_and_efa_take(instance_type: str, plain: int, 
 
 
 def test_a_node_never_takes_more_than_its_interfaces_hold() -> None:
-    many = {"warm_ip_target": 1000, "minimum_ip_target": 1000}
+    many = {"warm_ip_target": 1, "minimum_ip_target": 2000}
     assert addresses_by_type(**many) == {
         name: TYPES[name].interfaces * TYPES[name].addresses_per_interface for name in addresses_by_type()
     }

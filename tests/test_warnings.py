@@ -149,14 +149,19 @@ SOCI = SociParallelPull(downloads=20, chunk_size="16mb", unpacks=12)
         ({"default_soci": SOCI}, ["default_soci.unpacks should be at most 4, the vCPUs of c"]),
         ({"default_soci": replace(SOCI, unpacks=4)}, []),
         (
-            {"gpu_instance_types": ["g6e.4xlarge", "p5.48xlarge"]},
-            ["gpu_soci.unpacks should be at most 16, the vCPUs of g6e.4xlarge"],
+            {"gpu_instance_types": ["g6e.2xlarge", "p5.48xlarge"], "gpu_soci": SOCI},
+            ["gpu_soci.unpacks should be at most 8, the vCPUs of g6e.2xlarge (got 12): more"],
         ),
-        ({"gpu_instance_types": ["g6e.8xlarge"]}, []),
-        ({"gpu_instance_types": ["p9.48xlarge"]}, []),
         ({"gpu_instance_types": ["g6e.4xlarge"], "gpu_soci": SOCI}, []),
-        ({"gpu_instance_types": ["g6e.4xlarge"], "gpu_soci": None}, []),
-        ({"gpu_pools": [GpuPool("x", families=["g6e"], limit=8, weight=1)]}, ['gpu_pools["x"].soci.unpacks should be at most 4']),
+        ({"gpu_instance_types": ["p9.48xlarge"], "gpu_soci": SOCI}, []),
+        ({"gpu_instance_types": ["g6e.2xlarge"], "gpu_soci": None}, []),
+        (
+            {"gpu_pools": [GpuPool("x", families=["g6e"], limit=8, weight=1, soci=SOCI)]},
+            ['gpu_pools["x"].soci.unpacks should be at most 4, the vCPUs of g6e.xlarge (got 12)'],
+        ),
+        # The program's own figures: only new nodes would end the warning.
+        ({"gpu_instance_types": ["g6e.2xlarge"]}, []),
+        ({"gpu_pools": [GpuPool("x", families=["g6e"], limit=8, weight=1)]}, []),
         ({"general_pools": [GeneralPool("x", instance_types=["m7i.large"], cpu_limit=8, weight=1)]}, []),
         (
             {"general_pools": [GeneralPool("x", instance_types=["m7i.large"], cpu_limit=8, weight=1, soci=SOCI)]},
