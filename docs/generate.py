@@ -7,15 +7,18 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from docs.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
-from stacks.config import ClusterConfig
+from stacks.config import ClusterConfig, VpcCni
 from stacks.config.fields import Option, options_of, terraform_type
+from stacks.config.network import PRIVATE_SUBNET_BITS, VPC_PREFIXES
 from stacks.config.recommended import RECOMMENDED
+from stacks.knowledge.catalogue import gpu_instance_types
+from stacks.knowledge.ip_addresses import addresses_of_node, addresses_of_subnet
 from stacks.knowledge.versions import (
     KARPENTER,
     KARPENTER_PERMISSIONS,
@@ -185,6 +188,29 @@ def broken_releases() -> str:
     )
 
 
+# What a node of each takes stands in the table: with the CNI's own rule, and with targets that suit nodes with 8 GPUs.
+COUNTED_TYPES = ("p5.48xlarge", "p5en.48xlarge", "p6-b200.48xlarge", "g6e.48xlarge", "g6e.12xlarge", "g6e.xlarge")
+COUNTED_TARGETS = VpcCni(warm_ip_target=2, minimum_ip_target=16)
+
+
+def ip_addresses() -> str:
+    """The addresses of a node, and the nodes that fit in a zone of networks of each size."""
+    rows = []
+    known = {row.instance_type: row for row in gpu_instance_types()}
+    prefixes = range(VPC_PREFIXES[0], VPC_PREFIXES[1] + 1)
+    zones = [addresses_of_subnet(prefix + PRIVATE_SUBNET_BITS) for prefix in prefixes]
+    for node in map(known.__getitem__, COUNTED_TYPES):
+        for cni in (None, COUNTED_TARGETS):
+            for efa in (False, True) if node.network_cards > 1 else (False,):
+                each = addresses_of_node(node, **(asdict(cni) if cni else {}), efa=efa)
+                settings = (_python(cni) if cni else "None", "yes" if efa else "no")
+                rows.append(
+                    (node.instance_type, _code(settings[0]), settings[1], str(each), *(str(zone // each) for zone in zones))
+                )
+    nodes = (f"/{prefix}: {zone}" for prefix, zone in zip(prefixes, zones, strict=True))
+    return _table(("node", "`vpc_cni`", "EFA", "addresses", *nodes), rows)
+
+
 GENERATED: Mapping[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -200,6 +226,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
         karpenter_versions,
         load_balancer_controllers,
         broken_releases,
+        ip_addresses,
     )
 }
 
