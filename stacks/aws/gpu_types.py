@@ -16,7 +16,7 @@ from stacks.config.node_pools import (
     types_without_drivers,
 )
 from stacks.hcl.expressions import Expression
-from stacks.hcl.rules import DISTINCT, EmptyList, Rule, shown
+from stacks.hcl.rules import DISTINCT, MOST, EmptyList, Rule, shown
 from stacks.knowledge.catalogue import UNKNOWN_GPU_TYPES, families_without_nvidia_gpus, gpus_by_type
 from stacks.knowledge.gpu_drivers import NEVER_JOINS, named, unproven_families
 from stacks.terraform.addresses import Addressed
@@ -123,9 +123,10 @@ class GpuTypes(Addressed):
             Expression(f"{{for type, n in {node.hcl} : type => floor({zone.hcl} / n) if contains({types.hcl}, type)}}"),
         )
         wanted = f"floor({limit.hcl} / local.gpus_by_type[type])"
+        judged = f"{limit.hcl} == null ? false : {limit.hcl} <= {MOST}"  # a requirement refuses more
         short = self.add_local(
             "gpu_types_short_of_addresses",
-            Expression(f"[for type, nodes in {fitting.hcl} : type if {limit.hcl} == null ? false : {wanted} > nodes]"),
+            Expression(f"[for type, nodes in {fitting.hcl} : type if {judged} && {wanted} > nodes]"),
         )
         told = nodes_that_fit(
             "${type}",
