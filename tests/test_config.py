@@ -26,6 +26,7 @@ from stacks.config import (
     S3Backend,
     SociParallelPull,
     Taint,
+    VpcCni,
     recommended,
 )
 from stacks.config.backends import bucket_name, object_key
@@ -460,6 +461,7 @@ SAMPLES = (
     DataVolume(size_gib=100),
     Taint(key="a"),
     SociParallelPull(downloads=1, chunk_size="16mb", unpacks=1),
+    VpcCni(warm_ip_target=2, minimum_ip_target=16),
 )
 
 
