@@ -1,5 +1,7 @@
 """The addresses that nodes take, and that a zone has."""
 
+from typing import Any
+
 import pytest
 
 from stacks.config.network import NetworkOptions, addresses_per_zone
@@ -8,7 +10,7 @@ from stacks.knowledge.catalogue import gpu_instance_types
 from stacks.knowledge.ip_addresses import addresses_by_type, addresses_of_node, addresses_of_subnet
 
 TYPES = {row.instance_type: row for row in gpu_instance_types()}
-TARGETS = {"warm_ip_target": 2, "minimum_ip_target": 16}
+TARGETS: dict[str, Any] = {"warm_ip_target": 2, "minimum_ip_target": 16}
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,7 @@ def test_a_node_takes_what_the_cni_and_efa_take(instance_type: str, plain: int, 
 
 
 def test_a_node_never_takes_more_than_its_interfaces_hold() -> None:
-    many = {"warm_ip_target": 1, "minimum_ip_target": 2000}
+    many: dict[str, Any] = {"warm_ip_target": 1, "minimum_ip_target": 2000}
     assert addresses_by_type(**many) == {
         name: TYPES[name].interfaces * TYPES[name].addresses_per_interface for name in addresses_by_type()
     }

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stacks.config import Budget, ClusterConfig, GeneralPool, GpuPool, SociParallelPull, VpcCni
+from stacks.config.pools import GPU_SOCI
 from stacks.reports.warnings import warnings
 
 TODAY = date(2026, 1, 1)
@@ -159,7 +160,8 @@ SOCI = SociParallelPull(downloads=20, chunk_size="16mb", unpacks=12)
             {"gpu_pools": [GpuPool("x", families=["g6e"], limit=8, weight=1, soci=SOCI)]},
             ['gpu_pools["x"].soci.unpacks should be at most 4, the vCPUs of g6e.xlarge (got 12)'],
         ),
-        # The program's own figures: only new nodes would end the warning.
+        ({"default_soci": GPU_SOCI}, ["default_soci.unpacks should be at most 4, the vCPUs of c"]),
+        # The defaults: only new nodes would end the warning.
         ({"gpu_instance_types": ["g6e.2xlarge"]}, []),
         ({"gpu_pools": [GpuPool("x", families=["g6e"], limit=8, weight=1)]}, []),
         ({"general_pools": [GeneralPool("x", instance_types=["m7i.large"], cpu_limit=8, weight=1)]}, []),

@@ -224,7 +224,7 @@ class NodePoolOptions:
         if self.gpu_spot_pool:
             return unused
         of_pool = ["gpu_soci", "gpu_instance_types", "gpu_capacity_type", "gpu_limit"]
-        if all(isinstance(pool, GpuPool) and pool.budgets for pool in self.gpu_pools):
+        if not any(isinstance(pool, GpuPool) and not pool.budgets for pool in self.gpu_pools):
             of_pool.append("gpu_drift_budget")
         return unused | dict.fromkeys(of_pool, "gpu_spot_pool")
 

@@ -121,18 +121,18 @@ def _short_of_addresses(cluster: ClusterConfig) -> Iterator[str]:
 def _more_unpacks_than_vcpus(cluster: ClusterConfig) -> Iterator[str]:
     """Figures of SOCI with more unpacks at a time than the pool's smallest type has vCPUs.
 
-    Not the program's own figures: only an apply that replaces the pool's nodes would end the warning.
+    Not of defaults: only an apply that replaces the pool's nodes would end the warning.
     """
-    spot = [] if is_expression(cluster.gpu_instance_types) else cluster.gpu_instance_types or ()
+    spot = () if is_expression(cluster.gpu_instance_types) else cluster.gpu_instance_types or ()
     pools = (
-        ("default_soci", cluster.default_soci, types_in_shape(CATEGORIES, CPUS)),
-        ("gpu_soci", cluster.gpu_soci, spot),
-        *((f'gpu_pools["{pool.name}"].soci', pool.soci, pool.types()) for pool in cluster.gpu_pools),
-        *((f'general_pools["{pool.name}"].soci', pool.soci, pool.known_types()) for pool in cluster.general_pools),
+        ("default_soci", cluster.default_soci, GENERAL_SOCI, types_in_shape(CATEGORIES, CPUS)),
+        ("gpu_soci", cluster.gpu_soci, GPU_SOCI, spot),
+        *((f'gpu_pools["{pool.name}"].soci', pool.soci, GPU_SOCI, pool.types()) for pool in cluster.gpu_pools),
+        *((f'general_pools["{pool.name}"].soci', pool.soci, GENERAL_SOCI, pool.known_types()) for pool in cluster.general_pools),
     )
-    for place, soci, types in pools:
+    for place, soci, default, types in pools:
         known = [(vcpus, name) for name in types if (vcpus := vcpus_of_all_types().get(name))]
-        if soci not in (None, GENERAL_SOCI, GPU_SOCI) and known and soci.unpacks > min(known)[0]:
+        if soci not in (None, default) and known and soci.unpacks > min(known)[0]:
             vcpus, smallest = min(known)
             yield (
                 f"{cluster.name}.{place}.unpacks should be at most {vcpus}, the vCPUs of {smallest} (got {soci.unpacks}): more "
