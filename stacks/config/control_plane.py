@@ -78,7 +78,7 @@ class ControlPlane:
         default_factory=dict
     )
     """Versions of EKS add-ons, such as { coredns = "v1.12.1-eksbuild.2" }; by default the latest that AWS offers."""
-    vpc_cni: Annotated[VpcCni | None, Change.IN_PLACE] = None
+    vpc_cni: Annotated[VpcCni | None, Change("U; Z back to None, which leaves the targets as they are")] = None
     """Addresses that nodes hold ready for pods; None for the CNI's own rule: all of one more interface."""
     endpoint_public_access: Annotated[bool, Change.IN_PLACE] = True
     """Whether the Kubernetes API has a public endpoint. Without a public endpoint, Terraform must run inside the VPC's reach."""
