@@ -7,6 +7,7 @@ from cdktf_cdktf_provider_random.string_resource import StringResource
 from constructs import Construct
 
 from stacks.aws.cluster import Cluster
+from stacks.aws.endpoints import Endpoints
 from stacks.aws.network import Network
 from stacks.aws.registry import Registry
 from stacks.aws.version_check import VersionCheck
@@ -55,6 +56,8 @@ class KarpenterStack(Addressed, TerraformStack):
 
         # AWS: the network, and the cluster in it.
         self.network = Network(self, "network", common, options=options)
+        if config.gateway_endpoints or config.interface_endpoints:
+            Endpoints(self, "endpoints", common, network=self.network, options=options)
         self.cluster = Cluster(
             self,
             "cluster",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from stacks.config.administrators import Administrators
 from stacks.config.common import CommonOptions
 from stacks.config.control_plane import ControlPlane
+from stacks.config.endpoints import EndpointOptions
 from stacks.config.karpenter import KarpenterOptions
 from stacks.config.load_balancer_controller import LoadBalancerControllerOptions
 from stacks.config.login import Login
@@ -27,6 +28,7 @@ class ClusterConfig(
     Login,
     CommonOptions,
     NetworkOptions,
+    EndpointOptions,
     ControlPlane,
     Administrators,
     NodeGroup,
