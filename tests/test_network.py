@@ -8,6 +8,7 @@ from stacks.aws.network import Network
 from stacks.config import ClusterConfig
 from stacks.config.checks import mistakes
 from stacks.config.network import NetworkOptions
+from tests.cases import Case, tftest
 from tests.constructs import COMMON, TAGS, network, var
 from tests.synthesis import Json, addresses, synth, synth_stack, write_stack
 from tests.terraform import Workspace, needs_modules, needs_terraform
@@ -162,15 +163,20 @@ def test_only_a_plan_knows_what_a_default_network_becomes() -> None:
 @pytest.mark.terraform
 @needs_terraform
 def test_a_plan_judges_two_networks_as_python_does(tmp_path: Path) -> None:
+    """The words are those of the same rule."""
     for number, secondary in enumerate(dict.fromkeys(secondary for _, secondary in TOGETHER)):
         folder = tmp_path / str(number)
         folder.mkdir()
         workspace = Workspace(folder, write_stack(folder, ClusterConfig("karpenter", secondary_cidr=secondary)))
         workspace.stub_modules()
-        for vpc, says in ((vpc, says) for (vpc, other), says in TOGETHER.items() if other == secondary):
-            workspace.variables(vpc_cidr=vpc)
-            output = workspace.run("plan", "-input=false", expect=1 if says else 0).output
-            assert (says or "") in " ".join(output.replace("│", "").split())
+        cases = [
+            Case(vpc, {"vpc_cidr": vpc}, "random_string.suffix" if says else None)
+            for (vpc, other), says in TOGETHER.items()
+            if other == secondary
+        ]
+        (workspace.folder / "tests").mkdir()
+        (workspace.folder / "tests" / "cases.tftest.hcl").write_text(tftest(cases))
+        assert f"Success! {len(cases)} passed, 0 failed." in workspace.run("test").output
 
 
 # What each option adds to a state that the HCL left, and what it updates.
