@@ -5,9 +5,11 @@ import pytest
 from cdktf import TerraformStack
 
 from stacks.aws.network import Network
+from stacks.aws.secondary_subnets import SecondarySubnets
 from stacks.config import ClusterConfig
 from stacks.config.checks import mistakes
 from stacks.config.network import NetworkOptions
+from stacks.config.secondary_subnets import SecondarySubnetOptions
 from tests.cases import Case, tftest
 from tests.constructs import COMMON, TAGS, network, var
 from tests.synthesis import Json, addresses, synth, synth_stack, write_stack
@@ -55,10 +57,12 @@ def test_a_zone_without_a_control_plane_is_known_by_its_id_alone() -> None:
 @pytest.fixture(scope="module")
 def wide() -> Json:
     """A network with every option."""
-    options = NetworkOptions(vpc_cidr=var("cidr"), secondary_cidr="100.64.0.0/16", nat_gateway="per_zone")
+    options = NetworkOptions(vpc_cidr=var("cidr"), nat_gateway="per_zone")
 
     def make(stack: TerraformStack) -> None:
         made = Network(stack, "network", COMMON, options=options)
+        second = SecondarySubnetOptions(secondary_cidr="100.64.0.0/16")
+        SecondarySubnets(stack, "secondary_subnets", COMMON, network=made, options=second)
         assert made.cidrs == ["${var.cidr}", "100.64.0.0/16"]
 
     return synth(make)
@@ -110,7 +114,7 @@ def test_a_second_network_may_be_private(cidr: str) -> None:
         ("10.100.16.0/20", "must not be in 10.100.0.0/16: EKS gives Services addresses of this network (got '10.100.16.0/20')."),
         ("172.20.0.0/16", "must not be in 172.20.0.0/16: EKS gives Services addresses of this network (got '172.20.0.0/16')."),
         ("172.31.0.0/16", "must not be in 172.31.0.0/16: EC2 refuses to add this network to a VPC (got '172.31.0.0/16')."),
-        ("198.19.0.0/16", "100.64.0.0/16, for example, fits every VPC (got '198.19.0.0/16')."),
+        ("198.19.0.0/16", "100.64.0.0/16, for example, suits most VPCs (got '198.19.0.0/16')."),
         ("11.0.0.0/16", "must be in 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10; 100.64.0.0/16, for example,"),
     ],
 )
@@ -121,7 +125,8 @@ def test_a_second_network_that_ec2_or_eks_cannot_use_is_refused(cidr: str, says:
 
 
 def said(**given: Any) -> list[str]:
-    return list(mistakes("x", NetworkOptions(**given)))
+    needed = {"gpu_instance_types": ["p5.48xlarge"]}
+    return list(mistakes("x", ClusterConfig("x", **needed, **given)))
 
 
 # By vpc_cidr and secondary_cidr, what is wrong.

@@ -9,9 +9,8 @@ from cdktf_cdktf_provider_aws.data_aws_availability_zones import (
 )
 from constructs import Construct
 
-from stacks.aws.secondary_subnets import SecondarySubnets
 from stacks.config.common import Common
-from stacks.config.network import MOST_ZONES, PRIVATE_NETWORKS, VPC_PREFIXES, NetworkOptions, beside
+from stacks.config.network import MOST_ZONES, PRIVATE_NETWORKS, VPC_PREFIXES, NetworkOptions
 from stacks.hcl.expressions import Expression, hcl
 from stacks.hcl.rules import EmptyList, Rule, inside_any, shown
 from stacks.terraform.addresses import Addressed
@@ -36,8 +35,9 @@ class Network(Addressed):
         available: the data source of the region's zones.
         options: as given.
         azs, control_plane_azs: lists of zones.
-        cidrs: the networks of the VPC.
-        way_out: what must exist as long as a node or a controller has to reach AWS. What adds to the way out appends itself.
+        vpc_cidr: the first network of the VPC.
+        cidrs: all networks of the VPC; a construct that adds one appends it.
+        way_out: what must exist as long as a node or a controller has to reach AWS; a construct that adds to it appends.
 
     Raises:
         ConfigurationError: a literal argument cannot be right.
@@ -85,6 +85,7 @@ class Network(Addressed):
             private_subnet_tags={"kubernetes.io/role/internal-elb": "1", "karpenter.sh/discovery": common.name},
             tags=common.tags,
         )
+        self.vpc_cidr = vpc_cidr
         self.cidrs: list[str] = [vpc_cidr]
         self.way_out: list[ITerraformDependable] = [self.vpc]
         self.explain(
@@ -99,8 +100,6 @@ class Network(Addressed):
         )
         if options.nat_gateway == "per_zone":
             self.add_check("nat_gateways_fit_the_quota", _fits_the_quota(self.azs))
-        if options.secondary_cidr:
-            self._add_secondary(common, options.secondary_cidr, beside_cidr=vpc_cidr)
         self.add_check("vpc_cidr_is_private", _private(vpc_cidr))
         self.add_check("vpc_cidr_has_room_for_load_balancers", _has_room_for_load_balancers(vpc_cidr))
 
@@ -112,12 +111,6 @@ class Network(Addressed):
     def private_subnets_in(self, zones: Expression) -> Expression:
         """A list: the ids of the private subnets in `zones`, a list."""
         return self._subnets_in(self.vpc.private_subnets, zones)
-
-    def _add_secondary(self, common: Common, cidr: str, *, beside_cidr: Expression) -> None:
-        self.require(*(must.rule("vpc_cidr", beside_cidr) for must in beside(cidr)))
-        subnets = SecondarySubnets(self, "secondary", common, cidr=cidr, vpc=self.vpc, azs=self.azs)
-        self.cidrs.append(cidr)
-        self.way_out.append(subnets.routes)
 
     def _subnets_in(self, subnets: Expression, zones: Expression) -> Expression:
         return Expression(f"[for k, zone in {self.azs.hcl} : {subnets.hcl}[k] if contains({zones.hcl}, zone)]")

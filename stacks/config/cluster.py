@@ -17,6 +17,7 @@ from stacks.config.login import Login
 from stacks.config.network import NetworkOptions
 from stacks.config.node_group import NodeGroup
 from stacks.config.node_pools import NodePoolOptions
+from stacks.config.secondary_subnets import SecondarySubnetOptions, wrong_together
 from stacks.config.stack import Stack
 from stacks.hcl.rules import as_json
 from stacks.knowledge.versions import RELEASE, karpenter_mistake, known_kubernetes_version, kubernetes_version, parts
@@ -28,6 +29,7 @@ class ClusterConfig(
     Login,
     CommonOptions,
     NetworkOptions,
+    SecondarySubnetOptions,
     EndpointOptions,
     ControlPlane,
     Administrators,
@@ -50,6 +52,8 @@ class ClusterConfig(
                 "cluster_admin_arn is None."
             )
         yield from self._wrong_zones()
+        if self.secondary_cidr:
+            yield from wrong_together(self.vpc_cidr, self.secondary_cidr)
         yield from self._wrong_versions()
 
     def _wrong_zones(self) -> Iterator[str]:

@@ -1,27 +1,13 @@
 """The network. Plain Python."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Annotated, Literal
 
-from stacks.config.checks import ipv4_network
 from stacks.config.fields import Change, Variable
-from stacks.hcl.expressions import is_expression
-from stacks.hcl.rules import (
-    DISTINCT,
-    VALUE,
-    WITHOUT_NULLS,
-    Must,
-    apart,
-    ending,
-    has_at_most,
-    inside_any,
-    mistakes,
-    overlap,
-    starts_inside,
-)
+from stacks.hcl.rules import DISTINCT, VALUE, WITHOUT_NULLS, Must, ending, has_at_most, inside_any, starts_inside
 
 VPC_PREFIXES = (16, 20)
 MOST_ZONES = 8
@@ -29,7 +15,6 @@ MOST_ZONES = 8
 # Networks that the EC2 API refuses for a VPC: "this" network, loopback, link-local, multicast.
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpc.html
 PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
-RFC_1918 = PRIVATE_NETWORKS[:3]
 
 RESERVED_NETWORKS = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4")
 
@@ -73,42 +58,6 @@ AVAILABILITY_ZONES = (
 )
 
 
-# Networks for a second one of the VPC that somebody else has, each with the reason.
-# https://docs.aws.amazon.com/eks/latest/APIReference/API_KubernetesNetworkConfigRequest.html
-# https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html (IPv4 CIDR block association restrictions)
-TAKEN = {
-    "10.100.0.0/16": "EKS gives Services addresses of this network",
-    "172.20.0.0/16": "EKS gives Services addresses of this network",
-    "172.31.0.0/16": "EC2 refuses to add this network to a VPC",
-}
-
-
-def secondary_network(cidr: str) -> str | None:
-    """A network that EC2 can add to a VPC, as far as the network itself says."""
-    if wrong := ipv4_network(*VPC_PREFIXES)(cidr):
-        return wrong
-    if not starts_inside(cidr, PRIVATE_NETWORKS):
-        return f"must be in {', '.join(PRIVATE_NETWORKS)}; 100.64.0.0/16, for example, fits every VPC"
-    return next((f"must not be in {taken}: {why}" for taken, why in TAKEN.items() if starts_inside(cidr, [taken])), None)
-
-
-def beside(secondary: str) -> tuple[Must, ...]:
-    """What `vpc_cidr` must be so that EC2 adds a second network to the VPC.
-
-    https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html (IPv4 CIDR block association restrictions)
-    """
-    choose = ending(f". secondary_cidr is {secondary}: choose another network for one of the two.")
-    musts = [Must("not overlap secondary_cidr", apart(VALUE, secondary), lambda cidr: not overlap(cidr, secondary), tail=choose)]
-    if block := [network for network in RFC_1918 if starts_inside(secondary, [network])]:
-        text = f"be in {block[0]} like secondary_cidr, because EC2 does not mix private ranges in a VPC"
-        musts.append(Must(text, inside_any(VALUE, block), lambda cidr: starts_inside(cidr, block), tail=choose))
-    if starts_inside(secondary, ["10.0.0.0/16"]):
-        low = ["10.0.0.0/15"]
-        text = "not be in 10.0.0.0/15, because EC2 adds no network of 10.0.0.0/16 there"
-        musts.append(Must(text, f"!{inside_any(VALUE, low)}", lambda cidr: not starts_inside(cidr, low), tail=choose))
-    return tuple(musts)
-
-
 def _is_network(cidr: str) -> bool:
     return re.fullmatch(r"(\d{1,3}\.){3}\d{1,3}/\d{1,2}", cidr, re.ASCII) is not None and _network(cidr) is not None
 
@@ -128,17 +77,7 @@ class NetworkOptions:
     """IPv4 network of the VPC. From a /16 each zone gets a private /20, a public /24 and an intra /24."""
     availability_zones: Annotated[Sequence[str], Change.REPLACE, Variable(AVAILABILITY_ZONES)] = ()
     """Zones to use, in the order of their subnets; [] for every zone of the region that does not need an opt-in."""
-    secondary_cidr: Annotated[str | None, Change("U to add, R to remove (the subnets): empty them first"), secondary_network] = None
-    """A second IPv4 network of the VPC, a /16 to /20 such as 100.64.0.0/16, for Karpenter's nodes and their pods. Each zone gets an
-    eighth of the network."""
     nat_gateway: Annotated[Literal["single", "per_zone"], Change("U, with an outage unless it is done in two steps")] = "single"
     """NAT gateways: a single one for all zones, or one in each zone, so that a zone does not depend on another."""
     node_traffic_all: Annotated[bool, Change.IN_PLACE] = False
     """Let nodes and their pods reach each other on every port and protocol, instead of TCP from port 1025 up, and DNS."""
-
-    def mistakes(self) -> Iterator[str]:
-        """What is wrong between fields. A default of `vpc_cidr` can still change: a plan judges the value."""
-        if self.secondary_cidr is None or secondary_network(self.secondary_cidr) or self.vpc_cidr == NetworkOptions.vpc_cidr:
-            return
-        if not is_expression(self.vpc_cidr) and not any(mistakes("vpc_cidr", self.vpc_cidr, VPC_CIDR)):
-            yield from mistakes("vpc_cidr", self.vpc_cidr, beside(self.secondary_cidr))
