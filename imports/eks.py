@@ -33,6 +33,7 @@ class EksInputs(TypedDict, total=False):
     subnet_ids: Sequence[str]
     control_plane_subnet_ids: Sequence[str]
     eks_managed_node_groups: Mapping[str, Mapping[str, Any]]
+    node_security_group_additional_rules: Mapping[str, Mapping[str, Any]] | None
     node_security_group_tags: Mapping[str, str]
     tags: Mapping[str, str]
 

@@ -24,6 +24,7 @@ class VpcInputs(TypedDict, total=False):
     intra_subnets: Sequence[str]
     enable_nat_gateway: bool
     single_nat_gateway: bool
+    one_nat_gateway_per_az: bool | None
     public_subnet_tags: Mapping[str, str]
     private_subnet_tags: Mapping[str, str]
     tags: Mapping[str, str]
@@ -47,6 +48,11 @@ class Vpc(RegistryModule):
     def private_subnets(self) -> Expression:
         """A list: the ids of the private subnets, in the order of the zones."""
         return self.output("private_subnets")
+
+    @property
+    def private_route_table_ids(self) -> Expression:
+        """A list: the ids of the route tables of the private subnets, one for each NAT gateway, in the order of the zones."""
+        return self.output("private_route_table_ids")
 
     @property
     def intra_subnets(self) -> Expression:

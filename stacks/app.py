@@ -91,11 +91,12 @@ def write(clusters: Sequence[ClusterConfig], outdir: Path, project: Path) -> Non
 
     from cdktf import App
 
-    from stacks.karpenter_stack import KarpenterStack
+    from stacks.karpenter_stack import KarpenterStack, import_further
 
     outdir.mkdir(parents=True, exist_ok=True)
     # Without stack traces: nobody reads them, and each costs time.
     app = App(outdir=str(outdir), stack_traces=False)
+    import_further(clusters)
     for cluster in clusters:
         KarpenterStack(app, cluster, project=project)
     app.synth()

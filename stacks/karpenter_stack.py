@@ -1,5 +1,7 @@
 """The stack: the whole system, in the order in which it is built."""
 
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from cdktf import App, TerraformOutput, TerraformStack
@@ -25,6 +27,23 @@ from stacks.terraform.variables import add_variables
 PROJECT = Path(__file__).resolve().parents[1]
 
 
+# Constructs that few clusters have, by the fields that ask for them: each costs a synthesis several milliseconds.
+FURTHER = {
+    "stacks.aws.secondary_subnets": ("secondary_cidr",),
+    "stacks.aws.endpoints": ("gateway_endpoints", "interface_endpoints"),
+}
+
+
+def import_further(clusters: Sequence[ClusterConfig] | None = None) -> None:
+    """Import the constructs that these clusters need and most do not, or all of them, before CDKTF first uses the provider.
+
+    After that, `imports/lazy` would load all of the provider. A program of several clusters calls this before the first stack.
+    """
+    for module, fields in FURTHER.items():
+        if clusters is None or any(getattr(cluster, field) for cluster in clusters for field in fields):
+            import_module(module)
+
+
 class KarpenterStack(Addressed, TerraformStack):
     """An EKS cluster for GPU Spot work. `config` decides what exists; Terraform variables decide the values inside.
 
@@ -41,6 +60,7 @@ class KarpenterStack(Addressed, TerraformStack):
 
     def __init__(self, scope: Construct, config: ClusterConfig, *, project: Path = PROJECT) -> None:
         super().__init__(scope, config.name)
+        import_further([config])
 
         # Terraform: versions, the state, variables, names and providers.
         self.config = config
@@ -55,6 +75,14 @@ class KarpenterStack(Addressed, TerraformStack):
 
         # AWS: the network, and the cluster in it.
         self.network = Network(self, "network", common, options=options)
+        if config.secondary_cidr:
+            from stacks.aws.secondary_subnets import SecondarySubnets
+
+            SecondarySubnets(self, "secondary_subnets", common, network=self.network, options=options)
+        if config.gateway_endpoints or config.interface_endpoints:
+            from stacks.aws.endpoints import Endpoints
+
+            Endpoints(self, "endpoints", common, network=self.network, options=options)
         self.cluster = Cluster(
             self,
             "cluster",

@@ -457,9 +457,10 @@ mock_provider "random" {}
 override_module {
   target = module.vpc
   outputs = {
-    vpc_id          = "vpc-1"
-    private_subnets = ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8"]
-    intra_subnets   = ["i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7", "i8"]
+    vpc_id                  = "vpc-1"
+    private_subnets         = ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8"]
+    private_route_table_ids = ["r0"]
+    intra_subnets           = ["i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7", "i8"]
   }
 }
 override_module {

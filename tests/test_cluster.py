@@ -1,10 +1,14 @@
 import json
 
 import pytest
+from cdktf import TerraformStack
 
+from stacks.aws.cluster import Cluster
+from stacks.aws.network import Network
 from stacks.config import ClusterConfig, VpcCni
 from stacks.config.checks import mistakes
-from tests.constructs import cluster
+from stacks.config.network import NetworkOptions
+from tests.constructs import COMMON, cluster
 from tests.synthesis import addresses, synth, synth_stack
 
 
@@ -78,3 +82,14 @@ def test_karpenters_own_nodes_are_labelled_tainted_and_sized_by_the_node_group()
 def test_karpenter_finds_the_nodes_security_group_by_tag() -> None:
     eks = synth(cluster)["module"]["eks"]
     assert eks["node_security_group_tags"] == {"Example": "gpu", "karpenter.sh/discovery": "gpu"}
+
+
+def test_nodes_reach_each_other_on_every_port_only_where_the_network_says_so() -> None:
+    def make(stack: TerraformStack) -> None:
+        network = Network(stack, "network", COMMON, options=NetworkOptions(node_traffic_all=True))
+        Cluster(stack, "cluster", COMMON, network=network)
+
+    assert "node_security_group_additional_rules" not in synth(cluster)["module"]["eks"]
+    (rule,) = synth(make)["module"]["eks"]["node_security_group_additional_rules"].values()
+    assert (rule["protocol"], rule["type"], rule["self"]) == ("-1", "ingress", True)
+    assert not {"cidr_blocks", "source_security_group_id"} & rule.keys()

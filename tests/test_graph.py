@@ -84,9 +84,11 @@ def test_recommended_updates_an_adopted_state_in_place_and_replaces_nothing(tmp_
     workspace = Workspace(tmp_path, write_stack(tmp_path, config))
     workspace.adopt(reference)
     changes = {change["address"]: change["change"]["actions"] for change in workspace.plan()["resource_changes"]}
+    updated = {*KARPENTERS_OBJECTS, "aws_iam_policy.aws_load_balancer_controller", "helm_release.karpenter"}
+    created = {"aws_vpc_endpoint.s3", 'module.eks.aws_security_group_rule.node["ingress_self_all"]'}
     assert {address: actions for address, actions in changes.items() if actions != ["no-op"]} == {
-        address: ["update"]
-        for address in {*KARPENTERS_OBJECTS, "aws_iam_policy.aws_load_balancer_controller", "helm_release.karpenter"}
+        **{address: ["update"] for address in updated},
+        **{address: ["create"] for address in created},
     }
 
 

@@ -9,11 +9,11 @@ from constructs import Construct
 
 from stacks.aws.cluster import Cluster
 from stacks.aws.network import Network
-from stacks.config import ClusterConfig
+from stacks.config import ClusterConfig, recommended
 from stacks.config.fields import options_of
 from stacks.hcl.expressions import Expression
 from stacks.hcl.rules import Rule
-from stacks.karpenter_stack import KarpenterStack
+from stacks.karpenter_stack import KarpenterStack, import_further
 from stacks.kubernetes.karpenter import Karpenter
 from stacks.kubernetes.load_balancer_controller import LoadBalancerController
 from stacks.kubernetes.node_pools import NodePools
@@ -192,3 +192,13 @@ def test_the_options_of_the_stack_are_its_configuration_with_expressions_for_var
     for field in fields(ClusterConfig):
         value = getattr(made.options, field.name)
         assert value == (f"${{var.{field.name}}}" if field.name in variables else getattr(made.config, field.name))
+
+
+def test_a_synthesis_imports_what_its_clusters_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Further classes of the provider cost time in every synthesis."""
+    imported: list[str] = []
+    monkeypatch.setattr("stacks.karpenter_stack.import_module", imported.append)
+    import_further([ClusterConfig("a")])
+    assert imported == []
+    import_further([ClusterConfig("a"), recommended("b"), ClusterConfig("c", secondary_cidr="100.64.0.0/16")])
+    assert imported == ["stacks.aws.secondary_subnets", "stacks.aws.endpoints"]

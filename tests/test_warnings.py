@@ -131,8 +131,13 @@ def test_a_limit_whose_nodes_do_not_find_addresses_in_a_zone_is_a_warning() -> N
     assert warned_of(276) == [
         'a.gpu_pools["x"].limit should not exceed what one zone has addresses for, because GPU capacity is often in a single zone '
         "(got 276). A zone has 4091 addresses for nodes and pods: 68 of 69 nodes g6e.12xlarge fit, with 272 GPUs, at 60 addresses "
-        "a node. Lower the limit, or let nodes take fewer addresses with vpc_cni: docs/ip-addresses.md."
+        "a node. Lower the limit, let nodes take fewer addresses with vpc_cni, or add a network with secondary_cidr: "
+        "docs/ip-addresses.md."
     ]
+    # A /20 has 4091 addresses for a zone's nodes, and a zone's eighth of the second network 8187.
+    assert warned_of(276, secondary_cidr="100.64.0.0/16") == []
+    (twice,) = warned_of(820, secondary_cidr="100.64.0.0/16")
+    assert "A zone has 12278 addresses for nodes and pods: 204 of 205 nodes" in twice
     fewer = VpcCni(warm_ip_target=2, minimum_ip_target=16)
     assert warned_of(960, vpc_cni=fewer) == []
     assert len(warned_of(964, vpc_cni=fewer)) == 1

@@ -17,6 +17,16 @@ from stacks.knowledge.versions import EXTENDED_SUPPORT_PRICE, STANDARD_SUPPORT_P
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
 
+# The module's own rules between nodes are TCP from port 1025 up, and DNS.
+NODE_TRAFFIC = {
+    "description": "Node to node all ports and protocols",
+    "protocol": "-1",
+    "from_port": 0,
+    "to_port": 0,
+    "type": "ingress",
+    "self": True,
+}
+
 
 class Cluster(Addressed):
     """An EKS cluster with its control plane in the intra subnets and its nodes in the private ones.
@@ -117,6 +127,7 @@ class Cluster(Addressed):
                     **bounded,
                 }
             },
+            node_security_group_additional_rules={"ingress_self_all": NODE_TRAFFIC} if network.options.node_traffic_all else None,
             node_security_group_tags={**common.tags, "karpenter.sh/discovery": common.name},
             tags=common.tags,
         )

@@ -1,7 +1,5 @@
 """The network: a VPC over every zone of the region."""
 
-from collections.abc import Sequence
-
 from imports.vpc import Vpc
 
 from cdktf import ITerraformDependable
@@ -12,7 +10,14 @@ from cdktf_cdktf_provider_aws.data_aws_availability_zones import (
 from constructs import Construct
 
 from stacks.config.common import Common
-from stacks.config.network import MOST_ZONES, PRIVATE_SUBNET_BITS, VPC_PREFIXES, NetworkOptions, addresses_per_zone
+from stacks.config.network import (
+    MOST_ZONES,
+    PRIVATE_NETWORKS,
+    PRIVATE_SUBNET_BITS,
+    VPC_PREFIXES,
+    NetworkOptions,
+    addresses_per_zone,
+)
 from stacks.hcl.expressions import Expression, hcl
 from stacks.hcl.rules import EmptyList, Rule, inside_any, shown
 from stacks.terraform.addresses import Addressed
@@ -24,7 +29,9 @@ ZONE_IDS_WITHOUT_CONTROL_PLANE = ("use1-az3", "usw1-az2", "cac1-az3")
 # EKS needs two zones for the control plane.
 LEAST_CONTROL_PLANE_ZONES, MOST_CONTROL_PLANE_ZONES = 2, 3
 
-PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+# Elastic IP addresses in a region, unless AWS raised the quota (L-0263D0A3).
+# https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
+ADDRESS_QUOTA = 5
 
 
 class Network(Addressed):
@@ -33,9 +40,12 @@ class Network(Addressed):
     Attributes:
         vpc: the module.
         available: the data source of the region's zones.
+        options: as given.
         azs, control_plane_azs: lists of zones.
-        addresses_per_zone: a number, of the addresses that nodes and pods have in each zone.
-        way_out: what must exist as long as a node or a controller has to reach AWS.
+        vpc_cidr: the first network of the VPC.
+        cidrs: all networks of the VPC; a construct that adds one appends it.
+        addresses_per_zone: a number, of the addresses for nodes and pods in each zone; a construct that adds subnets adds theirs.
+        way_out: what must exist as long as a node or a controller has to reach AWS; a construct that adds to it appends.
 
     Raises:
         ConfigurationError: a literal argument cannot be right.
@@ -43,7 +53,7 @@ class Network(Addressed):
 
     def __init__(self, scope: Construct, id: str, common: Common, *, options: NetworkOptions | None = None) -> None:
         super().__init__(scope, id)
-        options = options or NetworkOptions()
+        self.options = options = options or NetworkOptions()
         check_arguments(Network, common=common, options=options)
         vpc_cidr = self.as_expression("vpc_cidr", options.vpc_cidr)
         chosen = self.as_expression("availability_zones", options.availability_zones)
@@ -78,20 +88,27 @@ class Network(Addressed):
             public_subnets=self._subnets(vpc_cidr, new_bits=8, first=128),
             intra_subnets=self._subnets(vpc_cidr, new_bits=8, first=192),
             enable_nat_gateway=True,
-            single_nat_gateway=True,
+            single_nat_gateway=options.nat_gateway == "single",
+            one_nat_gateway_per_az=True if options.nat_gateway == "per_zone" else None,
             public_subnet_tags={"kubernetes.io/role/elb": "1"},
             private_subnet_tags={"kubernetes.io/role/internal-elb": "1", "karpenter.sh/discovery": common.name},
             tags=common.tags,
         )
-        self.way_out: Sequence[ITerraformDependable] = [self.vpc]
+        self.vpc_cidr = vpc_cidr
+        self.cidrs: list[str] = [vpc_cidr]
+        self.way_out: list[ITerraformDependable] = [self.vpc]
         self.explain(
             "module.vpc",
             private_subnets=f"For nodes and pods: a /20 of a /16 per zone. {MOST_ZONES} zones fill the lower half of the network.",
             public_subnets="For the NAT gateway and load balancers: a /24 of a /16 per zone, from the third quarter.",
             intra_subnets="For the control plane, without a route to the internet: a /24 of a /16 per zone, from the last quarter.",
             single_nat_gateway="One NAT gateway for all zones: one hourly price, at the cost that all zones depend on the "
-            "gateway's zone.",
+            "gateway's zone."
+            if options.nat_gateway == "single"
+            else "A NAT gateway in each zone: no zone depends on another, at an hourly price for each.",
         )
+        if options.nat_gateway == "per_zone":
+            self.add_check("nat_gateways_fit_the_quota", _fits_the_quota(self.azs))
         self.add_check("vpc_cidr_is_private", _private(vpc_cidr))
         self.add_check("vpc_cidr_has_room_for_load_balancers", _has_room_for_load_balancers(vpc_cidr))
 
@@ -148,6 +165,15 @@ def _private(cidr: Expression) -> Rule:
         inside_any(cidr.hcl, PRIVATE_NETWORKS),
         f"vpc_cidr should be in a private network: {', '.join(PRIVATE_NETWORKS)} (got {shown(cidr)}). Nodes cannot reach "
         "public addresses inside it.",
+    )
+
+
+def _fits_the_quota(azs: Expression) -> Rule:
+    return Rule(
+        f"length({azs.hcl}) <= {ADDRESS_QUOTA}",
+        f'nat_gateway="per_zone" needs an Elastic IP address in each of ${{length({azs.hcl})}} zones, and an account has '
+        f"{ADDRESS_QUOTA} in a region unless AWS raised the quota (L-0263D0A3). Raise the quota first: an apply that lacks an "
+        "address stops, and can leave zones without a way out.",
     )
 
 

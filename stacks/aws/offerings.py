@@ -1,21 +1,15 @@
 """Where EC2 offers instance types: asked at plan, without an effect on what is planned."""
 
-from functools import cache
-
-from cdktf import Token
 from cdktf_cdktf_provider_aws.data_aws_ec2_instance_type_offerings import (
     DataAwsEc2InstanceTypeOfferings,
     DataAwsEc2InstanceTypeOfferingsFilter,
 )
 
 from stacks.hcl.expressions import Expression
-from stacks.terraform.addresses import Addressed
+from stacks.terraform.addresses import Addressed, as_list
 
 # The values of one filter: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html
 MOST_TYPES = 200
-
-# The binding needs a list, and the value is an expression of a list. Stacks can share the token.
-_as_list = cache(Token.as_list)
 
 
 def offered(scope: Addressed, name: str, instance_types: Expression) -> Expression:
@@ -33,7 +27,7 @@ def offered(scope: Addressed, name: str, instance_types: Expression) -> Expressi
         DataAwsEc2InstanceTypeOfferings,
         data,
         location_type="availability-zone",
-        filter=[DataAwsEc2InstanceTypeOfferingsFilter(name="instance-type", values=_as_list(instance_types))],
+        filter=[DataAwsEc2InstanceTypeOfferingsFilter(name="instance-type", values=as_list(instance_types))],
     )
     return Expression(data)
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from stacks.config.administrators import Administrators
 from stacks.config.common import CommonOptions
 from stacks.config.control_plane import ControlPlane
+from stacks.config.endpoints import EndpointOptions
 from stacks.config.karpenter import KarpenterOptions
 from stacks.config.load_balancer_controller import LoadBalancerControllerOptions
 from stacks.config.login import Login
 from stacks.config.network import NetworkOptions
 from stacks.config.node_group import NodeGroup
 from stacks.config.node_pools import NodePoolOptions
+from stacks.config.secondary_subnets import SecondarySubnetOptions, wrong_together
 from stacks.config.stack import Stack
 from stacks.hcl.rules import as_json
 from stacks.knowledge.versions import RELEASE, karpenter_mistake, known_kubernetes_version, kubernetes_version, parts
@@ -27,6 +29,8 @@ class ClusterConfig(
     Login,
     CommonOptions,
     NetworkOptions,
+    SecondarySubnetOptions,
+    EndpointOptions,
     ControlPlane,
     Administrators,
     NodeGroup,
@@ -48,6 +52,8 @@ class ClusterConfig(
                 "cluster_admin_arn is None."
             )
         yield from self._wrong_zones()
+        if self.secondary_cidr:
+            yield from wrong_together(self.vpc_cidr, self.secondary_cidr)
         yield from self._wrong_versions()
 
     def _wrong_zones(self) -> Iterator[str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
-from typing import Annotated
+from typing import Annotated, Literal
 
 from stacks.config.fields import Change, Variable
 from stacks.hcl.expressions import Expression, is_expression
@@ -16,6 +16,8 @@ MOST_ZONES = 8
 
 # A zone's private subnet, for nodes and pods, is so much longer than the network.
 PRIVATE_SUBNET_BITS = 4
+
+PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 
 # Networks that the EC2 API refuses for a VPC: "this" network, loopback, link-local, multicast.
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpc.html
@@ -86,6 +88,10 @@ class NetworkOptions:
     """IPv4 network of the VPC. From a /16 each zone gets a private /20, a public /24 and an intra /24."""
     availability_zones: Annotated[Sequence[str], Change.REPLACE, Variable(AVAILABILITY_ZONES)] = ()
     """Zones to use, in the order of their subnets; [] for every zone of the region that does not need an opt-in."""
+    nat_gateway: Annotated[Literal["single", "per_zone"], Change("U, with an outage unless it is done in two steps")] = "single"
+    """NAT gateways: a single one for all zones, or one in each zone, so that a zone does not depend on another."""
+    node_traffic_all: Annotated[bool, Change.IN_PLACE] = False
+    """Let nodes and their pods reach each other on every port and protocol, instead of TCP from port 1025 up, and DNS."""
 
     def addresses_per_zone(self) -> int | None:
         """The addresses that nodes and pods have in each zone; None if Terraform alone knows the network."""

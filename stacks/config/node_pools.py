@@ -146,8 +146,8 @@ def more_than_fit(name: str, limit: str, addresses: str, told: str) -> str:
     """The message about a limit whose nodes do not all find addresses in one zone. `told` are the types, by `nodes_that_fit`."""
     return (
         f"{name} should not exceed what one zone has addresses for, because GPU capacity is often in a single zone (got {limit}). "
-        f"A zone has {addresses} addresses for nodes and pods: {told}. Lower the limit, or let nodes take fewer addresses with "
-        "vpc_cni: docs/ip-addresses.md."
+        f"A zone has {addresses} addresses for nodes and pods: {told}. Lower the limit, let nodes take fewer addresses with "
+        "vpc_cni, or add a network with secondary_cidr: docs/ip-addresses.md."
     )
 
 

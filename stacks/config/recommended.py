@@ -13,6 +13,8 @@ RECOMMENDED: dict[str, Any] = {
     "wait_for_nodes": True,
     "registry_login": False,
     "load_balancer_controller_policy": "official",
+    "gateway_endpoints": ("s3",),
+    "node_traffic_all": True,
     "gpu_limit": 32,  # four p5.48xlarge
     "gpu_drift_budget": "0",
 }

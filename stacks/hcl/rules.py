@@ -218,6 +218,17 @@ def inside_any(cidr: str, networks: Sequence[str]) -> str:
     return f"anytrue([{', '.join(inside)}])"
 
 
+def apart(cidr: str, network: str) -> str:
+    """Whether `cidr` does not overlap a literal network, in HCL: the larger of two that overlap has the first address of both."""
+    address = network.partition("/")[0]
+    return f'!{inside_any(cidr, [network])} && cidrsubnet("{address}/${{split("/", {cidr})[1]}}", 0, 0) != {cidr}'
+
+
+def overlap(cidr: str, network: str) -> bool:
+    """The opposite of two literals."""
+    return IPv4Network(cidr, strict=False).overlaps(IPv4Network(network))
+
+
 def starts_inside(cidr: str, networks: Sequence[str]) -> bool:
     """The same of a literal."""
     address = IPv4Network(cidr, strict=False).network_address

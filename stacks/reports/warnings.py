@@ -97,9 +97,10 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
 
 def _short_of_addresses(cluster: ClusterConfig) -> Iterator[str]:
     """Limits of GPU pools whose nodes do not all find addresses in one zone. Of gpu_limit a plan warns."""
-    available, by_type, gpus = cluster.addresses_per_zone(), cluster.addresses_by_type(), gpus_by_type()
-    if available is None:
+    first, by_type, gpus = cluster.addresses_per_zone(), cluster.addresses_by_type(), gpus_by_type()
+    if first is None:
         return
+    available = first + cluster.secondary_addresses_per_zone()
     for pool in cluster.gpu_pools:
         fitting = {name: available // by_type[name] for name in pool.types() if name in by_type}
         told = [

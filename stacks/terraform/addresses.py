@@ -198,5 +198,11 @@ def to_jsii(value: Any) -> Any:
 
 
 @cache
+def as_list(value: Expression) -> list[str]:
+    """An expression of a list, for a binding that takes a Python list. Stacks can share the token."""
+    return Token.as_list(value)
+
+
+@cache
 def _null() -> Any:
     return Token.null_value()
