@@ -77,14 +77,17 @@ golden: $(VENV)/.dev-packages ## Write the golden file from the code
 docs: $(VENV)/.dev-packages ## Write the tables of docs/ from the code
 	@$(BIN)/python -m docs.generate
 
-test-rules: ## Run terraform validate and terraform test on the golden copy; needs Terraform 1.7, and no AWS account
+test-rules: ## Run terraform validate on the golden files and terraform test on the default's; needs Terraform 1.7, and no AWS account
 	@rm -rf cdktf.out/rules/tests
 	@mkdir -p cdktf.out/rules/tests
+	@echo "Initializing Terraform with the real modules and providers"
+	@for file in tests/golden/*.tf.json; do \
+	echo "Validating $$file"; \
+	cp "$$file" cdktf.out/rules/cdk.tf.json; \
+	terraform -chdir=cdktf.out/rules init -backend=false -input=false >/dev/null && terraform -chdir=cdktf.out/rules validate || exit; done
 	@cp tests/golden/cdk.tf.json cdktf.out/rules
 	@$(PYTHON) -m tests.cases cdktf.out/rules/tests
-	@echo "Initializing Terraform with the real modules and providers"
 	@terraform -chdir=cdktf.out/rules init -input=false >/dev/null
-	@terraform -chdir=cdktf.out/rules validate
 	@terraform -chdir=cdktf.out/rules test
 
 test-terraform: rig $(VENV)/.dev-packages ## Run the tests that plan and apply, with stub providers

@@ -9,8 +9,7 @@ import imports  # noqa: F401  (before cdktf: CDKTF's packages load lazily)
 import pytest
 
 from stacks.config import ClusterConfig
-from stacks.testing import synth_cluster
-from tests.synthesis import Json
+from tests.synthesis import Json, write_stack
 from tests.terraform import Workspace
 
 # Files of others that some tests compare with: Karpenter's CRDs, the controller's policies, a state that the HCL left.
@@ -29,9 +28,7 @@ needs_policies = pytest.mark.skipif(not (SHARED / "iam").is_dir(), reason=withou
 @pytest.fixture(scope="session")
 def stack_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cdk.tf.json of a cluster with default fields."""
-    file = tmp_path_factory.mktemp("stack") / "cdk.tf.json"
-    file.write_text(synth_cluster(ClusterConfig("karpenter")))
-    return file
+    return write_stack(tmp_path_factory.mktemp("stack"), ClusterConfig("karpenter"))
 
 
 @pytest.fixture(scope="session")

@@ -28,13 +28,13 @@ def network(stack: TerraformStack) -> Network:
 def cluster(stack: TerraformStack) -> Cluster:
     node_group = NodeGroup(
         karpenter_node_instance_types=var("types"),
-        karpenter_node_min_size=var("min"),  # type: ignore[arg-type]
-        karpenter_node_max_size=var("max"),  # type: ignore[arg-type]
-        karpenter_node_desired_size=var("desired"),  # type: ignore[arg-type]
+        karpenter_node_min_size=var("min").value,
+        karpenter_node_max_size=var("max").value,
+        karpenter_node_desired_size=var("desired").value,
         karpenter_node_availability_zones=var("node_zones"),
         karpenter_node_release_version=var("release"),
     )
-    control_plane = ControlPlane(addon_versions=var("addon_versions"))  # type: ignore[arg-type]
+    control_plane = ControlPlane(addon_versions=var("addon_versions").value)
     return Cluster(stack, "cluster", COMMON, network=network(stack), control_plane=control_plane, node_group=node_group)
 
 

@@ -21,16 +21,26 @@ def synth(fn: Callable[[TerraformStack], object]) -> Json:
     return document
 
 
+_WRITTEN: dict[str, str] = {}
+
+
+def stack_text(config: ClusterConfig) -> str:
+    """The cdk.tf.json of a cluster, made once, however many tests ask."""
+    if (key := repr(config)) not in _WRITTEN:
+        _WRITTEN[key] = synth_cluster(config)
+    return _WRITTEN[key]
+
+
 def synth_stack(config: ClusterConfig) -> Json:
     """A cluster's stack."""
-    document: Json = json.loads(synth_cluster(config))
+    document: Json = json.loads(stack_text(config))
     return document
 
 
 def write_stack(folder: Path, config: ClusterConfig) -> Path:
     """Write a cluster's cdk.tf.json to a folder; returns the file."""
     file = folder / "cdk.tf.json"
-    file.write_text(synth_cluster(config))
+    file.write_text(stack_text(config))
     return file
 
 
@@ -38,7 +48,7 @@ def copy_program(folder: Path) -> None:
     """Copy what a synthesis needs into another folder, with the main.py of a newcomer."""
     shutil.copy(PROJECT / "cdktf.json", folder)
     for name in ("stacks", "imports"):
-        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(PROJECT / name, folder / name)  # with the bytecode, which Python compares with its file
     (folder / "main.py").write_text(MAIN)
 
 

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 from cdktf import TerraformStack
@@ -93,3 +94,48 @@ def test_nodes_reach_each_other_on_every_port_only_where_the_network_says_so() -
     (rule,) = synth(make)["module"]["eks"]["node_security_group_additional_rules"].values()
     assert (rule["protocol"], rule["type"], rule["self"]) == ("-1", "ingress", True)
     assert not {"cidr_blocks", "source_security_group_id"} & rule.keys()
+
+
+def test_the_control_plane_is_as_decided() -> None:
+    config = ClusterConfig(
+        "karpenter",
+        endpoint_public_access_cidrs=["198.51.100.0/24"],
+        control_plane_logs=["audit"],
+        deletion_protection=True,
+        cluster_support_type="STANDARD",
+    )
+    eks = synth_stack(config)["module"]["eks"]
+    assert eks["endpoint_public_access_cidrs"] == ["198.51.100.0/24"]
+    assert eks["enabled_log_types"] == ["audit"]
+    assert eks["deletion_protection"] is True
+    assert eks["upgrade_policy"] == {"support_type": "STANDARD"}
+    config = ClusterConfig("karpenter", endpoint_public_access=False, control_plane_logs=[])
+    assert synth_stack(config)["module"]["eks"]["enabled_log_types"] == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "mistake"),
+    [
+        (
+            {"endpoint_public_access_cidrs": ["10.0.0.1/8"]},
+            "must be an IPv4 network such as 10.0.0.0/16: 10.0.0.1/8 has host bits set",
+        ),
+        (
+            {"endpoint_public_access_cidrs": ["203.0.113.7"]},
+            "must be written with a prefix length, as 203.0.113.7/32 instead of 203.0.113.7 (got",
+        ),
+        ({"endpoint_public_access_cidrs": ["10.0.0.0/255.0.0.0"]}, "as 10.0.0.0/8 instead of 10.0.0.0/255.0.0.0"),
+        ({"endpoint_public_access_cidrs": ["10.0.0.0/8", "10.0.0.0/08"]}, "as 10.0.0.0/8 instead of 10.0.0.0/08"),
+        ({"endpoint_public_access_cidrs": ["10.0.0.0/8", "10.0.0.0/8"]}, "must not contain duplicates"),
+        ({"endpoint_public_access_cidrs": [f"10.{n}.0.0/16" for n in range(41)]}, "must have at most 40 networks"),
+        (
+            {"endpoint_public_access": False, "endpoint_public_access_cidrs": ["10.0.0.0/8"]},
+            "endpoint_public_access_cidrs must be () if endpoint_public_access is False",
+        ),
+        ({"control_plane_logs": ["all"]}, "control_plane_logs must be a list of"),
+    ],
+)
+def test_a_mistake_is_named(fields: dict[str, Any], mistake: str) -> None:
+    (text,) = mistakes("prod", ClusterConfig("prod", **fields))
+    assert text.startswith("prod.")
+    assert mistake in text

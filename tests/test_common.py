@@ -1,10 +1,11 @@
-"""The longest name of a cluster, by the formula and by what the modules render."""
+"""What every construct takes: the longest name, by the formula and by what the modules render, and the boundary of roles."""
 
 import json
 from collections import defaultdict
 
 import pytest
 
+from stacks.config import ClusterConfig
 from stacks.config.common import (
     CLUSTER_NAME_PREFIX_LENGTH,
     MOST_POLICY_LENGTH,
@@ -12,7 +13,7 @@ from stacks.config.common import (
     POLICY_LENGTH,
     REGIONS_IN_POLICY,
 )
-from tests.synthesis import Json
+from tests.synthesis import Json, synth_stack
 from tests.terraform import Workspace, needs_modules, needs_terraform
 
 
@@ -107,3 +108,14 @@ LIMITS = {
     "aws_cloudwatch_log_group": {"name": 512, "name_prefix": 486},
     "aws_cloudwatch_event_rule": {"name": 64, "name_prefix": 38},
 }
+
+
+def test_a_boundary_bounds_every_role() -> None:
+    boundary = "arn:aws:iam::123456789012:policy/boundary"
+    document = synth_stack(ClusterConfig("karpenter", permissions_boundary=boundary))
+    eks, karpenter = document["module"]["eks"], document["module"]["karpenter"]
+    assert eks["iam_role_permissions_boundary"] == boundary
+    assert eks["eks_managed_node_groups"]["karpenter"]["iam_role_permissions_boundary"] == boundary
+    assert karpenter["iam_role_permissions_boundary_arn"] == boundary
+    assert karpenter["node_iam_role_permissions_boundary"] == boundary
+    assert document["resource"]["aws_iam_role"]["aws_load_balancer_controller"]["permissions_boundary"] == boundary

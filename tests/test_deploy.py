@@ -26,8 +26,8 @@ SAVED = STACK / "saved.tfplan"
 # Writes its arguments to a file of calls, and a plan where `-out` says; ends as the file `<command>-ends` says.
 PRETENDS = """\
 #!/bin/sh
-echo "$@" >> calls
 trap 'echo interrupt >> calls' INT
+echo "$@" >> calls
 for argument; do
   case "$argument" in
     -chdir=*) folder=${argument#-chdir=} ;;
@@ -221,6 +221,7 @@ def test_a_file_that_is_touched_or_checked_out_again_is_not_a_change(project: Pa
     assert deploy.run(["plan", "karpenter"]) == 0
 
 
+@pytest.mark.slow
 def test_the_synthesis_of_another_app_is_planned_until_what_it_imports_changes(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

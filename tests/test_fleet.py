@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stacks.app import PROJECT, write
-from stacks.config import ClusterConfig, LocalBackend, S3Backend, recommended
+from stacks.config import ClusterConfig, GpuPool, LocalBackend, S3Backend, recommended
 from stacks.config.backends import IGNORED
 from stacks.config.checks import ConfigurationError
 from stacks.config.fleet import refuse_mistakes
@@ -188,3 +188,21 @@ def test_nothing_is_written_where_one_cluster_has_a_mistake(tmp_path: Path) -> N
     with pytest.raises(ConfigurationError):
         write([ClusterConfig("a"), ClusterConfig("B")], tmp_path / "cdktf.out", tmp_path)
     assert not (tmp_path / "cdktf.out").exists()
+
+
+def test_mistakes_of_several_clusters_are_reported_together(tmp_path: Path) -> None:
+    clusters = [
+        ClusterConfig("a", gpu_pools=[GpuPool("x", instance_types=["p5.48xlarge"], limit=0, weight=1)]),
+        ClusterConfig("b", wait_for_nodes="yes"),  # type: ignore[arg-type]
+        ClusterConfig("a"),
+        ClusterConfig("c", backend=LocalBackend("terraform.a.tfstate")),
+    ]
+    with pytest.raises(ConfigurationError) as refused:
+        refuse_mistakes(clusters, tmp_path)
+    assert [line.split(" must")[0] for line in str(refused.value).splitlines()] == [
+        'a.gpu_pools["x"].limit',
+        "b.wait_for_nodes",
+        "The name of each cluster",
+        "a.backend and c.backend",
+        "a.backend and c.backend",
+    ]

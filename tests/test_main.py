@@ -77,6 +77,7 @@ def test_a_page_that_writes_nothing_fails_in_a_fresh_clone_too(project: Path) ->
     assert run(project) == (1, "", NOTHING)
 
 
+@pytest.mark.slow
 def test_a_page_writes_where_the_cdktf_cli_says_and_leaves_the_next_steps_to_the_cli(project: Path) -> None:
     (project / "main.py").write_text(f"{MAIN}    raise SystemExit\n")
     assert run(project, CDKTF_OUTDIR="out")[:2] == (0, "")
@@ -164,6 +165,7 @@ def test_a_mistake_in_cdktf_json_is_a_sentence_that_names_the_file(project: Path
 @pytest.mark.parametrize("missing", ["stacks/knowledge/gpu_instance_types.csv"])
 def test_a_file_that_is_missing_is_named(project: Path, missing: str) -> None:
     (project / missing).unlink()
+    (project / "main.py").write_text(MAIN.replace('"karpenter"', '"karpenter", gpu_instance_types=["p5.48xlarge"]'))
     code, _, error = run(project)
     assert (code, error) == (1, f"{project / missing} cannot be used: No such file or directory.\n")
 
@@ -201,7 +203,13 @@ app.synthesize([ClusterConfig("karpenter")])
 """
 
 
-@pytest.mark.parametrize("function", ["refuse_mistakes", "place_lock_file"], ids=["before Node starts", "while Node runs"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        pytest.param("refuse_mistakes", id="before Node starts"),
+        pytest.param("place_lock_file", id="while Node runs", marks=pytest.mark.slow),
+    ],
+)
 def test_an_interrupt_is_a_sentence(project: Path, function: str) -> None:
     (project / "main.py").write_text(INTERRUPTED.format(function=function))
     code, _, error = run(project)

@@ -19,7 +19,7 @@ def nodepools(stack: TerraformStack) -> NodePools:
     options = NodePoolOptions(
         gpu_instance_types=var("gpu_instance_types"),
         gpu_capacity_type=var("gpu_capacity_type"),
-        gpu_limit=var("gpu_limit"),  # type: ignore[arg-type]
+        gpu_limit=var("gpu_limit").value,
         gpu_drift_budget=var("gpu_drift_budget"),
     )
     return NodePools(stack, "nodepools", COMMON, karpenter=karpenter(stack), options=options)

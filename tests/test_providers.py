@@ -1,4 +1,8 @@
-from stacks.config import recommended
+from typing import Any
+
+import pytest
+
+from stacks.config import ClusterConfig, recommended
 from tests.synthesis import Json, addresses, synth_stack
 
 
@@ -60,3 +64,35 @@ def test_recommended_needs_no_registry_login() -> None:
         .keys()
         .isdisjoint({"repository_username", "repository_password", "lifecycle"})
     )
+
+
+CI = "arn:aws:iam::123456789012:role/ci"
+
+
+def commands(document: Json) -> list[list[str]]:
+    """The arguments of each command that logs in to the cluster, and of the one in the outputs."""
+    (helm,), (kubernetes,), (kubectl,) = (document["provider"][name] for name in ("helm", "kubernetes", "kubectl"))
+    logins = [helm["kubernetes"]["exec"], kubernetes["exec"][0], kubectl["exec"][0]]
+    configure, _, assumed = document["output"]["configure_kubectl"]["value"].partition(" --assume-role-arn ")
+    assert assumed in ("", CI)
+    return [*(login["args"] for login in logins), configure.split()]
+
+
+@pytest.mark.parametrize(
+    ("fields", "arguments"),
+    [
+        ({}, ["--region", "${var.region}", "--profile", "default"]),
+        ({"aws_profile": "team"}, ["--region", "${var.region}", "--profile", "team"]),
+        ({"aws_profile": None}, ["--region", "${var.region}"]),
+        ({"aws_profile": None, "assume_role_arn": CI}, ["--region", "${var.region}", "--role-arn", CI]),
+    ],
+)
+def test_every_login_has_the_identity_of_terraform(fields: dict[str, Any], arguments: list[str]) -> None:
+    assert all(command[-len(arguments) :] == arguments for command in commands(synth_stack(ClusterConfig("karpenter", **fields))))
+
+
+def test_both_aws_providers_assume_the_role_and_need_no_profile() -> None:
+    document = synth_stack(ClusterConfig("karpenter", aws_profile=None, assume_role_arn=CI))
+    for provider in document["provider"]["aws"]:
+        assert provider["assume_role"] == [{"role_arn": CI}]
+        assert "profile" not in provider

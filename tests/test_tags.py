@@ -51,6 +51,11 @@ def many(number: int) -> dict[str, str]:
             {"general_pools": [GeneralPool("b", cpu_limit=8, weight=1, tags={"Team": "x", "team": "y"})]},
             """general_pools["b"].tags with node_tags must not contain 'team' beside 'Team'""",
         ),
+        ({"tags": {"aws:x": "y"}}, "tags must not contain the tag 'aws:x'"),
+        ({"tags": {"Example": "y"}}, "tags must not contain 'Example'"),
+        ({"node_tags": {"karpenter.sh/nodepool": "y"}}, "node_tags must not contain the tag 'karpenter.sh/nodepool'"),
+        ({"node_tags": {"eks:eks-cluster-name": "y"}}, "node_tags must not contain the tag 'eks:eks-cluster-name'"),
+        ({"tags": {"team": "a#b"}}, "tags must have keys of 1 to 128 and values of at most 256 letters"),
         # Once, and not for each pool.
         ({"node_tags": {"Team": "x", "team": "y"}, "gpu_pools": [gpu_pool(cost="z")]}, "node_tags must not contain 'team'"),
     ],
@@ -95,3 +100,12 @@ def test_the_most_tags_of_a_resource(reference: Path) -> None:
     ]
     assert max(len(keys) for _, keys in tags) == MOST_OF_A_RESOURCE
     assert set().union(*(keys for kind, keys in tags if kind.startswith("aws_iam_"))) == set(OF_IAM)
+
+
+def test_tags_are_the_providers_and_node_tags_those_of_instances() -> None:
+    document = synth_stack(ClusterConfig("karpenter", tags={"team": "ml"}, node_tags={"cost": "gpu"}))
+    assert all(provider["default_tags"] == [{"tags": {"team": "ml"}}] for provider in document["provider"]["aws"])
+    # On the resources, tags would enter the launch template and roll the node group.
+    assert "team" not in document["module"]["eks"]["tags"]
+    classes = [document["locals"][f"ec2nodeclass_{name}"]["spec"]["tags"] for name in ("default", "gpu")]
+    assert all(tags["cost"] == "gpu" and "team" not in tags for tags in classes)

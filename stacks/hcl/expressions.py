@@ -6,6 +6,7 @@ call to CDKTF's JavaScript side.
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 
 class Expression(str):
@@ -22,6 +23,11 @@ class Expression(str):
         made = super().__new__(cls, f"${{{hcl}}}")
         made.hcl = hcl
         return made
+
+    @property
+    def value(self) -> Any:
+        """The expression for a field that is not a string, such as a number: of any type, as `value` of CDKTF's variables."""
+        return self
 
 
 def is_expression(value: object) -> bool:

@@ -16,7 +16,7 @@ import csv
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -77,17 +77,17 @@ class GeneralInstanceType:
     vcpus: int
     hypervisor: str
 
-    @property
+    @cached_property
     def family(self) -> str:
         """Such as m7i."""
         return family(self.instance_type)
 
-    @property
+    @cached_property
     def category(self) -> str:
         """Such as m."""
         return category(self.instance_type)
 
-    @property
+    @cached_property
     def in_shapes(self) -> bool:
         """Whether categories and vCPUs can describe the type: a general pool then asks for Nitro and a generation above 2."""
         scheme = FAMILY_SCHEME.match(self.instance_type)

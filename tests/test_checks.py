@@ -1,22 +1,12 @@
-"""The configuration model: what a user may set, and what is said of a mistake."""
+"""Checks of a value, and what is said of a mistake."""
 
-import importlib
-import inspect
-import pkgutil
-import re
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 
-import stacks.config
-from stacks.app import PROJECT
 from stacks.config import (
-    AccessEntry,
     Budget,
     ClusterConfig,
     DataVolume,
@@ -26,8 +16,6 @@ from stacks.config import (
     S3Backend,
     SociParallelPull,
     Taint,
-    VpcCni,
-    recommended,
 )
 from stacks.config.backends import bucket_name, object_key
 from stacks.config.checks import (
@@ -49,146 +37,12 @@ from stacks.config.checks import (
     user_tags,
     whole,
 )
-from stacks.config.fields import Change, Variable, options_of, terraform_type
 from stacks.config.fleet import refuse_mistakes
-from stacks.config.recommended import RECOMMENDED
-from stacks.config.replaced_settings import refuse_replaced_settings
-from tests.synthesis import Json, synth_stack
-
-MODEL: set[type] = {
-    kind
-    for module in pkgutil.iter_modules(stacks.config.__path__)
-    for kind in vars(importlib.import_module(f"stacks.config.{module.name}")).values()
-    if isinstance(kind, type) and is_dataclass(kind) and kind.__name__ in stacks.config.__all__
-}
 
 
 def wrong(**fields: Any) -> list[str]:
     """What a cluster with these fields is refused for, without the cluster's name."""
     return [text.removeprefix("c.") for text in mistakes("c", ClusterConfig("c", **fields))]
-
-
-# --- Fields ---------------------------------------------------------------------------------------------------------------------
-
-
-def test_the_model_is_what_the_package_offers() -> None:
-    assert {ClusterConfig, GpuPool, GeneralPool, S3Backend, LocalBackend, Budget, DataVolume, Taint, SociParallelPull} <= MODEL
-    assert stacks.config.recommended("x") != ClusterConfig("x")
-
-
-@pytest.mark.parametrize("kind", sorted(MODEL, key=repr))
-def test_every_field_has_documentation_and_a_class_of_change(kind: type) -> None:
-    described = options_of(kind)
-    assert sorted(field.name for field in described) == sorted(field.name for field in fields(kind))
-    for field in described:
-        assert re.match(r"[ZUDR]\b", field.change), f"{kind.__name__}.{field.name}: {field.change!r}"
-        assert len(field.text) > 10
-        assert field.text.endswith("."), f"{kind.__name__}.{field.name}: {field.text!r}"
-
-
-PARTS = ClusterConfig.__bases__
-
-
-def test_no_field_is_in_two_parts() -> None:
-    """Of two fields with one name, `dataclass` would keep one silently."""
-    names = [field.name for part in PARTS for field in fields(part)]
-    assert len(PARTS) > 5
-    assert sorted(names) == sorted({field.name for field in fields(ClusterConfig)})
-
-
-def test_the_fields_are_documented_in_the_order_of_their_parts() -> None:
-    assert [field.name for field in options_of(ClusterConfig)] == [field.name for part in PARTS for field in options_of(part)]
-
-
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.__name__)
-def test_a_default_stands_once_in_its_part(part: type) -> None:
-    whole = {field.name: field.default for field in options_of(ClusterConfig)}
-    assert {field.name: field.default for field in options_of(part)}.items() <= whole.items()
-    assert set(inspect.get_annotations(ClusterConfig)) == set()
-
-
-@dataclass(frozen=True)
-class Undocumented:
-    """For the test below."""
-
-    name: Annotated[str, Change("Z")]
-    """Option."""
-    size: Annotated[int, Change("Z")] = 1
-
-
-@dataclass(frozen=True)
-class Unclassed:
-    """For the test below."""
-
-    size: int = 1
-    """Option."""
-
-
-@pytest.mark.parametrize(("kind", "field"), [(Undocumented, "Undocumented.size"), (Unclassed, "Unclassed.size")])
-def test_a_field_without_documentation_or_class_is_found(kind: type, field: str) -> None:
-    with pytest.raises(LookupError, match=f"{field} must have a class of change in its type hint, and a docstring below"):
-        options_of(kind)
-
-
-def test_a_configuration_cannot_be_changed_afterwards() -> None:
-    with pytest.raises(FrozenInstanceError):
-        ClusterConfig("c").region = "us-west-2"  # type: ignore[misc]
-
-
-def test_all_but_the_name_is_given_by_keyword() -> None:
-    """So that a new field breaks no page of a user."""
-    for kind in (ClusterConfig, GpuPool, GeneralPool):
-        positional = [p.name for p in inspect.signature(kind).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-        assert positional == ["name"]
-
-
-# --- Terraform variables --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("hint", "expected"),
-    [
-        (str, "string"),
-        (str | None, "string"),
-        (int, "number"),
-        (int | None, "number"),
-        (Sequence[str], "list(string)"),
-        (Sequence[str] | None, "list(string)"),
-        (Mapping[str, str], "map(string)"),
-    ],
-)
-def test_the_type_of_a_variable_follows_from_the_field(hint: Any, expected: str) -> None:
-    assert terraform_type(hint) == expected
-
-
-def test_every_variable_is_a_field_and_takes_its_default(stack: Json) -> None:
-    variables = {field.name: field for field in options_of(ClusterConfig) if field.variable}
-    assert stack["variable"].keys() == variables.keys()
-    for name, field in variables.items():
-        default = list(field.default) if isinstance(field.default, tuple) else field.default
-        assert stack["variable"][name].get("default") == default
-        assert stack["variable"][name]["description"] == field.text
-
-
-def test_a_field_that_is_given_becomes_the_default_of_its_variable() -> None:
-    given: dict[str, Any] = {
-        "region": "us-west-2",
-        "gpu_instance_types": ("p5.48xlarge",),
-        "gpu_limit": 8,
-        "karpenter_node_min_size": 3,
-        "karpenter_node_desired_size": 3,
-        "availability_zones": ["us-west-2a", "us-west-2b"],
-        "addon_versions": {"coredns": "v1.12.1-eksbuild.2"},
-    }
-    variables = synth_stack(ClusterConfig("c", **given))["variable"]
-    assert {name: variables[name]["default"] for name in given} == given | {"gpu_instance_types": ["p5.48xlarge"]}
-
-
-def test_null_is_refused_where_it_says_nothing(stack: Json) -> None:
-    nullable = {name for name, variable in stack["variable"].items() if variable.get("nullable") is not False}
-    assert nullable == {"gpu_limit", "gpu_drift_budget", "karpenter_node_release_version"}
-    required = {field.name for field in options_of(ClusterConfig) if field.variable and field.variable.required}
-    assert required == {"region", "gpu_instance_types"}
 
 
 @pytest.mark.parametrize(
@@ -228,6 +82,10 @@ def test_null_is_refused_where_it_says_nothing(stack: Json) -> None:
             {"karpenter_node_max_size": 1},
             "karpenter_node_desired_size must be between karpenter_node_min_size and karpenter_node_max_size (got 2, not between 2",
         ),
+        (
+            {"karpenter_node_release_version": "1.38.0-4fc45e5a"},
+            "karpenter_node_release_version must be at least 1.39.0 for Kubernetes 1.33",
+        ),
         ({"karpenter_node_instance_types": ()}, "karpenter_node_instance_types must have at least one element (got [])."),
         (
             {"karpenter_node_instance_types": ["m7g.large"]},
@@ -256,15 +114,6 @@ def test_python_judges_the_value_that_it_gives_to_a_variable(given: dict[str, An
     (text,) = wrong(**given)
     assert text.startswith(said)
 
-
-def test_every_variable_has_a_type_of_terraform() -> None:
-    variables = [field for field in options_of(ClusterConfig) if isinstance(field.variable, Variable)]
-    assert len(variables) > 10
-    for field in variables:
-        assert terraform_type(field.hint) in ("string", "number", "list(string)", "map(string)")
-
-
-# --- Mistakes -------------------------------------------------------------------------------------------------------------------
 
 TEN_MISTAKES = ClusterConfig(
     "prod",
@@ -300,24 +149,6 @@ def test_every_mistake_is_reported_in_a_line_with_its_place(tmp_path: Path) -> N
     with pytest.raises(ConfigurationError) as refused:
         refuse_mistakes([TEN_MISTAKES], tmp_path)
     assert str(refused.value) == TEN_LINES
-
-
-def test_mistakes_of_several_clusters_are_reported_together(tmp_path: Path) -> None:
-    clusters = [
-        ClusterConfig("a", gpu_pools=[GpuPool("x", instance_types=["p5.48xlarge"], limit=0, weight=1)]),
-        ClusterConfig("b", wait_for_nodes="yes"),  # type: ignore[arg-type]
-        ClusterConfig("a"),
-        ClusterConfig("c", backend=LocalBackend("terraform.a.tfstate")),
-    ]
-    with pytest.raises(ConfigurationError) as refused:
-        refuse_mistakes(clusters, tmp_path)
-    assert [line.split(" must")[0] for line in str(refused.value).splitlines()] == [
-        'a.gpu_pools["x"].limit',
-        "b.wait_for_nodes",
-        "The name of each cluster",
-        "a.backend and c.backend",
-        "a.backend and c.backend",
-    ]
 
 
 @pytest.mark.parametrize(
@@ -370,6 +201,9 @@ def test_mistakes_of_several_clusters_are_reported_together(tmp_path: Path) -> N
             {"backend": LocalBackend("~/states/x.tfstate")},
             "backend.path must not contain $NAME, ${...}, %{...} or ~, which nothing expands here: write the value, or compute it",
         ),
+        ({"assume_role_arn": "arn:aws:iam::123456789012:user/me"}, "assume_role_arn must be the ARN of an IAM role"),
+        ({"aws_profile": ""}, "aws_profile must not be empty"),
+        ({"permissions_boundary": "boundary"}, "permissions_boundary must be the ARN of an IAM policy"),
         ({"aws_profile": "$AWS_PROFILE"}, "aws_profile must not contain $NAME, ${...}, %{...} or ~, which nothing expands here"),
     ],
 )
@@ -448,42 +282,6 @@ def test_a_list_with_one_wrong_element_does_not_hide_the_mistakes_of_the_others(
 
 def test_lists_and_tuples_are_both_lists() -> None:
     assert wrong(gpu_instance_types=["p5.48xlarge"], availability_zones=("us-west-2a",), gpu_pools=[], general_pools=()) == []
-
-
-SAMPLES = (
-    ClusterConfig("c"),
-    LocalBackend(),
-    S3Backend(bucket="states", region="us-west-2"),
-    AccessEntry("a", principal_arn="arn:aws:iam::123456789012:role/ci", policy="View"),
-    GpuPool("a", instance_types=["p5.48xlarge"], limit=8),
-    GeneralPool("a", cpu_limit=8),
-    Budget(nodes="1"),
-    DataVolume(size_gib=100),
-    Taint(key="a"),
-    SociParallelPull(downloads=1, chunk_size="16mb", unpacks=1),
-    VpcCni(warm_ip_target=2, minimum_ip_target=16),
-)
-
-
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)
-def test_a_string_that_nobody_would_expand_is_refused(sample: Any) -> None:
-    """Terraform takes what is written in a backend as it is, and a template elsewhere; Python and AWS expand neither."""
-    kind: Any = type(sample)
-    assert list(mistakes("x", sample)) == []
-    accepted = [
-        f"{field.name}: {given!r}"
-        for field in options_of(kind)
-        for text in ("${HOME}/a", "%{ if true }a", "~/a")
-        for given in (text, [text], {"a": text})
-        if not field.variable  # Terraform judges the value of a variable
-        and has_type(given, field.hint)
-        and not list(mistakes("x", replace(sample, **{field.name: given})))
-    ]
-    assert accepted == []
-
-
-def test_every_class_with_strings_is_tried() -> None:
-    assert {type(sample) for sample in SAMPLES} == MODEL
 
 
 @pytest.mark.parametrize(
@@ -586,98 +384,3 @@ def test_a_type_hint_in_words(hint: Any, expected: str) -> None:
 def test_both_sides_of_a_check(check: Any, right: Any, wrong: Any, said: str) -> None:
     assert check(right) is None
     assert said in check(wrong)
-
-
-# --- Recommended ----------------------------------------------------------------------------------------------------------------
-
-
-def differences(config: ClusterConfig) -> dict[str, Any]:
-    """The fields of a configuration that are not the default's."""
-    default = ClusterConfig("c")
-    return {f.name: getattr(config, f.name) for f in fields(ClusterConfig) if getattr(config, f.name) != getattr(default, f.name)}
-
-
-# A cluster is called what its entry is called.
-VALUES = RECOMMENDED | {"cluster_name_prefix": "c"}
-
-
-def test_recommended_differs_from_the_default_in_its_values_and_in_nothing_else() -> None:
-    assert differences(recommended("c")) == VALUES
-    assert list(mistakes("c", recommended("c"))) == []
-
-
-@pytest.mark.parametrize("name", RECOMMENDED)
-def test_each_recommended_value_can_be_switched_by_itself(name: str) -> None:
-    default = getattr(ClusterConfig("c"), name)
-    assert differences(recommended("c", **{name: default})) == {k: v for k, v in VALUES.items() if k != name}
-    assert differences(ClusterConfig("c", **{name: RECOMMENDED[name]})) == {name: RECOMMENDED[name]}
-
-
-def test_recommended_keeps_what_is_given() -> None:
-    assert differences(recommended("c", region="eu-west-1", gpu_limit=8)) == VALUES | {"region": "eu-west-1", "gpu_limit": 8}
-
-
-def test_a_recommended_cluster_is_called_what_its_entry_is_called_unless_a_prefix_is_given() -> None:
-    prefixes = {cluster.cluster_name_prefix for cluster in (recommended("a", cluster_name_prefix="b"), ClusterConfig("a"))}
-    assert (recommended("a").cluster_name_prefix, prefixes) == ("a", {"b", "eks-spot-gpu"})
-
-
-def test_a_name_that_is_too_long_for_a_recommended_cluster_is_refused_with_the_field_to_set() -> None:
-    (text,) = mistakes("a" * 25, recommended("a" * 25))
-    assert text.startswith(f"{'a' * 25}.cluster_name_prefix must have at most 24 characters (got ")
-    assert list(mistakes("a" * 25, recommended("a" * 25, cluster_name_prefix="a"))) == []
-
-
-def test_the_recommended_values_can_be_printed() -> None:
-    ran = subprocess.run([sys.executable, "-m", "stacks.config"], cwd=PROJECT, capture_output=True, text=True, check=True)
-    printed = ran.stdout.splitlines()
-    default = ClusterConfig("c")
-    assert ran.stderr == ""
-    assert len(printed) == 2 * len(RECOMMENDED)
-    for name, value in RECOMMENDED.items():
-        (line,) = (line for line in printed if line.startswith(f"{name} "))
-        assert line.startswith(f"{name} = {value!r}   # {getattr(default, name)!r} by default; class ")
-
-
-# --- Settings of earlier versions -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("setting", "instead"),
-    [
-        ("stack", "use ClusterConfig(name) in main.py."),
-        ("preset", "use recommended(name) instead of ClusterConfig(name) in main.py."),
-        ("offering_checks", "use the field offering_checks in main.py."),
-        ("spot_role_check", "use the field spot_role_check in main.py."),
-        ("backend", "use the field backend: LocalBackend() or S3Backend(...) in main.py."),
-        ("local_path", "use the field backend: LocalBackend(path) in main.py."),
-        ("s3_bucket", "use the field backend: S3Backend(bucket=...) in main.py."),
-        ("s3_key", "use the field backend: S3Backend(key=...) in main.py."),
-        ("s3_region", "use the field backend: S3Backend(region=...) in main.py."),
-        ("s3_use_lockfile", "use the field backend: S3Backend(use_lockfile=...) in main.py."),
-        ("s3_kms_key_id", "use the field backend: S3Backend(kms_key_id=...) in main.py."),
-        ("s3_profile", "use the field backend: S3Backend(profile=...) in main.py."),
-    ],
-)
-def test_a_setting_of_an_earlier_version_is_refused_with_what_replaces_it(setting: str, instead: str) -> None:
-    variable = f"CDKTF_KARPENTER_{setting.upper()}"
-    with pytest.raises(ConfigurationError) as refused:
-        refuse_replaced_settings({variable: "x"}, {})
-    assert str(refused.value) == f"{variable} must not be set: settings are Python now. Unset it, and {instead}"
-    with pytest.raises(ConfigurationError) as refused:
-        refuse_replaced_settings({}, {setting: "x"})
-    assert str(refused.value) == (
-        f'"{setting}" must not be in the context of cdktf.json: settings are Python now. Remove it, and {instead}'
-    )
-
-
-def test_all_settings_of_an_earlier_version_are_named_together() -> None:
-    environment = {"CDKTF_KARPENTER_BACKEND": "s3", "CDKTF_KARPENTER_FOO": "1", "PATH": "/bin"}
-    with pytest.raises(ConfigurationError) as refused:
-        refuse_replaced_settings(environment, {"preset": "recommended", "excludeStackIdFromLogicalIds": "true"})
-    lines = str(refused.value).splitlines()
-    assert [line.split()[0] for line in lines] == ["CDKTF_KARPENTER_BACKEND", "CDKTF_KARPENTER_FOO", '"preset"']
-
-
-def test_what_the_cdktf_cli_sets_is_accepted() -> None:
-    refuse_replaced_settings({"CDKTF_OUTDIR": "x", "CDKTF_CONTEXT_JSON": "{}"}, {"excludeStackIdFromLogicalIds": "true"})
