@@ -34,6 +34,7 @@ class Case:
     not_offered: dict[str, list[str]] = field(default_factory=dict)  # by data source, the zones without its types
     spot_roles: list[str] = field(default_factory=lambda: ["AWSServiceRoleForEC2Spot"])
     clusters: dict[str, str] = field(default_factory=dict)  # the EKS clusters that exist, with their versions
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)  # what AWS answers to a data source that the default lacks
 
     @property
     def refused(self) -> bool:
@@ -502,7 +503,7 @@ def _run(number: int, case: Case, *, expect: bool) -> str:
     usual = _answers(DEFAULT)
     answers = {} if case.refused else _answers(case)
     for target, values in answers.items():
-        if values != usual[target]:
+        if values != usual.get(target):
             lines += [f"  {line}" for line in _override(target, values)]
     if expect and case.refused_at:
         lines.append(f"  expect_failures = [{case.refused_at}]")
@@ -526,7 +527,7 @@ def _answers(case: Case) -> dict[str, dict[str, Any]]:
             "instance_types": [kind for kind, _ in pairs],
             "locations": [zone for _, zone in pairs],
         }
-    return answers
+    return answers | case.answers
 
 
 def _override(target: str, values: dict[str, Any]) -> list[str]:

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +10,10 @@ from stacks.aws.network import Network
 from stacks.config import ClusterConfig, VpcCni
 from stacks.config.checks import mistakes
 from stacks.config.network import NetworkOptions
+from tests.cases import Case, tftest
 from tests.constructs import COMMON, cluster
-from tests.synthesis import addresses, synth, synth_stack
+from tests.synthesis import addresses, synth, synth_stack, write_stack
+from tests.terraform import Workspace, needs_terraform
 
 
 def test_it_is_one_eks_module_at_the_version_that_the_hcl_carries() -> None:
@@ -139,3 +142,25 @@ def test_a_mistake_is_named(fields: dict[str, Any], mistake: str) -> None:
     (text,) = mistakes("prod", ClusterConfig("prod", **fields))
     assert text.startswith("prod.")
     assert mistake in text
+
+
+@pytest.mark.terraform
+@needs_terraform
+def test_a_plan_warns_of_a_version_that_left_standard_support(tmp_path: Path) -> None:
+    def case(status: str) -> Case:
+        check = "check.kubernetes_version_is_in_standard_support"
+        version = {"cluster_version": "1.33", "version_status": status, "end_of_standard_support_date": "2026-07-29T00:00:00Z"}
+        others = {**version, "cluster_version": "1.32", "version_status": "EXTENDED_SUPPORT"}
+        answers = {"data.aws_eks_cluster_versions.available": {"cluster_versions": [version, others]}}
+        return Case(status, {}, check if status == "EXTENDED_SUPPORT" else None, answers=answers)
+
+    workspace = Workspace(tmp_path, write_stack(tmp_path, ClusterConfig("karpenter", support_check=True)))
+    workspace.stub_modules()
+    tests = workspace.folder / "tests"
+    tests.mkdir()
+    cases = [case("STANDARD_SUPPORT"), case("EXTENDED_SUPPORT")]
+    (tests / "cases.tftest.hcl").write_text(tftest(cases))
+    assert "Success! 2 passed, 0 failed." in workspace.run("test").output
+    (tests / "cases.tftest.hcl").write_text(tftest(cases, expect=False))
+    said = " ".join(workspace.run("test", expect=1).output.split())
+    assert "Standard support of Kubernetes 1.33 ended on 2026-07-29." in said
