@@ -113,6 +113,12 @@ def test_nothing_names_a_path_outside_the_project(name: str) -> None:
     assert not outside
 
 
+@pytest.mark.parametrize("name", MARKDOWN)
+def test_every_example_that_a_page_names_exists(name: str) -> None:
+    named = re.findall(r"\bexamples/[\w-]+\.(?:py|yaml)", (PROJECT / name).read_text())
+    assert all((PROJECT / path).is_file() for path in named)
+
+
 def test_every_command_of_make_in_the_documentation_exists() -> None:
     targets = set(re.findall(r"(?m)^([a-z-]+):", (PROJECT / "Makefile").read_text()))
     for name in MARKDOWN:

@@ -1,6 +1,7 @@
-"""The examples are programs like main.py: `make synth APP=examples/fleet.py` writes what is said of them here."""
+"""The examples: programs like main.py, of which `make synth APP=examples/fleet.py` writes what is said here, and manifests."""
 
 import json
+import re
 import runpy
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from stacks.app import PROJECT, write
 from stacks.config.recommended import RECOMMENDED
@@ -105,6 +107,53 @@ def test_the_whole_stack_has_a_bucket_beside_it(examples: dict[str, Path]) -> No
     assert {"aws_s3_bucket.checkpoints", "module.eks", "kubectl_manifest.nodepool_gpu"} <= addresses(found)
     assert found["variable"]["bucket"]["type"] == "string"
     assert found["resource"]["aws_s3_bucket"]["checkpoints"]["bucket"] == "${var.bucket}"
+
+
+# --- Manifests ------------------------------------------------------------------------------------------------------------------
+
+
+def manifest(name: str) -> Json:
+    found: Json = yaml.safe_load((PROJECT / "examples" / name).read_text())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "pools"), [("inflate.yaml", {"default"}), ("inflate-gpu.yaml", {"gpu-spot"}), ("measure-pull.yaml", {"gpu-spot"})]
+)
+def test_pods_of_a_manifest_run_in_the_pool_that_its_comment_names(stack: Json, name: str, pools: set[str]) -> None:
+    pod = manifest(name)["spec"]["template"]["spec"]
+    tolerated = {(toleration["key"], toleration["effect"]) for toleration in pod.get("tolerations", [])}
+    found = set()
+    for pool in (stack["locals"][local] for local in ("nodepool_default", "nodepool_gpu")):
+        template = pool["spec"]["template"]
+        labels = {"karpenter.sh/nodepool": pool["metadata"]["name"]} | template.get("metadata", {}).get("labels", {})
+        taints = {(taint["key"], taint["effect"]) for taint in template["spec"].get("taints", [])}
+        if pod.get("nodeSelector", {}).items() <= labels.items() and taints <= tolerated:
+            found.add(pool["metadata"]["name"])
+    assert found == pools
+
+
+def test_the_job_that_measures_a_pull_ends_and_deletes_itself_and_measures_no_image_that_the_node_has() -> None:
+    """A node whose pod never ends would cost for ever. `Always` asks the registry again, and reports a pull of no time."""
+    job = manifest("measure-pull.yaml")["spec"]
+    assert (job["backoffLimit"], job["template"]["spec"]["restartPolicy"]) == (0, "Never")
+    assert 0 < job["activeDeadlineSeconds"] <= 1800
+    assert 0 < job["ttlSecondsAfterFinished"] < 3600  # the event, which EKS keeps for an hour, outlives the Job
+    (container,) = job["template"]["spec"]["containers"]
+    assert (container["command"], container["imagePullPolicy"]) == (["true"], "IfNotPresent")
+
+
+@pytest.mark.parametrize(("command", "pool"), [('image: $image|"', "gpu-spot"), ('gpu-spot|default|"', "default")])
+def test_the_commands_of_the_page_choose_the_image_and_the_pool_of_the_job(command: str, pool: str) -> None:
+    """And nothing else."""
+    page = (PROJECT / "docs" / "images.md").read_text()
+    (sed,) = {found for found in re.findall(r'sed ".*?"', page) if found.endswith(command)}
+    text = f"image=registry.example/a/b:1; {sed} examples/measure-pull.yaml"
+    ran = subprocess.run(["sh", "-c", text], cwd=PROJECT, capture_output=True, text=True, check=True)
+    changed, expected = yaml.safe_load(ran.stdout), manifest("measure-pull.yaml")
+    expected["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.example/a/b:1"
+    expected["spec"]["template"]["spec"]["nodeSelector"]["karpenter.sh/nodepool"] = pool
+    assert changed == expected
 
 
 # --- In Terraform ---------------------------------------------------------------------------------------------------------------
