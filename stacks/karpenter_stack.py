@@ -31,6 +31,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 FURTHER = {
     "stacks.aws.secondary_subnets": ("secondary_cidr",),
     "stacks.aws.endpoints": ("gateway_endpoints", "interface_endpoints"),
+    "stacks.aws.image_cache": ("image_cache",),
 }
 
 
@@ -83,6 +84,11 @@ class KarpenterStack(Addressed, TerraformStack):
             from stacks.aws.endpoints import Endpoints
 
             Endpoints(self, "endpoints", common, network=self.network, options=options)
+        node_policies: dict[str, str] = {}
+        if config.image_cache:
+            from stacks.aws.image_cache import ImageCache
+
+            node_policies |= ImageCache(self, "image_cache", common, options=config.image_cache).node_policies
         self.cluster = Cluster(
             self,
             "cluster",
@@ -91,6 +97,7 @@ class KarpenterStack(Addressed, TerraformStack):
             control_plane=options,
             administrators=options,
             node_group=options,
+            node_policies=node_policies,
         )
 
         # Kubernetes: the controllers, and the nodes that Karpenter may create.

@@ -7,6 +7,7 @@ from stacks.config import (
     DataVolume,
     GeneralPool,
     GpuPool,
+    ImageCache,
     LocalBackend,
     S3Backend,
     SociParallelPull,
@@ -40,6 +41,13 @@ EVERY_OPTION = ClusterConfig(
     node_traffic_all=True,
     gateway_endpoints=["s3", "dynamodb"],
     interface_endpoints=["ec2", "eks-auth"],
+    image_cache=ImageCache(
+        registries=["public.ecr.aws", "docker.io"],
+        credential_arns={
+            "docker.io": "arn:aws:secretsmanager:us-west-2:123456789012:secret:ecr-pullthroughcache/docker-hub-AbCdEf",
+        },
+        expire_after_days=90,
+    ),
     kubernetes_version="1.35",
     cluster_support_type="STANDARD",
     support_check=True,
@@ -128,6 +136,7 @@ EVERY_OPTION = ClusterConfig(
 WITHOUT_GPU_SPOT = ClusterConfig(
     "without-gpu-spot",
     backend=LocalBackend(path="states/gpu.tfstate"),
+    image_cache=ImageCache(registries=["quay.io"], create=False),
     endpoint_public_access=False,
     default_data_volume=DataVolume(size_gib=100, iops=4000, throughput_mib=600),
     default_soci=SociParallelPull(downloads=10, chunk_size="16mb", unpacks=4),

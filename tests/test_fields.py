@@ -16,6 +16,7 @@ from stacks.config import (
     DataVolume,
     GeneralPool,
     GpuPool,
+    ImageCache,
     LocalBackend,
     S3Backend,
     SociParallelPull,
@@ -136,6 +137,7 @@ SAMPLES = (
     Taint(key="a"),
     SociParallelPull(downloads=1, chunk_size="16mb", unpacks=1),
     VpcCni(warm_ip_target=2, minimum_ip_target=16),
+    ImageCache(registries=["quay.io"]),
 )
 
 

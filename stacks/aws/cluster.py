@@ -1,5 +1,7 @@
 """The cluster: EKS, and the node group that Karpenter itself runs on."""
 
+from collections.abc import Mapping
+
 from imports.eks import Eks
 
 from cdktf_cdktf_provider_aws.data_aws_eks_cluster_versions import DataAwsEksClusterVersions
@@ -31,9 +33,12 @@ NODE_TRAFFIC = {
 class Cluster(Addressed):
     """An EKS cluster with its control plane in the intra subnets and its nodes in the private ones.
 
+    Args:
+        node_policies: the ARNs of IAM policies that every node has in addition, by name; Karpenter's nodes have them too.
+
     Attributes:
         eks: the module.
-        network, control_plane: as given.
+        network, control_plane, node_policies: as given.
 
     Raises:
         ConfigurationError: a literal argument cannot be right.
@@ -49,6 +54,7 @@ class Cluster(Addressed):
         control_plane: ControlPlane | None = None,
         administrators: Administrators | None = None,
         node_group: NodeGroup | None = None,
+        node_policies: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(scope, id)
         self.control_plane = control_plane = control_plane or ControlPlane()
@@ -63,7 +69,7 @@ class Cluster(Addressed):
         )
         boundary = common.permissions_boundary
         bounded = {"iam_role_permissions_boundary": boundary} if boundary else {}
-        self.network = network
+        self.network, self.node_policies = network, dict(node_policies or {})
         types = self.as_expression("karpenter_node_instance_types", node_group.karpenter_node_instance_types)
         chosen = self.as_expression("karpenter_node_availability_zones", node_group.karpenter_node_availability_zones)
         release = self.as_expression("karpenter_node_release_version", node_group.karpenter_node_release_version)
@@ -125,6 +131,7 @@ class Cluster(Addressed):
                     "labels": {"karpenter.sh/controller": "true"},
                     "taints": {"karpenter": {"key": "CriticalAddonsOnly", "value": "true", "effect": "NO_SCHEDULE"}},
                     **bounded,
+                    **({"iam_role_additional_policies": self.node_policies} if self.node_policies else {}),
                 }
             },
             node_security_group_additional_rules={"ingress_self_all": NODE_TRAFFIC} if network.options.node_traffic_all else None,

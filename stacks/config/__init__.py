@@ -7,6 +7,7 @@ from stacks.config.administrators import AccessEntry
 from stacks.config.backends import LocalBackend, S3Backend
 from stacks.config.cluster import ClusterConfig
 from stacks.config.control_plane import VpcCni
+from stacks.config.image_cache import ImageCache
 from stacks.config.pools import Budget, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint
 from stacks.config.recommended import recommended
 
@@ -17,6 +18,7 @@ __all__ = [
     "DataVolume",
     "GeneralPool",
     "GpuPool",
+    "ImageCache",
     "LocalBackend",
     "S3Backend",
     "SociParallelPull",

@@ -11,6 +11,7 @@ from stacks.config.administrators import Administrators
 from stacks.config.common import CommonOptions
 from stacks.config.control_plane import ControlPlane
 from stacks.config.endpoints import EndpointOptions
+from stacks.config.image_cache import ImageCacheOptions
 from stacks.config.karpenter import KarpenterOptions
 from stacks.config.load_balancer_controller import LoadBalancerControllerOptions
 from stacks.config.login import Login
@@ -31,6 +32,7 @@ class ClusterConfig(
     NetworkOptions,
     SecondarySubnetOptions,
     EndpointOptions,
+    ImageCacheOptions,
     ControlPlane,
     Administrators,
     NodeGroup,
@@ -54,6 +56,7 @@ class ClusterConfig(
         yield from self._wrong_zones()
         if self.secondary_cidr:
             yield from wrong_together(self.vpc_cidr, self.secondary_cidr)
+        yield from self.secrets_elsewhere(self.region)
         yield from self._wrong_versions()
 
     def _wrong_zones(self) -> Iterator[str]:

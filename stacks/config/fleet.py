@@ -21,7 +21,12 @@ def refuse_mistakes(clusters: Sequence[ClusterConfig], project: Path) -> None:
         raise ConfigurationError(f"The clusters must be a list with at least one ClusterConfig (got {shortened(clusters)}).{comma}")
     found = [mistake for cluster in clusters for mistake in mistakes(str(cluster.name), cluster)]
     typed = [cluster for cluster in clusters if not any(wrongly_typed(cluster))]
-    found += [*_duplicates(typed, project), *_states_for_git(typed, project), *wrong_variable_files(typed, project)]
+    found += [
+        *_duplicates(typed, project),
+        *_shared_caches(typed),
+        *_states_for_git(typed, project),
+        *wrong_variable_files(typed, project),
+    ]
     if found:
         raise ConfigurationError("\n".join(found))
 
@@ -32,6 +37,21 @@ def _duplicates(clusters: Sequence[ClusterConfig], project: Path) -> Iterator[st
             yield f"The name of each cluster must be unique (got {one.name!r} twice). Rename one of the two."
         elif (location := one.backend.location(one.name, project)) == other.backend.location(other.name, project):
             yield f"{one.name}.backend and {other.name}.backend must have different states (got {location} twice)."
+
+
+def _shared_caches(clusters: Sequence[ClusterConfig]) -> Iterator[str]:
+    """Clusters that both create the rules of a registry, where AWS cannot tell them apart."""
+    for one, other in combinations(clusters, 2):
+        caches = [cluster.image_cache for cluster in (one, other) if cluster.image_cache and cluster.image_cache.create]
+        logins = [(cluster.region, cluster.aws_profile, cluster.assume_role_arn) for cluster in (one, other)]
+        if len(caches) == 2 and logins[0] == logins[1]:
+            prefixes = [upstream.prefix for upstream in caches[0].upstreams().values()]
+            if both := [host for host, upstream in caches[1].upstreams().items() if upstream.prefix in prefixes]:
+                yield (
+                    f"{one.name}.image_cache and {other.name}.image_cache must not both create the rules of {', '.join(both)}: "
+                    f"rules belong to the account and region. Set create=False in "
+                    f"{other.name}{'' if one.region else ', or the region of both'}."
+                )
 
 
 def _states_for_git(clusters: Sequence[ClusterConfig], project: Path) -> Iterator[str]:

@@ -70,7 +70,8 @@ class Karpenter(Addressed):
             node_iam_role_name=self.node_role_name,
             create_pod_identity_association=True,
             node_iam_role_additional_policies={
-                "AmazonSSMManagedInstanceCore": f"arn:{PARTITION}:iam::aws:policy/AmazonSSMManagedInstanceCore"
+                "AmazonSSMManagedInstanceCore": f"arn:{PARTITION}:iam::aws:policy/AmazonSSMManagedInstanceCore",
+                **cluster.node_policies,
             },
             iam_role_permissions_boundary_arn=common.permissions_boundary,
             node_iam_role_permissions_boundary=common.permissions_boundary,
