@@ -5,6 +5,7 @@
 
 from stacks.config.administrators import AccessEntry
 from stacks.config.backends import LocalBackend, S3Backend
+from stacks.config.capacity_reservations import CapacityReservation
 from stacks.config.cluster import ClusterConfig
 from stacks.config.control_plane import VpcCni
 from stacks.config.pools import Budget, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint
@@ -13,6 +14,7 @@ from stacks.config.recommended import recommended
 __all__ = [
     "AccessEntry",
     "Budget",
+    "CapacityReservation",
     "ClusterConfig",
     "DataVolume",
     "GeneralPool",
