@@ -18,6 +18,7 @@ from stacks.app import PROJECT
 from stacks.config import (
     AccessEntry,
     Budget,
+    CapacityReservation,
     ClusterConfig,
     DataVolume,
     GeneralPool,
@@ -186,7 +187,7 @@ def test_a_field_that_is_given_becomes_the_default_of_its_variable() -> None:
 
 def test_null_is_refused_where_it_says_nothing(stack: Json) -> None:
     nullable = {name for name, variable in stack["variable"].items() if variable.get("nullable") is not False}
-    assert nullable == {"gpu_limit", "gpu_drift_budget", "karpenter_node_release_version"}
+    assert nullable == {"gpu_limit", "gpu_drift_budget", "gpu_expire_after", "karpenter_node_release_version"}
     required = {field.name for field in options_of(ClusterConfig) if field.variable and field.variable.required}
     assert required == {"region", "gpu_instance_types"}
 
@@ -458,6 +459,7 @@ SAMPLES = (
     GpuPool("a", instance_types=["p5.48xlarge"], limit=8),
     GeneralPool("a", cpu_limit=8),
     Budget(nodes="1"),
+    CapacityReservation(id="cr-0123456789abcdef0"),
     DataVolume(size_gib=100),
     Taint(key="a"),
     SociParallelPull(downloads=1, chunk_size="16mb", unpacks=1),

@@ -3,11 +3,12 @@
 A term of `capacityReservationSelectorTerms`: https://karpenter.sh/docs/tasks/odcrs/
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from stacks.config.checks import matches
+from stacks.config.checks import TAG, matches
 from stacks.config.fields import Change
 
 RESERVATIONS = Change("U; D for nodes in a reservation that is removed")
@@ -22,7 +23,10 @@ def selecting_tags(values: Mapping[str, str]) -> str | None:
     """Tags that Karpenter takes for a filter; the value `*` stands for every value."""
     if len(values) > MOST_TAGS:
         return f"must have at most {MOST_TAGS} tags"
-    return None if all(part for tag in values.items() for part in tag) else "must not contain an empty key or value"
+    for key, value in values.items():
+        if not re.fullmatch(rf"{TAG}{{1,128}}", key) or not (value == "*" or re.fullmatch(rf"{TAG}{{1,256}}", value)):
+            return f"must have keys of 1 to 128 and values of 1 to 256 letters, digits, spaces and _.:/=+-@, or * (tag {key!r})"
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,8 +111,9 @@ def _surprising_capacity(cluster: ClusterConfig) -> Iterator[str]:
                 )
             if pool.capacity_reservations and cluster.karpenter_version in KARPENTER_THAT_CHOOSES_FULL_BLOCKS:
                 yield (
-                    f"{place}.capacity_reservations must not find two Capacity Blocks: Karpenter {cluster.karpenter_version} may "
-                    "choose the full one, and launch nothing. Use karpenter_version 1.6.8."
+                    f"{place}.capacity_reservations may find Capacity Blocks: Karpenter {cluster.karpenter_version} may choose a "
+                    "block that is full, and then launch nothing. Use karpenter_version "
+                    f"{KARPENTER_RELEASES.newest_of(cluster.karpenter_version)}."
                 )
             if pool.replicas is not None and 0 < pool.replicas == pool.most_nodes():
                 yield (
