@@ -14,13 +14,7 @@ from stacks.config.checks import at_least, at_most, between, distinct, each, has
 from stacks.config.fields import Change
 from stacks.hcl.rules import MOST
 from stacks.knowledge import catalogue, regions
-from stacks.knowledge.versions import (
-    KARPENTER_WITH_BALANCED,
-    KARPENTER_WITH_INSTANCE_MATCH_CRITERIA,
-    KARPENTER_WITH_NODE_LIMITS,
-    KARPENTER_WITH_REPLICAS,
-    RELEASE,
-)
+from stacks.knowledge.versions import KARPENTER_WITH, RELEASE
 
 CapacityType: TypeAlias = Literal["spot", "on-demand", "reserved"]
 ConsolidationPolicy: TypeAlias = Literal["WhenEmpty", "WhenEmptyOrUnderutilized", "Balanced"]
@@ -341,16 +335,16 @@ class Pool:
     def newer_fields(self) -> Iterator[NewerField]:
         """The fields that only newer releases of Karpenter know."""
         if self.replicas is not None:
-            yield NewerField("replicas", "be None", self.replicas, KARPENTER_WITH_REPLICAS)
+            yield NewerField("replicas", "be None", self.replicas, KARPENTER_WITH["replicas"])
         if self.node_limit is not None:
-            yield NewerField("node_limit", "be None", self.node_limit, KARPENTER_WITH_NODE_LIMITS)
+            yield NewerField("node_limit", "be None", self.node_limit, KARPENTER_WITH["node_limit"])
         if self.consolidation_policy == "Balanced":
             must = "be 'WhenEmpty' or 'WhenEmptyOrUnderutilized'"
-            yield NewerField("consolidation_policy", must, "Balanced", KARPENTER_WITH_BALANCED)
+            yield NewerField("consolidation_policy", must, "Balanced", KARPENTER_WITH["Balanced"])
         for number, reservation in enumerate(self.capacity_reservations):
             if criteria := reservation.instance_match_criteria:
                 place = f"capacity_reservations[{number}].instance_match_criteria"
-                yield NewerField(place, "be None", criteria, KARPENTER_WITH_INSTANCE_MATCH_CRITERIA)
+                yield NewerField(place, "be None", criteria, KARPENTER_WITH["instance_match_criteria"])
 
     def unlimited_reasons(self) -> list[Reason]:
         """The reasons for which Karpenter may disrupt all nodes at a time when no schedule applies.

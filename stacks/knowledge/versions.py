@@ -214,13 +214,10 @@ KARPENTER_WITH_DISABLE_DRY_RUN = "1.6.2"
 # From here on the hash of a node class contains the CA bundle of the cluster, so another bundle makes every node drift (KA#9083).
 KARPENTER_THAT_HASHES_THE_CA = "1.12.0"
 
-# The first release whose objects have a field, or whose field has a value, and that acts on it: pkg/apis/crds at every tag of KA.
+# The first release that acts on a field of a pool, or on a value of one: pkg/apis/crds at every tag of KA.
 # `replicas` is in the definitions of 1.8.0 too, which is broken. `limits.nodes` is in all of them, and counts for pools without
 # `replicas` since kubernetes-sigs/karpenter 1.11.0 (`filterByRemainingResources` in its scheduler.go).
-KARPENTER_WITH_INSTANCE_MATCH_CRITERIA = "1.8.0"
-KARPENTER_WITH_REPLICAS = "1.8.1"
-KARPENTER_WITH_NODE_LIMITS = "1.11.0"
-KARPENTER_WITH_BALANCED = "1.14.0"
+KARPENTER_WITH = {"instance_match_criteria": "1.8.0", "replicas": "1.8.1", "node_limit": "1.11.0", "Balanced": "1.14.0"}
 
 # These releases may choose a capacity block that is full, or that the pod excludes, and then launch nothing (KA#8517;
 # `capacityBlockFilter` in pkg/providers/instance/filter/filter.go).
