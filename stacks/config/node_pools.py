@@ -31,7 +31,7 @@ from stacks.config.pools import (
     overlaps,
 )
 from stacks.config.tags import wrong_node_tags
-from stacks.hcl.expressions import is_expression
+from stacks.hcl.expressions import Expression, hcl, is_expression
 from stacks.hcl.rules import (
     DISTINCT,
     HAS_ELEMENTS,
@@ -80,18 +80,18 @@ GPU_DRIFT_BUDGET_SIZE = Must(
 )
 
 GPU_EXPIRE_AFTER = (match(f"^({AFTER})$", f"be {EXPIRY}, or null", optional=True),)
+GPU_EXPIRE_AFTER_SECONDS = "gpu_expire_after_seconds"  # a local
 # Requirements, because Kubernetes accepts other durations: what is deployed can be destroyed.
-_SECONDS = f'sum(concat([0], [for part in regexall("([0-9]+)([smh])", {VALUE}) : part[0] * {{s = 1, m = 60, h = 3600}}[part[1]]]))'
 GPU_EXPIRE_AFTER_LENGTH = (
     Must(
         f"be at least {LEAST_EXPIRY}, {WHY_LEAST_EXPIRY}",
-        f'{VALUE} == "{times.NEVER}" || {_SECONDS} >= {times.seconds(LEAST_EXPIRY):.0f}',
+        f'{VALUE} == "{times.NEVER}" || local.{GPU_EXPIRE_AFTER_SECONDS} >= {times.seconds(LEAST_EXPIRY):.0f}',
         lambda expiry: expiry == times.NEVER or times.seconds(expiry) >= times.seconds(LEAST_EXPIRY),
         optional=True,
     ),
     Must(
         f"be at most {times.LONGEST}",
-        f"{_SECONDS} <= {times.LONGEST_SECONDS}",
+        f"local.{GPU_EXPIRE_AFTER_SECONDS} <= {times.LONGEST_SECONDS}",
         lambda expiry: times.seconds(expiry) <= times.LONGEST_SECONDS,
         tail=ending(f": {times.TOO_LONG}."),
         optional=True,
@@ -158,6 +158,14 @@ def types_without_drivers(*, kubernetes: str, bottlerocket: str) -> Iterator[Ele
             partial(_is_of, mismatch.families),
             f"gpu_instance_types must have GPUs that the driver of Bottlerocket supports (got {{found}}): {mismatch.why}",
         )
+
+
+def seconds_of(duration: Expression) -> Expression:
+    """The length of a duration; 0 for null and Never."""
+    parts = f'regexall("([0-9]+)([smh])", {duration.hcl})'
+    return Expression(
+        f"{duration.hcl} == null ? 0 : sum(concat([0], [for part in {parts} : part[0] * {hcl(times.SECONDS)}[part[1]]]))"
+    )
 
 
 def limit_below(smallest: str, limit: str) -> str:

@@ -15,9 +15,11 @@ from stacks.config.common import Common
 from stacks.config.node_pools import (
     GPU_DRIFT_BUDGET_SIZE,
     GPU_EXPIRE_AFTER_LENGTH,
+    GPU_EXPIRE_AFTER_SECONDS,
     KNOWN_CAPACITY_TYPES,
     NOT_RESERVED_ALONE,
     NodePoolOptions,
+    seconds_of,
 )
 from stacks.config.pools import CATEGORIES, CPUS, GENERAL_POOL, GPU_POOL, GPU_TAINT, Pool
 from stacks.hcl.expressions import Expression, hcl
@@ -112,6 +114,7 @@ class NodePools(Addressed):
         """The pool whose values are variables, with the rules for them."""
         names = ("gpu_instance_types", "gpu_capacity_type", "gpu_limit", "gpu_expire_after")
         types, capacity, limit, expiry = (self.as_expression(name, getattr(self._options, name)) for name in names)
+        self.add_local(GPU_EXPIRE_AFTER_SECONDS, seconds_of(expiry))
         self.require(
             DISTINCT.rule("gpu_capacity_type", capacity),
             KNOWN_CAPACITY_TYPES.rule(capacity),
