@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stacks.config import CapacityReservation, ClusterConfig
+from stacks.config import CapacityReservation, ClusterConfig, GpuPool
 from stacks.config.checks import ConfigurationError
 from stacks.config.node_pools import NodePoolOptions
 from stacks.config.pools import Pool
@@ -22,7 +22,7 @@ def reserved(*reservations: CapacityReservation, **fields: Any) -> Pool:
     return gpu(**{"capacity_types": ["reserved", "spot"], "capacity_reservations": reservations} | fields)
 
 
-def fixed(replicas: int, name: str = "a", **fields: Any) -> Pool:
+def fixed(replicas: int, name: str = "a", **fields: Any) -> GpuPool:
     return gpu(name, **{"weight": None, "limit": 24, "replicas": replicas} | fields)
 
 

@@ -95,7 +95,8 @@ def capacity_warnings(*, kind: str = "gpu_pools", karpenter: str = "1.14.1", dri
     given: dict[str, Any] = {"instance_types": ["p5.48xlarge"], "limit": 16} if kind == "gpu_pools" else {"cpu_limit": 64}
     made: Any = GpuPool if kind == "gpu_pools" else GeneralPool
     pool = made("x", **{"weight": 1} | given | fields)
-    found = warned(ClusterConfig("a", karpenter_version=karpenter, gpu_drift_budget=drift, **{kind: [pool]}))
+    pools: dict[str, Any] = {kind: [pool]}
+    found = warned(ClusterConfig("a", karpenter_version=karpenter, gpu_drift_budget=drift, **pools))
     return [text.removeprefix(f'a.{kind}["x"].') for text in found]
 
 
@@ -105,6 +106,7 @@ RESERVED: dict[str, Any] = {"capacity_reservations": [CapacityReservation(id="cr
 def test_a_pool_of_reservations_alone_cannot_replace_drifted_nodes() -> None:
     for types in (["reserved", "on-demand"], ["spot", "reserved"]):
         assert capacity_warnings(**RESERVED, capacity_types=types) == []
+    assert capacity_warnings(**RESERVED, capacity_types=["reserved"], drift="0") == []
     assert capacity_warnings(**RESERVED, capacity_types=["reserved"]) == [
         "capacity_types is 'reserved' alone: while the reservations are full, a drifted node stays as it is, because Karpenter "
         "launches the next node first. Karpenter 1.15.1 ends the node first, but this program does not know that release yet. Keep "
@@ -130,7 +132,7 @@ def test_a_fixed_size_that_leaves_no_node_for_drift_is_a_warning() -> None:
         "first. Raise the limit by a node."
     ]
     assert capacity_warnings(weight=None, replicas=2, limit=23) != []
-    assert capacity_warnings(weight=None, replicas=2, limit=24) == []
+    assert capacity_warnings(weight=None, replicas=2, limit=24) == capacity_warnings(weight=None, replicas=2, drift="0%") == []
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ ConsolidationPolicy: TypeAlias = Literal["WhenEmpty", "WhenEmptyOrUnderutilized"
 Reason: TypeAlias = Literal["Underutilized", "Empty", "Drifted"]
 
 TYPES = Change("U; D for nodes whose type is removed")
+REPLICAS = Change("R (another pool) to set or unset; otherwise U, and fewer end nodes")
 
 POOL_NAME = matches(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", "at most 40 lower-case letters, digits and hyphens, such as inference")
 AFTER = rf"{times.DURATION}|{times.NEVER}"
@@ -38,6 +39,7 @@ BUDGET_DURATION = times.duration(
 BOTTLEROCKET = matches(f"latest|v{RELEASE.pattern}", "latest, or a version such as v1.53.0")
 ZONE = matches(regions.ZONE, "availability zones such as us-west-2a")
 NODES = r"((100|[0-9]{1,2})%|[0-9]+)"
+NO_NODES = ("0", "0%")
 NUMBER_OF_NODES = matches(NODES, "a number of nodes such as 1, or a percentage such as 10%")
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
@@ -254,9 +256,7 @@ class Pool:
     """How nodes are bought: spot, on-demand, reserved. Karpenter prefers reserved, then spot, then on-demand."""
     capacity_reservations: Annotated[Sequence[CapacityReservation], RESERVATIONS, has_at_most(MOST_TERMS), distinct] = ()
     """Reservations and Capacity Blocks that nodes with capacity type reserved use. Karpenter leaves others idle, open ones too."""
-    replicas: Annotated[int | None, Change("R (another pool) to set or unset; else U, and fewer end nodes"), between(0, MOST)] = (
-        None
-    )
+    replicas: Annotated[int | None, REPLICAS, between(0, MOST)] = None
     """A fixed number of nodes, which run and cost from the apply on, without pods too; None for as many as pods need. Kubernetes
     refuses to set or unset replicas on a pool that exists: give another name. Karpenter 1.8.1 or newer."""
     node_limit: Annotated[int | None, Change.IN_PLACE, between(1, MOST)] = None
@@ -361,7 +361,7 @@ class Pool:
 
     def holds_drift(self) -> bool:
         """Whether a budget keeps drifted nodes at all times."""
-        always = [budget for budget in self.budgets if budget.schedule is None and budget.nodes in ("0", "0%")]
+        always = [budget for budget in self.budgets if budget.schedule is None and budget.nodes in NO_NODES]
         return any(not budget.reasons or "Drifted" in budget.reasons for budget in always)
 
     def mistakes(self) -> Iterator[str]:
