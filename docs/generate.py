@@ -23,9 +23,11 @@ from stacks.knowledge.versions import (
     KARPENTER,
     KARPENTER_PERMISSIONS,
     KARPENTER_RELEASES,
+    KARPENTER_WITH,
     KUBERNETES,
     LOAD_BALANCER_CONTROLLER,
     LOAD_BALANCER_CONTROLLER_RELEASES,
+    karpenter_releases,
     load_balancer_controller_chart,
 )
 
@@ -165,6 +167,8 @@ def karpenter_versions() -> str:
             "another hash of node classes: [change no node class in the same apply](#the-step-to-karpenter-112)"
         ] * row.new_class_hash
         news += [f"needs `{p.action}`" for p in KARPENTER_PERMISSIONS if p.since == row.first]
+        allowed = [name for name, since in KARPENTER_WITH.items() if karpenter_releases(since) is row]
+        news += [f"allows {_codes(allowed)}"] if allowed else []
         rows.append((f"{row.first} to {row.last}", row.kubernetes, "; ".join(news)))
     return _table(("Karpenter", "Kubernetes at most", "what is new"), rows)
 

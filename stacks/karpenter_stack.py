@@ -102,7 +102,15 @@ class KarpenterStack(Addressed, TerraformStack):
 
         # Kubernetes: the controllers, and the nodes that Karpenter may create.
         add_cluster_providers(self, cluster=self.cluster, login=options, registry=registry)
-        self.karpenter = Karpenter(self, "karpenter", common, cluster=self.cluster, options=options, registry=registry)
+        self.karpenter = Karpenter(
+            self,
+            "karpenter",
+            common,
+            cluster=self.cluster,
+            options=options,
+            registry=registry,
+            static_capacity=bool(options.fixed_pools()),
+        )
         self.load_balancer_controller = LoadBalancerController(self, "alb", common, karpenter=self.karpenter, options=options)
         self.node_pools = NodePools(self, "nodepools", common, karpenter=self.karpenter, options=options)
 

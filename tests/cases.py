@@ -246,6 +246,28 @@ CASES: dict[str, list[Case]] = {
         _required_of("gpu_limit", 2**31, "gpu_limit must be at most 2147483647 (got 2147483648)."),
         _required_of("gpu_limit", 7, "gpu_limit must be at least 8, the GPUs of the smallest of gpu_instance_types (got 7)"),
     ],
+    "gpu_expire_after": [
+        *_accepted("gpu_expire_after", None, "Never", "15m", "14m60s", "720h", "2562047h47m16s", "9223372036s"),
+        _refused(
+            "gpu_expire_after",
+            "30d",
+            'gpu_expire_after must be a duration in hours, minutes and seconds such as 720h, or Never, or null (got "30d").',
+        ),
+        _refused("gpu_expire_after", "never", '(got "never")'),
+        _refused("gpu_expire_after", "", '(got "")'),
+        _required_of(
+            "gpu_expire_after",
+            "14m59s",
+            "gpu_expire_after must be at least 15m, the time in which a machine becomes a node, or Never to turn expiry off (got "
+            '"14m59s").',
+        ),
+        _required_of(
+            "gpu_expire_after",
+            "2562047h47m17s",
+            'gpu_expire_after must be at most 2562047h47m16s (got "2562047h47m17s"): Karpenter cannot read any pool while one pool '
+            "has a longer duration.",
+        ),
+    ],
     "gpu_drift_budget": [
         *_accepted("gpu_drift_budget", None, "0", "1", "10%", "100%", "999999999"),
         _required_of(

@@ -56,6 +56,7 @@ def refusals(pool: Json) -> list[str]:
         *_labels(labels, {requirement["key"] for requirement in node["requirements"]}),
         *_requirements(node["requirements"]),
         # KC pkg/apis/v1/nodepool.go: Limits is a ResourceList; the CRD's type is an integer or a string.
+        *_static(spec),
         *(f"limits.{name}" for name, limit in spec.get("limits", {}).items() if not 0 < limit <= INT64),
         *(["weight"] if not 0 < spec.get("weight", 1) <= INT32 else []),
     ]
@@ -63,12 +64,21 @@ def refusals(pool: Json) -> list[str]:
 
 def _life(node: Json, disruption: Json) -> Iterator[str]:
     """KC pkg/apis/v1/duration.go: NillableDuration; pkg/controllers/nodeclaim/expiration/controller.go."""
-    for name, text in (("expireAfter", node.get("expireAfter", "720h")), ("consolidateAfter", disruption["consolidateAfter"])):
+    durations = {"expireAfter": node.get("expireAfter", "720h"), "consolidateAfter": disruption["consolidateAfter"]}
+    for name, text in durations.items():
         if text != "Never" and parse_duration(text) is None:
             yield f"{name}: invalid duration, and no NodePool can be listed"
+    if parse_duration(node.get("terminationGracePeriod", "0s")) is None:  # a metav1.Duration, without Never
+        yield "terminationGracePeriod: invalid duration, and no NodePool can be listed"
     expires = parse_duration(node.get("expireAfter", "720h"))
     if expires is not None and expires < REGISTRATION:
         yield "expireAfter: machines expire before they are nodes"
+
+
+def _static(spec: Json) -> Iterator[str]:
+    """KC pkg/controllers/static/provisioning/controller.go."""
+    if "replicas" in spec and spec["limits"]["nodes"] < spec["replicas"]:
+        yield "replicas: the node limit ends the launches before"
 
 
 def parse_duration(text: str) -> int | None:
@@ -261,7 +271,7 @@ def unlimited(pool: Json) -> set[str]:
     reasons = {"Drifted", "Empty", "Underutilized"}
     if disruption["consolidationPolicy"] == "WhenEmpty":
         reasons -= {"Underutilized"}
-    if disruption["consolidateAfter"] == "Never":
+    if disruption["consolidateAfter"] == "Never" or "replicas" in pool["spec"]:  # OwnedByStaticNodePool
         reasons -= {"Empty", "Underutilized"}
     for budget in disruption.get("budgets") or [{"nodes": "10%"}]:
         if "schedule" not in budget:

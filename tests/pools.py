@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stacks.config import Budget, ClusterConfig, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint
+from stacks.config import Budget, CapacityReservation, ClusterConfig, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint
 from stacks.config.checks import mistakes
 from stacks.config.pools import Pool
 from stacks.hcl.expressions import Expression
@@ -24,10 +24,11 @@ def general(name: str = "a", **fields: Any) -> GeneralPool:
     return GeneralPool(name, **given)
 
 
-def wrong(*pools: Pool) -> list[str]:
+def wrong(*pools: Pool, karpenter: str = "1.6.0") -> list[str]:
     """What a cluster with these pools is refused for, without the cluster's name."""
     config = ClusterConfig(
         "c",
+        karpenter_version=karpenter,
         gpu_pools=[pool for pool in pools if isinstance(pool, GpuPool)],
         general_pools=[pool for pool in pools if isinstance(pool, GeneralPool)],
     )
@@ -40,7 +41,8 @@ EVERY_GPU_FIELD = GpuPool(
     families=["p5", "p4de"],
     min_gpu_memory_gib=80,
     limit=32,
-    capacity_types=["on-demand", "spot"],
+    capacity_types=["on-demand", "spot", "reserved"],
+    capacity_reservations=[CapacityReservation(id="cr-0a1"), CapacityReservation(tags={"team": "*"}, owner_id="210987654321")],
     zones=["us-west-2b", "us-west-2c"],
     taints=[Taint(key="team", value="research", effect="NoExecute"), Taint(key="example.com/batch")],
     labels={"team": "research"},
@@ -49,6 +51,7 @@ EVERY_GPU_FIELD = GpuPool(
     consolidate_after="1h30m",
     budgets=[Budget(nodes="1"), Budget(nodes="0", reasons=["Drifted", "Empty"], schedule="0 6 * * *", duration="20h30m")],
     expire_after="Never",
+    termination_grace_period="90s",
     tags={"cost-center": "42"},
     bottlerocket_version="v1.53.0",
     soci=SociParallelPull(downloads=20, chunk_size="8mb", unpacks=12),

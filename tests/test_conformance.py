@@ -136,7 +136,7 @@ def test_an_object_that_karpenter_would_refuse_is_found_out(
     ("options", "limits", "budgets"),
     [
         ({}, None, None),
-        ({"gpu_limit": 32, "gpu_drift_budget": "0"}, 32, "0"),
+        ({"gpu_limit": 32, "gpu_drift_budget": "0", "gpu_expire_after": "2160h"}, 32, "0"),
         ({"gpu_limit": 64}, 64, None),
         ({"gpu_drift_budget": "10%", "gpu_capacity_type": ["spot", "on-demand"]}, None, "10%"),
     ],
@@ -156,6 +156,7 @@ def test_what_terraform_applies_passes_too(
     assert gpu.get("limits") == (limits and {"nvidia.com/gpu": limits})
     assert gpu["disruption"].get("budgets") == (budgets and [{"nodes": "10%"}, {"nodes": budgets, "reasons": ["Drifted"]}])
     assert gpu["disruption"].keys() - {"budgets"} == {"consolidationPolicy", "consolidateAfter"}
+    assert gpu["template"]["spec"].get("expireAfter") == options.get("gpu_expire_after")
     (capacity, _, types) = gpu["template"]["spec"]["requirements"]
     assert (capacity["values"], types["values"]) == (options.get("gpu_capacity_type", ["spot"]), ["p5.48xlarge"])
 

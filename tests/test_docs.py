@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import pytest
 from docs import generate
 from stacks.app import PROJECT
 from stacks.config import ClusterConfig, GpuPool, recommended
+from stacks.config.checks import mistakes
 from stacks.config.fields import options_of
 from stacks.config.fleet import refuse_mistakes
+from stacks.reports.warnings import warnings
 from tests.synthesis import Json, copy_program, synth_stack
 
 FILES = [path for pattern in ("*.md", "docs/*.md", ".github/**/*.md") for path in sorted(PROJECT.glob(pattern))]
@@ -167,6 +170,14 @@ def test_the_main_py_for_ci_is_a_valid_configuration(tmp_path: Path, monkeypatch
     page: dict[str, Any] = {}
     exec(text, page)  # noqa: S102  (our own page)
     refuse_mistakes([page["cluster"]], tmp_path)
+
+
+def test_the_pools_of_the_page_on_capacity_are_valid_and_bring_no_warning() -> None:
+    page: dict[str, Any] = {}
+    (text,) = python_of("docs/capacity.md")
+    exec(text.replace("ClusterConfig(\n", "cluster = ClusterConfig(\n"), page)  # noqa: S102  (our own page)
+    assert list(mistakes("c", page["cluster"])) == []
+    assert list(warnings([page["cluster"]], date(2026, 1, 1))) == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import stacks.config
 from stacks.config import (
     AccessEntry,
     Budget,
+    CapacityReservation,
     ClusterConfig,
     DataVolume,
     GeneralPool,
@@ -133,6 +134,7 @@ SAMPLES = (
     GpuPool("a", instance_types=["p5.48xlarge"], limit=8),
     GeneralPool("a", cpu_limit=8),
     Budget(nodes="1"),
+    CapacityReservation(id="cr-0123456789abcdef0"),
     DataVolume(size_gib=100),
     Taint(key="a"),
     SociParallelPull(downloads=1, chunk_size="16mb", unpacks=1),

@@ -3,6 +3,7 @@
 import json
 import os
 import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from cdktf import App
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from stacks.config import Budget, ClusterConfig, DataVolume, GpuPool, SociParallelPull, Taint
+from stacks.config import Budget, CapacityReservation, ClusterConfig, DataVolume, GpuPool, SociParallelPull, Taint
 from stacks.config.pools import Pool
 from stacks.karpenter_stack import KarpenterStack
 from stacks.knowledge.catalogue import gpus_by_type
@@ -42,12 +43,13 @@ def crds() -> dict[str, list[Crd]]:
     return found
 
 
-def refusals(crds: dict[str, list[Crd]], objects: list[Json]) -> dict[str, list[str]]:
+def refusals(crds: dict[str, list[Crd]], objects: list[Json], versions: Sequence[str] = VERSIONS) -> dict[str, list[str]]:
     """By object and version, what Kubernetes would say."""
     said = {
         f"{manifest['kind']} {manifest['metadata']['name']} {version}": crd.errors(manifest)
         for manifest in objects
         for version, crd in zip(VERSIONS, crds[manifest["kind"]], strict=True)
+        if version in versions
     }
     return {which: errors for which, errors in said.items() if errors}
 
@@ -72,6 +74,18 @@ def test_pools_with_every_field_set_pass_the_crds_of_every_version(document: Jso
     assert "${" not in json.dumps(objects)
     assert len(objects) == 10
     assert refusals(crds, objects) == {}
+
+
+@needs_crds
+def test_the_crds_take_a_bad_term_beside_a_good_one(document: Json, crds: dict[str, list[Crd]]) -> None:
+    """The program does not: tests/test_capacity.py."""
+    (node_class, _) = manifests(document, "build")
+    good: Json = {"tags": {"team": "a"}}
+    for bad in ({"id": "cr-1", "tags": {"team": "a"}}, {"id": "cr-1", "ownerID": "123456789012"}):
+        node_class["spec"]["capacityReservationSelectorTerms"] = [bad, good]
+        assert refusals(crds, [node_class]) == {}
+        node_class["spec"]["capacityReservationSelectorTerms"] = [bad]
+        assert len(refusals(crds, [node_class])) == len(VERSIONS)
 
 
 # Text of every kind: a pool with it is either refused here, or Kubernetes and Karpenter accept it.
@@ -196,14 +210,27 @@ budget = st.builds(
 )
 
 
+reservation = st.builds(
+    CapacityReservation,
+    id=st.one_of(st.none(), st.sampled_from(["cr-0123456789abcdef0", "cr-", "CR-1", "cr-1-2", "cr-1\n", ""])),
+    tags=st.dictionaries(st.one_of(anything, st.just("*")), anything, max_size=1),
+    owner_id=st.one_of(st.none(), st.sampled_from(["123456789012", "12345678901", "\N{ARABIC-INDIC DIGIT NINE}" * 12, ""])),
+    instance_match_criteria=st.sampled_from([None, "open", "targeted"]),
+)
+
+
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "name": anything,
     "capacity_types": st.lists(st.sampled_from(["spot", "on-demand", "reserved"]), max_size=3),
+    "capacity_reservations": st.lists(reservation, max_size=3),
+    "replicas": st.one_of(st.none(), st.integers(-1, 9), st.just(2**31)),
+    "node_limit": st.one_of(st.none(), st.integers(0, 100), st.sampled_from([2**31, 2**63])),
+    "termination_grace_period": duration,
     "zones": st.lists(st.sampled_from(["us-west-2a", "us-west-2b"]), max_size=2),
     "taints": st.lists(taint, max_size=3),
     "labels": st.dictionaries(key, anything, max_size=2),
     "weight": st.one_of(st.none(), st.integers(-1, 102)),
-    "consolidation_policy": st.sampled_from(["WhenEmpty", "WhenEmptyOrUnderutilized"]),
+    "consolidation_policy": st.sampled_from(["WhenEmpty", "WhenEmptyOrUnderutilized", "Balanced"]),
     "consolidate_after": duration,
     "expire_after": duration,
     "budgets": st.lists(budget, max_size=2),
@@ -247,6 +274,10 @@ def some(fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[st
 POOLS = st.one_of(
     some(GPU_FIELDS).map(lambda given: replace(gpu(limit=64), **given)),
     some(GENERAL_FIELDS).map(lambda given: replace(general(), **given)),
+    some(GPU_FIELDS).map(lambda given: replace(gpu(limit=64, weight=None, replicas=2), **given)),
+    st.lists(reservation, max_size=3).map(
+        lambda given: gpu(capacity_types=["reserved"] if given else ["spot"], capacity_reservations=given)
+    ),
 )
 
 
@@ -267,9 +298,10 @@ def further(node_pools: NodePools, pool: Pool) -> NodePool:
 def test_a_pool_that_is_not_refused_passes_the_crds_of_every_version(
     node_pools: NodePools, crds: dict[str, list[Crd]], pool: Pool
 ) -> None:
-    assume(not wrong(pool))
+    versions = [version for version in VERSIONS if not wrong(pool, karpenter=version)]
+    assume(versions)
     made = further(node_pools, pool)
-    assert refusals(crds, rendered([made.node_class.manifest(), made.manifest()])) == {}
+    assert refusals(crds, rendered([made.node_class.manifest(), made.manifest()]), versions) == {}
     tomllib.loads(made.node_class.user_data)
 
 
@@ -277,6 +309,11 @@ def test_a_pool_that_is_not_refused_passes_the_crds_of_every_version(
 TRICKY = [
     *(gpu(expire_after=text) for text in DURATIONS),
     *(gpu(consolidate_after=text) for text in DURATIONS),
+    *(gpu(termination_grace_period=text) for text in DURATIONS),
+    *(gpu(weight=None, limit=16, replicas=number) for number in (0, 2, 3)),
+    gpu(weight=None, replicas=1, budgets=[Budget(nodes="0", schedule="@daily", duration="8h")]),
+    gpu(consolidation_policy="Balanced", budgets=[Budget(nodes="1", reasons=["Drifted"])]),
+    gpu(node_limit=2**31),
     *(gpu(budgets=[Budget(nodes="1", schedule="@daily", duration=text)]) for text in DURATIONS),
     *(gpu(budgets=[Budget(nodes="1", schedule=text, duration="8h")]) for text in SCHEDULES),
     *(gpu(budgets=[Budget(nodes=text)]) for text in NUMBERS),
@@ -294,6 +331,27 @@ TRICKY = [
 ]
 
 
+@needs_crds
+def test_the_newer_fields_pass_the_crds_of_the_releases_that_are_not_refused(
+    node_pools: NodePools, crds: dict[str, list[Crd]]
+) -> None:
+    targeted = [CapacityReservation(instance_match_criteria="targeted")]
+    newer: list[tuple[Pool, tuple[str, ...]]] = [
+        (gpu(weight=None, limit=24, replicas=2), VERSIONS[1:]),
+        (general(weight=None, instance_types=["m7i.large"], replicas=0), VERSIONS[1:]),
+        (gpu(node_limit=1), VERSIONS[2:]),
+        (gpu(consolidation_policy="Balanced"), VERSIONS[3:]),
+        (gpu(capacity_types=["reserved"], capacity_reservations=targeted), VERSIONS[1:]),
+    ]
+    for pool, versions in newer:
+        assert tuple(version for version in VERSIONS if not wrong(pool, karpenter=version)) == versions
+        made = further(node_pools, pool)
+        objects = rendered([made.node_class.manifest(), made.manifest()])
+        assert refusals(crds, objects, versions) == {}
+        # 1.9 takes a node limit beside another limit, and ignores it.
+        assert pool.node_limit is not None or len(refusals(crds, objects)) == len(VERSIONS) - len(versions)
+
+
 EXAMPLES = int(os.environ.get("KARPENTER_EXAMPLES", "10"))  # a run of many thousands takes minutes
 
 
@@ -304,7 +362,7 @@ def manifest_of(node_pools: NodePools, pool: Pool) -> Json:
 
 
 def test_a_tricky_value_is_refused_or_stands_before_karpenter(node_pools: NodePools) -> None:
-    accepted = [pool for pool in TRICKY if not wrong(pool)]
+    accepted = [pool for pool in TRICKY if not wrong(pool, karpenter=VERSIONS[-1])]
     assert 40 < len(accepted) < len(TRICKY) - 40
     for pool in accepted:
         manifest = manifest_of(node_pools, pool)
@@ -316,7 +374,7 @@ def test_a_tricky_value_is_refused_or_stands_before_karpenter(node_pools: NodePo
 @given(pool=POOLS)
 def test_a_pool_that_is_not_refused_stands_before_karpenter(node_pools: NodePools, pool: Pool) -> None:
     """`tests/karpenter_rules.py` has the rules, each with the file in Karpenter's source."""
-    assume(not wrong(pool))
+    assume(not wrong(pool, karpenter=VERSIONS[-1]))
     manifest = manifest_of(node_pools, pool)
     assert karpenter_rules.refusals(manifest) == []
     assert karpenter_rules.unlimited(manifest) == set(pool.unlimited_reasons())

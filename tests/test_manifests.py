@@ -31,7 +31,7 @@ def test_a_gpu_pool_asks_karpenter_for_explicit_types_only(document: Json) -> No
         r["key"]: (r["operator"], r["values"]) for r in spec(document, "nodepool_research")["template"]["spec"]["requirements"]
     }
     assert requirements == {
-        "karpenter.sh/capacity-type": ("In", ["on-demand", "spot"]),
+        "karpenter.sh/capacity-type": ("In", ["on-demand", "spot", "reserved"]),
         "kubernetes.io/arch": ("In", ["amd64"]),
         "topology.kubernetes.io/zone": ("In", ["us-west-2b", "us-west-2c"]),
         "node.kubernetes.io/instance-type": ("In", ["p4de.24xlarge", "p5.4xlarge", "p5.48xlarge"]),
@@ -104,6 +104,8 @@ def test_every_field_of_a_pool_reaches_karpenter(document: Json) -> None:
     }
     assert pool["template"]["metadata"]["labels"] == {"gpu-type": "nvidia", "nodepool": "research", "team": "research"}
     assert pool["template"]["spec"]["expireAfter"] == "Never"
+    assert pool["template"]["spec"]["terminationGracePeriod"] == "90s"
+    assert node_class["capacityReservationSelectorTerms"] == [{"id": "cr-0a1"}, {"tags": {"team": "*"}, "ownerID": "210987654321"}]
     assert pool["template"]["spec"]["taints"] == [
         {"key": "nvidia.com/gpu", "value": "true", "effect": "NoSchedule"},
         {"key": "team", "value": "research", "effect": "NoExecute"},
@@ -129,7 +131,9 @@ def test_a_general_pool_has_neither_gpu_taint_nor_gpu_label_nor_raid(document: J
     assert pool["template"]["metadata"]["labels"] == {"nodepool": "build"}
     assert pool["template"]["spec"]["expireAfter"] == "720h"
     assert "budgets" not in pool["disruption"]
-    assert node_class.keys().isdisjoint({"instanceStorePolicy", "blockDeviceMappings"})
+    assert "replicas" not in pool
+    assert "terminationGracePeriod" not in pool["template"]["spec"]
+    assert node_class.keys().isdisjoint({"instanceStorePolicy", "blockDeviceMappings", "capacityReservationSelectorTerms"})
     assert node_class["tags"] == {"karpenter.sh/discovery": "${local.name}"}
     assert node_class["amiSelectorTerms"] == [{"alias": "bottlerocket@latest"}]
     assert "bootstrap-commands" not in tomllib.loads(node_class["userData"])["settings"]

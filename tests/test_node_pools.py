@@ -21,6 +21,7 @@ def nodepools(stack: TerraformStack) -> NodePools:
         gpu_capacity_type=var("gpu_capacity_type"),
         gpu_limit=var("gpu_limit").value,
         gpu_drift_budget=var("gpu_drift_budget"),
+        gpu_expire_after=var("gpu_expire_after"),
     )
     return NodePools(stack, "nodepools", COMMON, karpenter=karpenter(stack), options=options)
 
@@ -69,7 +70,7 @@ def test_the_gpu_pool_is_limited_and_drifts_as_its_variables_say(document: Json)
             '${var.gpu_drift_budget == null ? null : [{nodes = "10%"}, {nodes = var.gpu_drift_budget, reasons = ["Drifted"]}]}'
         ),
     }
-    assert "expireAfter" not in pool["template"]["spec"]
+    assert pool["template"]["spec"]["expireAfter"] == "${var.gpu_expire_after}"
 
 
 def test_only_the_manifest_whose_fields_may_be_null_is_merged(document: Json) -> None:
@@ -80,7 +81,9 @@ def test_only_the_manifest_whose_fields_may_be_null_is_merged(document: Json) ->
         "nodepool_default": "${yamlencode(local.nodepool_default)}",
         "nodepool_gpu": (
             "${yamlencode(merge(local.nodepool_gpu, {spec = merge({for k, v in local.nodepool_gpu.spec : k => v if v != null}, "
-            "{disruption = {for k, v in local.nodepool_gpu.spec.disruption : k => v if v != null}})}))}"
+            "{disruption = {for k, v in local.nodepool_gpu.spec.disruption : k => v if v != null}, template = merge("
+            "local.nodepool_gpu.spec.template, {spec = {for k, v in local.nodepool_gpu.spec.template.spec : k => v if v != null}})"
+            "})}))}"
         ),
     }
 
@@ -153,6 +156,7 @@ def test_without_gpu_spot_nothing_of_it_is_in_the_json(stack: Json) -> None:
         "gpu_capacity_type",
         "gpu_limit",
         "gpu_drift_budget",
+        "gpu_expire_after",
     }
     assert not any("gpu" in name for block in ("locals", "check") for name in made[block])
     assert "gpu" not in made["data"]["aws_ec2_instance_type_offerings"]
@@ -178,7 +182,13 @@ def test_the_drift_budget_stays_for_gpu_pools_without_budgets() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("gpu_instance_types", ["p5.48xlarge"]), ("gpu_capacity_type", ["on-demand"]), ("gpu_limit", 8), ("gpu_drift_budget", "0")],
+    [
+        ("gpu_instance_types", ["p5.48xlarge"]),
+        ("gpu_capacity_type", ["on-demand"]),
+        ("gpu_limit", 8),
+        ("gpu_drift_budget", "0"),
+        ("gpu_expire_after", "48h"),
+    ],
 )
 def test_an_option_of_a_pool_that_is_off_is_refused(name: str, value: Any) -> None:
     (text,) = mistakes("c", ClusterConfig("c", gpu_spot_pool=False, **{name: value}))

@@ -78,11 +78,6 @@ def test_every_family_and_every_gpu_of_the_catalogue_has_types_that_a_pool_can_u
         (general(cpus=[4, 4]), "cpus must not contain duplicates (got [4, 4])."),
         (gpu(capacity_types=[]), "capacity_types must have at least one element (got [])."),
         (
-            gpu(capacity_types=["reserved"]),
-            "capacity_types must not contain 'reserved' (got ['reserved']): node classes select no capacity",
-        ),
-        (gpu(capacity_types=["reserved", "spot"]), "must not contain 'reserved' (got ['reserved', 'spot'])"),
-        (
             gpu(data_volume=DataVolume(size_gib=200)),
             "data_volume must be None for instance types with NVMe disks (got 200 GiB)",
         ),

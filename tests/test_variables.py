@@ -32,6 +32,6 @@ def test_a_field_that_is_given_becomes_the_default_of_its_variable() -> None:
 
 def test_null_is_refused_where_it_says_nothing(stack: Json) -> None:
     nullable = {name for name, variable in stack["variable"].items() if variable.get("nullable") is not False}
-    assert nullable == {"gpu_limit", "gpu_drift_budget", "karpenter_node_release_version"}
+    assert nullable == {"gpu_limit", "gpu_drift_budget", "gpu_expire_after", "karpenter_node_release_version"}
     required = {field.name for field in options_of(ClusterConfig) if field.variable and field.variable.required}
     assert required == {"region", "gpu_instance_types"}

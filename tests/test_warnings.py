@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stacks.config import Budget, ClusterConfig, GeneralPool, GpuPool, SociParallelPull, VpcCni
+from stacks.config import Budget, CapacityReservation, ClusterConfig, GeneralPool, GpuPool, SociParallelPull, VpcCni
 from stacks.config.pools import GPU_SOCI
 from stacks.reports.warnings import warnings
 
@@ -88,6 +88,75 @@ def test_types_of_a_pool_that_the_program_does_not_know_are_a_warning() -> None:
         'a.gpu_pools["x"].instance_types contains types that this program does not know: p9.48xlarge. A plan '
         "asks EC2 whether it offers them; make sure that they have NVIDIA GPUs with a driver in Bottlerocket, an x86_64 CPU and"
     )
+
+
+def capacity_warnings(*, kind: str = "gpu_pools", karpenter: str = "1.14.1", drift: str | None = None, **fields: Any) -> list[str]:
+    """Without the names of the cluster and of the pool."""
+    given: dict[str, Any] = {"instance_types": ["p5.48xlarge"], "limit": 16} if kind == "gpu_pools" else {"cpu_limit": 64}
+    made: Any = GpuPool if kind == "gpu_pools" else GeneralPool
+    pool = made("x", **{"weight": 1} | given | fields)
+    pools: dict[str, Any] = {kind: [pool]}
+    found = warned(ClusterConfig("a", karpenter_version=karpenter, gpu_drift_budget=drift, **pools))
+    return [text.removeprefix(f'a.{kind}["x"].') for text in found]
+
+
+RESERVED: dict[str, Any] = {"capacity_reservations": [CapacityReservation(id="cr-0123456789abcdef0")]}
+
+
+def test_a_pool_of_reservations_alone_cannot_replace_drifted_nodes() -> None:
+    for types in (["reserved", "on-demand"], ["spot", "reserved"]):
+        assert capacity_warnings(**RESERVED, capacity_types=types) == []
+    assert capacity_warnings(**RESERVED, capacity_types=["reserved"], drift="0") == []
+    assert capacity_warnings(**RESERVED, capacity_types=["reserved"]) == [
+        "capacity_types is 'reserved' alone: while the reservations are full, a drifted node stays as it is, because Karpenter "
+        "launches the next node first. Karpenter 1.15.1 ends the node first, but this program does not know that release yet. Keep "
+        "a place free, or delete the NodeClaims of drifted nodes yourself."
+    ]
+
+
+def test_a_karpenter_that_may_choose_a_full_capacity_block_is_a_warning() -> None:
+    types = ["reserved", "spot"]
+    for release in ("1.6.4", "1.7.2", "1.8.1"):
+        assert capacity_warnings(**RESERVED, capacity_types=types, karpenter=release) == []
+    for release, better in (("1.6.0", "1.6.8"), ("1.6.3", "1.6.8"), ("1.7.1", "1.7.6")):
+        assert capacity_warnings(**RESERVED, capacity_types=types, karpenter=release) == [
+            f"capacity_reservations may find Capacity Blocks: Karpenter {release} may choose a block that is full, and then launch "
+            f"nothing. Use karpenter_version {better}."
+        ]
+
+
+def test_a_fixed_size_that_leaves_no_node_for_drift_is_a_warning() -> None:
+    assert [capacity_warnings(weight=None, replicas=number) for number in (0, 1)] == [[], []]
+    assert capacity_warnings(weight=None, replicas=2) == [
+        "replicas is 2, all nodes that the limit allows: drifted nodes stay as they are, because Karpenter launches the next node "
+        "first. Raise the limit by a node."
+    ]
+    assert capacity_warnings(weight=None, replicas=2, limit=23) != []
+    assert capacity_warnings(weight=None, replicas=2, limit=24) == capacity_warnings(weight=None, replicas=2, drift="0%") == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_said"),
+    [
+        ({}, True),
+        ({"drift": "1"}, True),
+        ({"drift": "0"}, False),
+        ({"drift": "0", "kind": "general_pools"}, True),
+        ({"drift": "0", "budgets": [Budget(nodes="1")]}, True),
+        ({"budgets": [Budget(nodes="0")]}, False),
+        ({"budgets": [Budget(nodes="10%"), Budget(nodes="0%", reasons=["Drifted"])]}, False),
+        ({"budgets": [Budget(nodes="10%"), Budget(nodes="0", reasons=["Empty"])]}, True),
+        ({"budgets": [Budget(nodes="10%"), Budget(nodes="0", schedule="@daily", duration="8h")]}, True),
+    ],
+)
+def test_a_grace_period_that_lets_drift_end_protected_pods_is_a_warning(fields: dict[str, Any], is_said: bool) -> None:
+    said = (
+        "termination_grace_period lets drift, as with each Bottlerocket release, end protected pods: 90s after Karpenter begins to "
+        "replace a node, do-not-disrupt and PodDisruptionBudgets no longer count. "
+        'Budget(nodes="0", reasons=["Drifted"]) holds drifted nodes.'
+    )
+    assert capacity_warnings(**fields) == []
+    assert capacity_warnings(termination_grace_period="90s", **fields) == ([said] if is_said else [])
 
 
 ALWAYS, NIGHTLY = Budget(nodes="10%"), Budget(nodes="0", schedule="0 6 * * *", duration="20h")

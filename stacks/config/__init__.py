@@ -5,6 +5,7 @@
 
 from stacks.config.administrators import AccessEntry
 from stacks.config.backends import LocalBackend, S3Backend
+from stacks.config.capacity_reservations import CapacityReservation
 from stacks.config.cluster import ClusterConfig
 from stacks.config.control_plane import VpcCni
 from stacks.config.image_cache import ImageCache
@@ -14,6 +15,7 @@ from stacks.config.recommended import recommended
 __all__ = [
     "AccessEntry",
     "Budget",
+    "CapacityReservation",
     "ClusterConfig",
     "DataVolume",
     "GeneralPool",

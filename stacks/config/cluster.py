@@ -77,6 +77,7 @@ class ClusterConfig(
         if mistake := karpenter_mistake(self.kubernetes_version, self.karpenter_version):
             yield mistake
             return
+        yield from self.newer_than(self.karpenter_version)
         if release := self.karpenter_node_release_version:
             least, (number, hyphen, _) = kubernetes_version(self.kubernetes_version).bottlerocket, release.partition("-")
             if hyphen and RELEASE.fullmatch(number) and parts(number) < parts(least):

@@ -6,26 +6,32 @@ from dataclasses import dataclass, field, fields
 from functools import cache, partial
 from typing import Annotated, get_args
 
+from stacks.config import times
 from stacks.config.checks import shortened, user_tags
 from stacks.config.fields import Change, Variable
 from stacks.config.pools import (
+    AFTER,
     BOTTLEROCKET,
+    EXPIRY,
     GENERAL_POOL,
     GENERAL_SOCI,
     GPU_POOL,
     GPU_SOCI,
+    LEAST_EXPIRY,
     NODES,
     REFERENCE_NAMES,
     TYPES,
+    WHY_LEAST_EXPIRY,
     CapacityType,
     DataVolume,
     GeneralPool,
     GpuPool,
+    Pool,
     SociParallelPull,
     overlaps,
 )
 from stacks.config.tags import wrong_node_tags
-from stacks.hcl.expressions import is_expression
+from stacks.hcl.expressions import Expression, hcl, is_expression
 from stacks.hcl.rules import (
     DISTINCT,
     HAS_ELEMENTS,
@@ -40,6 +46,7 @@ from stacks.hcl.rules import (
     found,
     match,
     matches,
+    mistakes,
     well_formed,
     whole,
 )
@@ -52,7 +59,7 @@ from stacks.knowledge.catalogue import (
     gpus_by_type,
 )
 from stacks.knowledge.gpu_drivers import mismatches
-from stacks.knowledge.versions import bottlerocket_mistake, mounts_all_disks
+from stacks.knowledge.versions import bottlerocket_mistake, mounts_all_disks, parts
 
 POOL = Change("R (the pool): its nodes end")
 
@@ -70,6 +77,25 @@ GPU_DRIFT_BUDGET_SIZE = Must(
     lambda budget: len(budget) <= 9,
     tail=ending(": Karpenter keeps the lowest 32 bits of a number."),
     optional=True,
+)
+
+GPU_EXPIRE_AFTER = (match(f"^({AFTER})$", f"be {EXPIRY}, or null", optional=True),)
+GPU_EXPIRE_AFTER_SECONDS = "gpu_expire_after_seconds"  # a local
+# Requirements, because Kubernetes accepts other durations: what is deployed can be destroyed.
+GPU_EXPIRE_AFTER_LENGTH = (
+    Must(
+        f"be at least {LEAST_EXPIRY}, {WHY_LEAST_EXPIRY}",
+        f'{VALUE} == "{times.NEVER}" || local.{GPU_EXPIRE_AFTER_SECONDS} >= {times.seconds(LEAST_EXPIRY):.0f}',
+        lambda expiry: expiry == times.NEVER or times.seconds(expiry) >= times.seconds(LEAST_EXPIRY),
+        optional=True,
+    ),
+    Must(
+        f"be at most {times.LONGEST}",
+        f"local.{GPU_EXPIRE_AFTER_SECONDS} <= {times.LONGEST_SECONDS}",
+        lambda expiry: times.seconds(expiry) <= times.LONGEST_SECONDS,
+        tail=ending(f": {times.TOO_LONG}."),
+        optional=True,
+    ),
 )
 
 KNOWN_CAPACITY_TYPES = Elements(
@@ -134,6 +160,14 @@ def types_without_drivers(*, kubernetes: str, bottlerocket: str) -> Iterator[Ele
         )
 
 
+def seconds_of(duration: Expression) -> Expression:
+    """The length of a duration; 0 for null and Never."""
+    parts = f'regexall("([0-9]+)([smh])", {duration.hcl})'
+    return Expression(
+        f"{duration.hcl} == null ? 0 : sum(concat([0], [for part in {parts} : part[0] * {hcl(times.SECONDS)}[part[1]]]))"
+    )
+
+
 def limit_below(smallest: str, limit: str) -> str:
     """The message about a limit with which Karpenter never launches a node. An unknown type counts as 1 GPU."""
     return (
@@ -167,8 +201,8 @@ class NodePoolOptions:
     default_soci: Annotated[SociParallelPull | None, Change.DRIFT] = GENERAL_SOCI
     """How nodes of pool default pull images; None to pull without SOCI."""
     gpu_spot_pool: Annotated[bool, POOL] = True
-    """Whether there is the pool gpu-spot, to which `gpu_soci`, `gpu_instance_types`, `gpu_capacity_type` and `gpu_limit` belong.
-    Without the pool, its nodes end."""
+    """Whether there is the pool gpu-spot, to which `gpu_soci`, `gpu_instance_types`, `gpu_capacity_type`, `gpu_limit` and
+    `gpu_expire_after` belong. Without the pool, its nodes end."""
     gpu_soci: Annotated[SociParallelPull | None, Change.DRIFT] = GPU_SOCI
     """How nodes of pool gpu-spot pull images; None to pull without SOCI."""
     gpu_instance_types: Annotated[
@@ -184,6 +218,9 @@ class NodePoolOptions:
     gpu_drift_budget: Annotated[str | None, Change.IN_PLACE, Variable(GPU_DRIFT_BUDGET)] = None
     """GPU nodes that Karpenter may replace at a time because they drifted, for example from an older Bottlerocket release: a
     number, a percentage, or null for Karpenter's own 10%. Applies to gpu-spot, and to each of gpu_pools without budgets."""
+    gpu_expire_after: Annotated[str | None, Change.DRIFT, Variable(GPU_EXPIRE_AFTER)] = None
+    """How old a node of gpu-spot may get before Karpenter replaces it, such as 2160h, or Never; null for Karpenter's own 720h.
+    Budgets do not delay this."""
     gpu_pools: Annotated[Sequence[GpuPool], Change.IN_PLACE] = ()
     """GPU node pools in addition to the default pool gpu-spot."""
     general_pools: Annotated[Sequence[GeneralPool], Change.IN_PLACE] = ()
@@ -223,7 +260,7 @@ class NodePoolOptions:
         unused = {} if self.default_pool else dict.fromkeys(("default_data_volume", "default_soci"), "default_pool")
         if self.gpu_spot_pool:
             return unused
-        of_pool = ["gpu_soci", "gpu_instance_types", "gpu_capacity_type", "gpu_limit"]
+        of_pool = ["gpu_soci", "gpu_instance_types", "gpu_capacity_type", "gpu_limit", "gpu_expire_after"]
         if not any(isinstance(pool, GpuPool) and not pool.budgets for pool in self.gpu_pools):
             of_pool.append("gpu_drift_budget")
         return unused | dict.fromkeys(of_pool, "gpu_spot_pool")
@@ -236,6 +273,12 @@ class NodePoolOptions:
             yield from filter(None, [NOT_RESERVED_ALONE.mistake("gpu_capacity_type", capacity)])
         if drift is not None and not is_expression(drift) and (mistake := GPU_DRIFT_BUDGET_SIZE.mistake("gpu_drift_budget", drift)):
             yield mistake
+        if (
+            (expiry := self.gpu_expire_after) is not None
+            and not is_expression(expiry)
+            and not any(mistakes("", expiry, GPU_EXPIRE_AFTER))
+        ):
+            yield from mistakes("gpu_expire_after", expiry, GPU_EXPIRE_AFTER_LENGTH)
         if types is None or is_expression(types):
             return
         yield from filter(None, [DISTINCT.mistake("gpu_instance_types", types), WELL_FORMED_TYPES.mistake(types)])
@@ -257,6 +300,21 @@ class NodePoolOptions:
             for pool in pools:
                 together = wrong_node_tags({**self.node_tags, **pool.tags}) if pool.tags else ()
                 yield from (f'{kind}["{pool.name}"].tags with node_tags {text}.' for text in together if text not in of_all)
+
+    def fixed_pools(self) -> list[Pool]:
+        """The pools with a fixed number of nodes, for which Karpenter needs a gate."""
+        return [pool for pool in (*self.gpu_pools, *self.general_pools) if pool.replicas is not None]
+
+    def newer_than(self, karpenter: str) -> Iterator[str]:
+        """Values of pools that a release of Karpenter does not know, and would ignore or refuse."""
+        for kind, pools in (("gpu_pools", self.gpu_pools), ("general_pools", self.general_pools)):
+            for pool in pools:
+                for newer in pool.newer_fields():
+                    if parts(karpenter) < parts(newer.since):
+                        yield (
+                            f'{kind}["{pool.name}"].{newer.name} must {newer.must} before Karpenter {newer.since} (got '
+                            f"{newer.given!r}, karpenter_version {karpenter}). Upgrade Karpenter first: docs/upgrading.md."
+                        )
 
     def wrong_bottlerocket(self, *, kubernetes: str, karpenter: str) -> Iterator[str]:
         """Bottlerocket releases that these versions of Kubernetes and Karpenter, or the GPUs of a pool, cannot use."""

@@ -6,37 +6,40 @@ The fields are Karpenter's: https://karpenter.sh/v1.6/concepts/nodepools/ and ht
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 from stacks.config import times
+from stacks.config.capacity_reservations import MOST_TERMS, RESERVATIONS, CapacityReservation
 from stacks.config.checks import at_least, at_most, between, distinct, each, has_at_most, matches, not_empty, user_tags
 from stacks.config.fields import Change
 from stacks.hcl.rules import MOST
 from stacks.knowledge import catalogue, regions
-from stacks.knowledge.versions import RELEASE
+from stacks.knowledge.versions import KARPENTER_WITH, RELEASE
 
 CapacityType: TypeAlias = Literal["spot", "on-demand", "reserved"]
+ConsolidationPolicy: TypeAlias = Literal["WhenEmpty", "WhenEmptyOrUnderutilized", "Balanced"]
 Reason: TypeAlias = Literal["Underutilized", "Empty", "Drifted"]
 
 TYPES = Change("U; D for nodes whose type is removed")
+REPLICAS = Change("R (another pool) to set or unset; otherwise U, and fewer end nodes")
 
 POOL_NAME = matches(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", "at most 40 lower-case letters, digits and hyphens, such as inference")
 AFTER = rf"{times.DURATION}|{times.NEVER}"
 CONSOLIDATE_AFTER = times.duration(AFTER, "a duration such as 30s or 1h30m, or Never")
 # A machine that expires before it is a node makes Karpenter buy the next for the same pod. Karpenter allows 15 minutes:
 # registrationTTL (later registrationTimeout) in pkg/controllers/nodeclaim/lifecycle/liveness.go of kubernetes-sigs/karpenter.
-EXPIRE_AFTER = times.duration(
-    AFTER,
-    "a duration in hours, minutes and seconds such as 720h, or Never",
-    least="15m",
-    reason="the time in which a machine becomes a node, or Never to turn expiry off",
-)
+EXPIRY = "a duration in hours, minutes and seconds such as 720h, or Never"
+LEAST_EXPIRY, WHY_LEAST_EXPIRY = "15m", "the time in which a machine becomes a node, or Never to turn expiry off"
+EXPIRE_AFTER = times.duration(AFTER, EXPIRY, least=LEAST_EXPIRY, reason=WHY_LEAST_EXPIRY)
+# The CRD has no Never.
+GRACE = times.duration(times.DURATION, "a duration such as 90s or 48h, or None for no limit")
 BUDGET_DURATION = times.duration(
     r"(\d+h|\d+m|\d+h\d+m)(0s)?", "hours and minutes, such as 8h or 1h30m", least="1m", reason="or the budget never applies"
 )
 BOTTLEROCKET = matches(f"latest|v{RELEASE.pattern}", "latest, or a version such as v1.53.0")
 ZONE = matches(regions.ZONE, "availability zones such as us-west-2a")
 NODES = r"((100|[0-9]{1,2})%|[0-9]+)"
+NO_NODES = ("0", "0%")
 NUMBER_OF_NODES = matches(NODES, "a number of nodes such as 1, or a percentage such as 10%")
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
@@ -77,6 +80,9 @@ GENERAL_POOL, GPU_POOL = "default", "gpu-spot"
 REFERENCE_NAMES = (GENERAL_POOL, GPU_POOL, "gpu")
 
 GPU_TAINT = "nvidia.com/gpu"
+
+# What the limits of pools count, by Kubernetes' name.
+UNITS = {GPU_TAINT: "GPUs", "cpu": "vCPUs"}
 
 # The shape of the default general pool.
 CATEGORIES, CPUS = ("c", "m", "r"), (4, 8, 16, 32)
@@ -219,6 +225,22 @@ class DataVolume:
             yield f"iops must be at least 4 per MiB of throughput_mib, which is {4 * self.throughput_mib} (got {self.iops})."
 
 
+class NewerField(NamedTuple):
+    """A field whose value a release of Karpenter does not know.
+
+    Attributes:
+        name: of the field, from the pool on.
+        must: what it must be before.
+        given: what it is.
+        since: the first release that knows it.
+    """
+
+    name: str
+    must: str
+    given: object
+    since: str
+
+
 @dataclass(frozen=True)
 class Pool:
     """What general and GPU pools have in common. Each pool has a node class of its own, with the same name."""
@@ -231,7 +253,14 @@ class Pool:
     families: Annotated[Sequence[str], TYPES, distinct] = ()
     """Instance families, such as g6e."""
     capacity_types: Annotated[Sequence[CapacityType], TYPES, not_empty, distinct] = ("spot",)
-    """How nodes are bought: spot, on-demand. Karpenter prefers spot."""
+    """How nodes are bought: spot, on-demand, reserved. Karpenter prefers reserved, then spot, then on-demand."""
+    capacity_reservations: Annotated[Sequence[CapacityReservation], RESERVATIONS, has_at_most(MOST_TERMS), distinct] = ()
+    """Reservations and Capacity Blocks that nodes with capacity type reserved use. Karpenter leaves others idle, open ones too."""
+    replicas: Annotated[int | None, REPLICAS, between(0, MOST)] = None
+    """A fixed number of nodes, which run and cost from the apply on, without pods too; None for as many as pods need. Kubernetes
+    refuses to set or unset replicas on a pool that exists: give another name. Karpenter 1.8.1 or newer."""
+    node_limit: Annotated[int | None, Change.IN_PLACE, between(1, MOST)] = None
+    """Maximum number of nodes, beside the other limit. Karpenter 1.11.0 or newer."""
     zones: Annotated[Sequence[str], Change("U; D for nodes whose zone is removed"), each(ZONE), distinct] = ()
     """Availability zones, such as us-west-2a; () for every zone of the network."""
     taints: Annotated[Sequence[Taint], Change.DRIFT, one_per_key_and_effect] = ()
@@ -240,14 +269,18 @@ class Pool:
     """Labels of the nodes, by which pods choose the pool. Every pool also has the label `nodepool` with its name."""
     weight: Annotated[int | None, Change.IN_PLACE, between(1, 100)] = None
     """Karpenter tries a pool with a higher weight first; a pool without weight last."""
-    consolidation_policy: Annotated[Literal["WhenEmpty", "WhenEmptyOrUnderutilized"], Change.IN_PLACE] = "WhenEmpty"
-    """Which nodes Karpenter may remove: empty ones, or also those whose pods fit elsewhere."""
+    consolidation_policy: Annotated[ConsolidationPolicy, Change.IN_PLACE] = "WhenEmpty"
+    """Which nodes Karpenter may remove: empty ones, or also those whose pods fit elsewhere; with Balanced (Karpenter 1.14.0 or
+    newer) only where the savings are worth the pods that move."""
     consolidate_after: Annotated[str, Change.IN_PLACE, CONSOLIDATE_AFTER] = "1h"
     """How long a node must be empty or underutilized before Karpenter removes it, such as 30s or 1h; or Never."""
     budgets: Annotated[Sequence[Budget], Change.IN_PLACE, has_at_most(MOST_BUDGETS)] = ()
     """How many nodes Karpenter may disrupt at a time; () for Karpenter's own 10%."""
     expire_after: Annotated[str, Change.DRIFT, EXPIRE_AFTER] = "720h"
     """How old a node may get before Karpenter replaces it, such as 720h, and at least 15m; or Never. Budgets do not delay this."""
+    termination_grace_period: Annotated[str | None, Change.DRIFT, GRACE] = None
+    """How long a node that must go waits for its pods, such as 90s; then they end, whatever do-not-disrupt and PodDisruptionBudgets
+    say. Drift begins in spite of both. None to wait for ever."""
     data_volume: Annotated[DataVolume | None, Change.DRIFT] = None
     """The EBS volume for images and pods; None for Karpenter's 20 GiB."""
     tags: Annotated[Mapping[str, str], Change.DRIFT, user_tags] = field(default_factory=dict)
@@ -280,8 +313,38 @@ class Pool:
         return list(self.taints)
 
     def limits(self) -> dict[str, int]:
-        """The most that all nodes of the pool have together."""
+        """The most that all nodes of the pool have together. Kubernetes allows a pool with replicas `nodes` alone."""
+        if self.replicas is not None:
+            return {"nodes": self.most_nodes()}
+        name, limit = self.limit_of_units()
+        return {name: limit} | ({} if self.node_limit is None else {"nodes": self.node_limit})
+
+    def limit_of_units(self) -> tuple[str, int]:
+        """What the pool's limit counts, and the limit."""
         raise NotImplementedError
+
+    def units_by_type(self) -> Mapping[str, int]:
+        """What the limit counts of a node, by instance type, as far as the catalogue knows."""
+        raise NotImplementedError
+
+    def most_nodes(self) -> int:
+        """The nodes of a pool with replicas that the limit allows; 0 where the nodes are not equal."""
+        units = {self.units_by_type().get(name, 0) for name in self.known_types()}
+        return self.limit_of_units()[1] // max(units) if len(units) == 1 and max(units) else 0
+
+    def newer_fields(self) -> Iterator[NewerField]:
+        """The fields that only newer releases of Karpenter know."""
+        if self.replicas is not None:
+            yield NewerField("replicas", "be None", self.replicas, KARPENTER_WITH["replicas"])
+        if self.node_limit is not None:
+            yield NewerField("node_limit", "be None", self.node_limit, KARPENTER_WITH["node_limit"])
+        if self.consolidation_policy == "Balanced":
+            must = "be 'WhenEmpty' or 'WhenEmptyOrUnderutilized'"
+            yield NewerField("consolidation_policy", must, "Balanced", KARPENTER_WITH["Balanced"])
+        for number, reservation in enumerate(self.capacity_reservations):
+            if criteria := reservation.instance_match_criteria:
+                place = f"capacity_reservations[{number}].instance_match_criteria"
+                yield NewerField(place, "be None", criteria, KARPENTER_WITH["instance_match_criteria"])
 
     def unlimited_reasons(self) -> list[Reason]:
         """The reasons for which Karpenter may disrupt all nodes at a time when no schedule applies.
@@ -291,23 +354,63 @@ class Pool:
         if not self.budgets:
             return []  # Karpenter's own: 10% at all times
         allowed: list[Reason] = ["Drifted"]
-        if self.consolidate_after != times.NEVER:
+        if self.consolidate_after != times.NEVER and self.replicas is None:
             allowed += ["Empty"] if self.consolidation_policy == "WhenEmpty" else ["Empty", "Underutilized"]
         always = [budget.reasons for budget in self.budgets if budget.schedule is None]
         return [reason for reason in allowed if not any(not reasons or reason in reasons for reasons in always)]
+
+    def holds_drift(self) -> bool:
+        """Whether a budget keeps drifted nodes at all times."""
+        always = [budget for budget in self.budgets if budget.schedule is None and budget.nodes in NO_NODES]
+        return any(not budget.reasons or "Drifted" in budget.reasons for budget in always)
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields."""
         if self.name in REFERENCE_NAMES:
             yield f"name must not be {self.name!r}, a name of the default pools. Choose another name."
-        if "reserved" in self.capacity_types:
+        if "reserved" in self.capacity_types and not self.capacity_reservations:
             yield (
-                f"capacity_types must not contain 'reserved' (got {list(self.capacity_types)!r}): node classes select no capacity "
-                "reservation, so Karpenter would never launch a reserved node."
+                f"capacity_reservations must be set if capacity_types contains 'reserved' (got {list(self.capacity_types)!r}): "
+                "Karpenter uses only the reservations that the pool names."
             )
+        elif self.capacity_reservations and "reserved" not in self.capacity_types:
+            yield (
+                f"capacity_types must contain 'reserved' if capacity_reservations is set (got {list(self.capacity_types)!r}): "
+                "otherwise Karpenter leaves the reservations idle."
+            )
+        if self.replicas is not None:
+            yield from self._wrong_replicas(self.replicas)
         for label in ("nodepool", "gpu-type"):
             if label in self.labels:
                 yield f"labels must not contain {label!r}, because the program sets it."
+
+    def _wrong_replicas(self, replicas: int) -> Iterator[str]:
+        """What a pool with a fixed number of nodes cannot have."""
+        if self.weight is not None:
+            yield f"weight must be None if replicas is set (got {self.weight}): Karpenter does not choose the pool for a pod."
+        if self.node_limit is not None:
+            yield f"node_limit must be None if replicas is set (got {self.node_limit}): the pool's limit gives the number of nodes."
+        for name in ("consolidation_policy", "consolidate_after"):
+            if (given := getattr(self, name)) != getattr(Pool, name):
+                yield f"{name} must not be set if replicas is set (got {given!r}): Karpenter ignores it and keeps empty nodes."
+        units = {one: self.units_by_type().get(one) for one in self.known_types()}
+        counted, limit = UNITS[self.limit_of_units()[0]], self.limit_of_units()[1]
+        if unknown := [one for one, count in units.items() if count is None] + self.unknown().get("families", []):
+            yield (
+                f"replicas must be None for types that this program does not know (got {', '.join(unknown)}): their {counted} "
+                "decide how many nodes the limit allows."
+            )
+        elif len(set(units.values())) > 1:
+            few, *_, many = sorted(units, key=lambda one: (units[one] or 0, one))
+            yield (
+                f"replicas must be None unless all instance types have equal {counted} (got {few} with {units[few]} and {many} "
+                f"with {units[many]}): they decide how many nodes the limit allows."
+            )
+        elif units and self.most_nodes() < replicas:
+            yield (
+                f"replicas must be at most {self.most_nodes()}, the nodes that a limit of {limit} {counted} allows (got "
+                f"{replicas}). Lower replicas, or raise the limit."
+            )
 
 
 @dataclass(frozen=True)
@@ -353,9 +456,13 @@ class GpuPool(Pool):
         """The taint of GPU nodes, and the pool's own."""
         return [Taint(key=GPU_TAINT, value="true"), *self.taints]
 
-    def limits(self) -> dict[str, int]:
-        """The most that all nodes of the pool have together."""
-        return {GPU_TAINT: self.limit}
+    def limit_of_units(self) -> tuple[str, int]:
+        """What the pool's limit counts, and the limit."""
+        return GPU_TAINT, self.limit
+
+    def units_by_type(self) -> Mapping[str, int]:
+        """The GPUs of a node, by instance type, as far as the catalogue knows."""
+        return catalogue.gpus_by_type()
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields."""
@@ -411,9 +518,13 @@ class GeneralPool(Pool):
         """What the catalogue has for each field that may name more than that."""
         return {"instance_types": catalogue.vcpus_by_type(), "families": catalogue.general_families()}
 
-    def limits(self) -> dict[str, int]:
-        """The most that all nodes of the pool have together."""
-        return {"cpu": self.cpu_limit}
+    def limit_of_units(self) -> tuple[str, int]:
+        """What the pool's limit counts, and the limit."""
+        return "cpu", self.cpu_limit
+
+    def units_by_type(self) -> Mapping[str, int]:
+        """The vCPUs of a node, by instance type, as far as the catalogue knows."""
+        return catalogue.vcpus_by_type()
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields."""
@@ -466,6 +577,8 @@ def overlaps(pools: Sequence[Pool], *, beside: str | None) -> Iterator[tuple[Poo
     """
     seen: dict[tuple[object, ...], str] = {(None, (), ()): beside} if beside else {}
     for pool in pools:
+        if pool.replicas is not None:
+            continue  # Karpenter chooses no such pool for a pod: its nodes are there
         taints = tuple(sorted((taint.key, taint.value, taint.effect) for taint in pool.taints))
         key = (pool.weight, tuple(sorted(pool.labels.items())), taints)
         if key in seen:

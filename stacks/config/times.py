@@ -20,6 +20,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 # Go counts nanoseconds in 63 bits. A duration that does not fit fails the decoder, and with it the list of all NodePools.
 LONGEST, LONGEST_SECONDS = "2562047h47m16s", (2**63 - 1) // 10**9
+TOO_LONG = "Karpenter cannot read any pool while one pool has a longer duration"
 
 
 def duration(pattern: str, like: str, *, least: str = "0s", reason: str = "") -> Check:
@@ -31,7 +32,7 @@ def duration(pattern: str, like: str, *, least: str = "0s", reason: str = "") ->
         if value == NEVER:
             return None
         if seconds(value) > LONGEST_SECONDS:
-            return f"must be at most {LONGEST}, because Karpenter cannot read any pool while one pool has a longer duration"
+            return f"must be at most {LONGEST}, because {TOO_LONG}"
         return None if seconds(value) >= seconds(least) else f"must be at least {least}, {reason}"
 
     return check

@@ -214,6 +214,15 @@ KARPENTER_WITH_DISABLE_DRY_RUN = "1.6.2"
 # From here on the hash of a node class contains the CA bundle of the cluster, so another bundle makes every node drift (KA#9083).
 KARPENTER_THAT_HASHES_THE_CA = "1.12.0"
 
+# The first release that acts on a field of a pool, or on a value of one: pkg/apis/crds at every tag of KA.
+# `replicas` is in the definitions of 1.8.0 too, which is broken. `limits.nodes` is in all of them, and counts for pools without
+# `replicas` since kubernetes-sigs/karpenter 1.11.0 (`filterByRemainingResources` in its scheduler.go).
+KARPENTER_WITH = {"instance_match_criteria": "1.8.0", "replicas": "1.8.1", "node_limit": "1.11.0", "Balanced": "1.14.0"}
+
+# These releases may choose a capacity block that is full, or that the pod excludes, and then launch nothing (KA#8517;
+# `capacityBlockFilter` in pkg/providers/instance/filter/filter.go).
+KARPENTER_THAT_CHOOSES_FULL_BLOCKS = ("1.6.0", "1.6.1", "1.6.2", "1.6.3", "1.7.0", "1.7.1")
+
 
 def mounts_all_disks(karpenter: str) -> bool:
     """Whether a release mounts everything on the NVMe disks itself. Bottlerocket must be 1.46.0 or newer then."""

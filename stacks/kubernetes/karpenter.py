@@ -31,10 +31,11 @@ class Karpenter(Addressed):
     Args:
         cluster: where the controller runs.
         registry: the login to public ECR; None to pull the chart anonymously.
+        static_capacity: whether there are pools with replicas, which Karpenter otherwise ignores without a word.
 
     Attributes:
         aws: the module with the roles, the queue and the rules.
-        cluster, version: as given.
+        cluster, version, static_capacity: as given.
         node_role_name: the name of the IAM role of the nodes that Karpenter creates. Node classes name the role.
         release: the Helm release.
 
@@ -51,15 +52,17 @@ class Karpenter(Addressed):
         cluster: Cluster,
         options: KarpenterOptions | None = None,
         registry: Registry | None = None,
+        static_capacity: bool = False,
     ) -> None:
         super().__init__(scope, id)
         options = options or KarpenterOptions()
-        check_arguments(Karpenter, common=common, cluster=cluster, options=options)
+        check_arguments(Karpenter, common=common, cluster=cluster, options=options, static_capacity=static_capacity)
         if mistake := karpenter_mistake(cluster.control_plane.kubernetes_version, options.karpenter_version):
             raise ConfigurationError(f"Karpenter.options.{mistake}")
         self.cluster = cluster
         self.node_role_name = common.name
         self.version = options.karpenter_version
+        self.static_capacity = static_capacity
         self._registry = registry
         policy = self._further_policy(common)
         self.aws = self.add(
@@ -111,6 +114,8 @@ class Karpenter(Addressed):
             settings["clusterCABundle"] = self.cluster.eks.cluster_certificate_authority_data
         if disable_dry_run:
             settings["disableDryRun"] = "true"
+        if self.static_capacity:
+            settings["featureGates"] = "{staticCapacity: true}"
         return "".join(f"  {name}: {value}\n" for name, value in settings.items())
 
     def _release(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 
-from stacks.config import Budget, DataVolume, Taint
+from stacks.config import Budget, CapacityReservation, DataVolume, Taint
 from stacks.config.checks import matches, refuse
 from stacks.config.pools import Pool
 from stacks.hcl.expressions import Expression
@@ -34,6 +34,7 @@ class NodeClass:
         tags: on the instances, beside the discovery tag.
         instance_store_policy: RAID0 joins the NVMe disks into one.
         data_volume: the EBS volume for images and pods; None for Karpenter's 20 GiB.
+        capacity_reservations: the reservations that nodes may use.
         ami_alias: the AMI, as `bottlerocket@latest` or `bottlerocket@v1.53.0`.
     """
 
@@ -44,6 +45,7 @@ class NodeClass:
     tags: Mapping[str, str] = field(default_factory=dict)
     instance_store_policy: Literal["RAID0"] | None = None
     data_volume: DataVolume | None = None
+    capacity_reservations: Sequence[CapacityReservation] = ()
     ami_alias: Annotated[str, ALIAS] = "bottlerocket@latest"
 
     def manifest(self) -> Manifest:
@@ -67,6 +69,8 @@ class NodeClass:
             spec["instanceStorePolicy"] = self.instance_store_policy
         if self.data_volume:
             spec["blockDeviceMappings"] = _block_devices(self.data_volume)
+        if self.capacity_reservations:
+            spec["capacityReservationSelectorTerms"] = [reservation.term() for reservation in self.capacity_reservations]
         return _object(f"{API_GROUP}/v1", "EC2NodeClass", self.name, spec)
 
 
@@ -112,6 +116,8 @@ class NodePool:
             node["taints"] = [{key: value for key, value in asdict(taint).items() if value} for taint in self.taints]
         if pool.expire_after:
             node["expireAfter"] = pool.expire_after
+        if pool.termination_grace_period:
+            node["terminationGracePeriod"] = pool.termination_grace_period
         template: dict[str, Any] = {"spec": node}
         if self.labels:
             template["metadata"] = {"labels": dict(self.labels)}
@@ -122,6 +128,8 @@ class NodePool:
         spec: dict[str, Any] = {"template": template, "disruption": disruption, "limits": limits}
         if pool.weight:
             spec["weight"] = pool.weight
+        if pool.replicas is not None:
+            spec["replicas"] = pool.replicas
         return _object("karpenter.sh/v1", "NodePool", pool.name, spec)
 
 

@@ -12,7 +12,15 @@ from stacks.aws.offerings import MOST_TYPES, offered
 from stacks.config import GeneralPool, GpuPool, Taint
 from stacks.config.checks import ConfigurationError
 from stacks.config.common import Common
-from stacks.config.node_pools import GPU_DRIFT_BUDGET_SIZE, KNOWN_CAPACITY_TYPES, NOT_RESERVED_ALONE, NodePoolOptions
+from stacks.config.node_pools import (
+    GPU_DRIFT_BUDGET_SIZE,
+    GPU_EXPIRE_AFTER_LENGTH,
+    GPU_EXPIRE_AFTER_SECONDS,
+    KNOWN_CAPACITY_TYPES,
+    NOT_RESERVED_ALONE,
+    NodePoolOptions,
+    seconds_of,
+)
 from stacks.config.pools import CATEGORIES, CPUS, GENERAL_POOL, GPU_POOL, GPU_TAINT, Pool
 from stacks.hcl.expressions import Expression, hcl
 from stacks.hcl.rules import DISTINCT, EmptyList, Rule
@@ -47,7 +55,9 @@ class NodePools(Addressed):
         super().__init__(scope, id)
         check_arguments(NodePools, common=common, karpenter=karpenter, options=options)
         versions = {"kubernetes": karpenter.cluster.control_plane.kubernetes_version, "karpenter": karpenter.version}
-        found = list(options.wrong_bottlerocket(**versions))
+        found = [*options.newer_than(karpenter.version), *options.wrong_bottlerocket(**versions)]
+        if not karpenter.static_capacity and (fixed := options.fixed_pools()):
+            found.append(f"pools with replicas need Karpenter(..., static_capacity=True) (got pool {fixed[0].name}).")
         if options.gpu_spot_pool and options.gpu_instance_types is None:
             found.append("gpu_instance_types must be given, unless gpu_spot_pool is False.")
         if found:
@@ -87,6 +97,7 @@ class NodePools(Addressed):
             instance_store_policy="RAID0" if gpu else None,
             tags={**GPU_LABEL, **tags} if gpu else tags,
             data_volume=pool.data_volume,
+            capacity_reservations=pool.capacity_reservations,
             ami_alias=f"bottlerocket@{pool.bottlerocket_version or self._options.bottlerocket_version}",
         )
 
@@ -101,12 +112,14 @@ class NodePools(Addressed):
 
     def _gpu_spot(self, budgets: Expression) -> NodePool:
         """The pool whose values are variables, with the rules for them."""
-        names = ("gpu_instance_types", "gpu_capacity_type", "gpu_limit")
-        types, capacity, limit = (self.as_expression(name, getattr(self._options, name)) for name in names)
+        names = ("gpu_instance_types", "gpu_capacity_type", "gpu_limit", "gpu_expire_after")
+        types, capacity, limit, expiry = (self.as_expression(name, getattr(self._options, name)) for name in names)
+        self.add_local(GPU_EXPIRE_AFTER_SECONDS, seconds_of(expiry))
         self.require(
             DISTINCT.rule("gpu_capacity_type", capacity),
             KNOWN_CAPACITY_TYPES.rule(capacity),
             NOT_RESERVED_ALONE.rule("gpu_capacity_type", capacity),
+            *(must.rule("gpu_expire_after", expiry) for must in GPU_EXPIRE_AFTER_LENGTH),
         )
         GpuTypes(
             self,
@@ -126,7 +139,7 @@ class NodePools(Addressed):
             "for the next job, because Spot capacity may not be available again. budgets: any budget replaces Karpenter's default "
             "of 10%, so the list repeats the default for the other reasons.",
         )
-        pool = replace(GPU_SPOT, soci=self._options.gpu_soci)
+        pool = replace(GPU_SPOT, soci=self._options.gpu_soci, expire_after=expiry)
         return NodePool(
             pool=pool,
             node_class=self._node_class(pool, name="gpu", gpu=True),
@@ -224,10 +237,12 @@ def _types_in(pool: Pool) -> Expression:
 
 
 def _without_nulls(pool: str) -> str:
-    """`pool` without the fields of its spec and of its disruption that a variable left null: Karpenter refuses null there."""
-    spec = f"{{for k, v in {pool}.spec : k => v if v != null}}"
-    disruption = f"{{for k, v in {pool}.spec.disruption : k => v if v != null}}"
-    return f"merge({pool}, {{spec = merge({spec}, {{disruption = {disruption}}})}})"
+    """`pool` without the fields of its spec, its disruption and its nodes that a variable left null, which Karpenter refuses."""
+    spec, disruption, node = (
+        f"{{for k, v in {pool}.{path} : k => v if v != null}}" for path in ("spec", "spec.disruption", "spec.template.spec")
+    )
+    template = f"merge({pool}.spec.template, {{spec = {node}}})"
+    return f"merge({pool}, {{spec = merge({spec}, {{disruption = {disruption}, template = {template}}})}})"
 
 
 GPU_LABEL = {"gpu-type": "nvidia"}

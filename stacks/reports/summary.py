@@ -60,12 +60,14 @@ def nodes_of(pool: Pool) -> str:
 def chosen_by(pool: Pool, *, beside: str | None) -> str:
     """Which pods get nodes of the pool, in words. `beside` is the default pool of the kind; None if the pool is off."""
     said = [f"weight {pool.weight}"] if pool.weight else []
+    if pool.replicas is not None:
+        said.append(f"{pool.replicas} nodes at all times")
     if pool.labels:
         said.append(f"pods choose the pool by label {', '.join(f'{key}={value}' for key, value in sorted(pool.labels.items()))}")
     if taints := [taint for taint in pool.taints if taint.effect != "PreferNoSchedule"]:  # keep other pods off
         marks = (f"{taint.key}={taint.value}" if taint.value else taint.key for taint in taints)
         said.append(f"pods must tolerate taint {', '.join(marks)}")
-    elif beside:
+    elif beside and pool.replicas is None:
         # By weight, then by name, the last first: OrderByWeight in pkg/utils/nodepool of kubernetes-sigs/karpenter.
         order = "before" if (pool.weight or 0, pool.name) > (0, beside) else "after"
         said.append(f"pods that choose no pool get this pool {order} {beside}")

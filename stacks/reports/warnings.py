@@ -7,13 +7,14 @@ from itertools import combinations
 
 from stacks.config.cluster import ClusterConfig
 from stacks.config.node_pools import more_than_fit, nodes_that_fit
-from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI, GPU_SOCI
+from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI, GPU_SOCI, NO_NODES
 from stacks.hcl.expressions import is_expression
 from stacks.knowledge.catalogue import UNKNOWN_GPU_TYPES, family, gpus_by_type, types_in_shape, vcpus_of_all_types
 from stacks.knowledge.gpu_drivers import NEVER_JOINS, named, unproven_families
 from stacks.knowledge.versions import (
     EXTENDED_SUPPORT_PRICE,
     KARPENTER_RELEASES,
+    KARPENTER_THAT_CHOOSES_FULL_BLOCKS,
     LOAD_BALANCER_CONTROLLER_RELEASES,
     STANDARD_SUPPORT_PRICE,
     kubernetes_version,
@@ -71,6 +72,7 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
                     "whenever no budget applies, Karpenter may disrupt all nodes of the pool at a time. Add "
                     'Budget(nodes="10%"), for example.'
                 )
+    yield from _surprising_capacity(cluster)
     yield from _short_of_addresses(cluster)
     yield from _more_unpacks_than_vcpus(cluster)
     # An unknown size of a known family is refused there. A plan also warns where EC2 offers none of a pool's types.
@@ -93,6 +95,38 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
                 f"{place}.{field} contains {field.rpartition('_')[2]} that this program does not know: {', '.join(names)}. "
                 f"{used}; make sure that they have x86_64 CPUs and no GPUs."
             )
+
+
+def _surprising_capacity(cluster: ClusterConfig) -> Iterator[str]:
+    """What reservations, fixed sizes and grace periods of pools bring about. docs/capacity.md explains each."""
+    for kind, pools in (("gpu_pools", cluster.gpu_pools), ("general_pools", cluster.general_pools)):
+        for pool in pools:
+            place = f'{cluster.name}.{kind}["{pool.name}"]'
+            if pool.capacity_reservations and cluster.karpenter_version in KARPENTER_THAT_CHOOSES_FULL_BLOCKS:
+                yield (
+                    f"{place}.capacity_reservations may find Capacity Blocks: Karpenter {cluster.karpenter_version} may choose a "
+                    "block that is full, and then launch nothing. Use karpenter_version "
+                    f"{KARPENTER_RELEASES.newest_of(cluster.karpenter_version)}."
+                )
+            if pool.holds_drift() if pool.budgets else kind == "gpu_pools" and cluster.gpu_drift_budget in NO_NODES:
+                continue  # the others are about drift
+            if set(pool.capacity_types) == {"reserved"}:
+                yield (
+                    f"{place}.capacity_types is 'reserved' alone: while the reservations are full, a drifted node stays as it is, "
+                    "because Karpenter launches the next node first. Karpenter 1.15.1 ends the node first, but this program does "
+                    "not know that release yet. Keep a place free, or delete the NodeClaims of drifted nodes yourself."
+                )
+            if pool.replicas is not None and 0 < pool.replicas == pool.most_nodes():
+                yield (
+                    f"{place}.replicas is {pool.replicas}, all nodes that the limit allows: drifted nodes stay as they are, "
+                    "because Karpenter launches the next node first. Raise the limit by a node."
+                )
+            if pool.termination_grace_period:
+                yield (
+                    f"{place}.termination_grace_period lets drift, as with each Bottlerocket release, end protected pods: "
+                    f"{pool.termination_grace_period} after Karpenter begins to replace a node, do-not-disrupt and "
+                    'PodDisruptionBudgets no longer count. Budget(nodes="0", reasons=["Drifted"]) holds drifted nodes.'
+                )
 
 
 def _short_of_addresses(cluster: ClusterConfig) -> Iterator[str]:
