@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stacks.config.administrators import Administrators
+from stacks.config.checks import shortened
 from stacks.config.common import CommonOptions
 from stacks.config.control_plane import ControlPlane
 from stacks.config.karpenter import KarpenterOptions
@@ -16,7 +17,9 @@ from stacks.config.login import Login
 from stacks.config.network import NetworkOptions
 from stacks.config.node_group import NodeGroup
 from stacks.config.node_pools import NodePoolOptions
+from stacks.config.spending import HALF_A_CENT, Spending, in_cents, known_pools
 from stacks.config.stack import Stack
+from stacks.hcl.expressions import is_expression
 from stacks.hcl.rules import as_json
 from stacks.knowledge.versions import RELEASE, karpenter_mistake, known_kubernetes_version, kubernetes_version, parts
 
@@ -33,6 +36,7 @@ class ClusterConfig(
     KarpenterOptions,
     NodePoolOptions,
     LoadBalancerControllerOptions,
+    Spending,
 ):
     """A cluster, with a stack and a state of its own. The defaults are what the HCL module deployed."""
 
@@ -49,6 +53,7 @@ class ClusterConfig(
             )
         yield from self._wrong_zones()
         yield from self._wrong_versions()
+        yield from self._too_expensive()
 
     def _wrong_zones(self) -> Iterator[str]:
         """Zones of other regions, and nodes outside of the network. What AWS alone knows is for the plan."""
@@ -76,3 +81,30 @@ class ClusterConfig(
                     f"{release!r})."
                 )
         yield from self.wrong_bottlerocket(kubernetes=self.kubernetes_version, karpenter=self.karpenter_version)
+
+    def _too_expensive(self) -> Iterator[str]:
+        """Limits that allow more than `max_hourly_usd`, or of which Python does not know what they allow."""
+        if self.max_hourly_usd is None:
+            return
+        needed = {"region": "prices differ by region"}
+        if self.gpu_spot_pool:
+            needed |= {"gpu_instance_types": "they decide about the price", "gpu_limit": "without a limit there is no highest price"}
+        missing = {name: why for name, why in needed.items() if (given := getattr(self, name)) is None or is_expression(given)}
+        for name, why in missing.items():
+            yield f"{name} must be set in Python if max_hourly_usd is set (got {shortened(getattr(self, name))}): {why}."
+        if missing:
+            return
+        pools = known_pools(self, self.region)
+        for pool in pools:
+            if pool.not_priced:
+                yield (
+                    f"{pool.place} must have list prices if max_hourly_usd is set (got {as_json(list(pool.not_priced))}, for which the "
+                    "program has none). Use other instance types, or remove max_hourly_usd."
+                )
+        total = sum(pool.usd or 0 for pool in pools)
+        if not any(pool.not_priced for pool in pools) and total > self.max_hourly_usd + HALF_A_CENT:
+            each = ", ".join(f"{pool.pool.name} ${in_cents(pool.usd or 0)}" for pool in pools)
+            yield (
+                f"max_hourly_usd must be at least {in_cents(total)}, which the limits allow in an hour (got {self.max_hourly_usd}): {each}. "
+                "Lower a limit, or raise max_hourly_usd."
+            )

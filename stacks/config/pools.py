@@ -12,7 +12,7 @@ from stacks.config import times
 from stacks.config.checks import at_least, at_most, between, distinct, each, has_at_most, matches, not_empty, user_tags
 from stacks.config.fields import Change
 from stacks.hcl.rules import MOST
-from stacks.knowledge import catalogue, regions
+from stacks.knowledge import catalogue, prices, regions
 from stacks.knowledge.versions import RELEASE
 
 CapacityType: TypeAlias = Literal["spot", "on-demand", "reserved"]
@@ -78,8 +78,8 @@ REFERENCE_NAMES = (GENERAL_POOL, GPU_POOL, "gpu")
 
 GPU_TAINT = "nvidia.com/gpu"
 
-# The shape of the default general pool.
-CATEGORIES, CPUS = ("c", "m", "r"), (4, 8, 16, 32)
+# The shape of the default general pool, and the most vCPUs of all of its nodes together.
+CATEGORIES, CPUS, DEFAULT_CPU_LIMIT = ("c", "m", "r"), (4, 8, 16, 32), 1000
 
 
 def countable(nodes: str) -> str | None:
@@ -283,6 +283,10 @@ class Pool:
         """The most that all nodes of the pool have together."""
         raise NotImplementedError
 
+    def most_expensive_hour(self, region: str) -> float | None:
+        """Dollars that an hour of all nodes of the pool costs at most; None if a type has no list price."""
+        raise NotImplementedError
+
     def unlimited_reasons(self) -> list[Reason]:
         """The reasons for which Karpenter may disrupt all nodes at a time when no schedule applies.
 
@@ -357,6 +361,10 @@ class GpuPool(Pool):
         """The most that all nodes of the pool have together."""
         return {GPU_TAINT: self.limit}
 
+    def most_expensive_hour(self, region: str) -> float | None:
+        """Dollars that an hour of all nodes of the pool costs at most; None if a type has no list price."""
+        return prices.most_expensive_hour(self.types(), catalogue.gpus_by_type(), self.limit, region)
+
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields."""
         yield from super().mistakes()
@@ -414,6 +422,12 @@ class GeneralPool(Pool):
     def limits(self) -> dict[str, int]:
         """The most that all nodes of the pool have together."""
         return {"cpu": self.cpu_limit}
+
+    def most_expensive_hour(self, region: str) -> float | None:
+        """Dollars that an hour of all nodes of the pool costs at most; None if a type has no list price."""
+        if "families" in self.unknown():
+            return None
+        return prices.most_expensive_vcpus(self.known_types(), catalogue.vcpus_by_type(), self.cpu_limit, region)
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields."""

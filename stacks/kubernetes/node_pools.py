@@ -13,7 +13,7 @@ from stacks.config import GeneralPool, GpuPool, Taint
 from stacks.config.checks import ConfigurationError
 from stacks.config.common import Common
 from stacks.config.node_pools import GPU_DRIFT_BUDGET_SIZE, KNOWN_CAPACITY_TYPES, NOT_RESERVED_ALONE, NodePoolOptions
-from stacks.config.pools import CATEGORIES, CPUS, GENERAL_POOL, GPU_POOL, GPU_TAINT, Pool
+from stacks.config.pools import CATEGORIES, CPUS, DEFAULT_CPU_LIMIT, GENERAL_POOL, GPU_POOL, GPU_TAINT, Pool
 from stacks.hcl.expressions import Expression, hcl
 from stacks.hcl.rules import DISTINCT, EmptyList, Rule
 from stacks.knowledge import catalogue
@@ -96,7 +96,7 @@ class NodePools(Addressed):
             pool=pool,
             node_class=self._node_class(pool, name=pool.name, gpu=False),
             requirements=[AMD64, *_shape(CATEGORIES, CPUS)],
-            limits={"cpu": 1000},
+            limits={"cpu": DEFAULT_CPU_LIMIT},
         )
 
     def _gpu_spot(self, budgets: Expression) -> NodePool:
