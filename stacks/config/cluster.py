@@ -17,9 +17,8 @@ from stacks.config.login import Login
 from stacks.config.network import NetworkOptions
 from stacks.config.node_group import NodeGroup
 from stacks.config.node_pools import NodePoolOptions
-from stacks.config.spending import HALF_A_CENT, Spending, in_cents, known_pools
+from stacks.config.spending import Spending, cents, known, known_pools
 from stacks.config.stack import Stack
-from stacks.hcl.expressions import is_expression
 from stacks.hcl.rules import as_json
 from stacks.knowledge.versions import RELEASE, karpenter_mistake, known_kubernetes_version, kubernetes_version, parts
 
@@ -88,23 +87,21 @@ class ClusterConfig(
             return
         needed = {"region": "prices differ by region"}
         if self.gpu_spot_pool:
-            needed |= {"gpu_instance_types": "they decide about the price", "gpu_limit": "without a limit there is no highest price"}
-        missing = {name: why for name, why in needed.items() if (given := getattr(self, name)) is None or is_expression(given)}
+            needed |= {"gpu_instance_types": "prices differ by type", "gpu_limit": "without a limit an hour has no highest price"}
+        missing = {name: why for name, why in needed.items() if known(getattr(self, name)) is None}
         for name, why in missing.items():
             yield f"{name} must be set in Python if max_hourly_usd is set (got {shortened(getattr(self, name))}): {why}."
-        if missing:
-            return
         pools = known_pools(self, self.region)
-        for pool in pools:
-            if pool.not_priced:
-                yield (
-                    f"{pool.place} must have list prices if max_hourly_usd is set (got {as_json(list(pool.not_priced))}, for which the "
-                    "program has none). Use other instance types, or remove max_hourly_usd."
-                )
-        total = sum(pool.usd or 0 for pool in pools)
-        if not any(pool.not_priced for pool in pools) and total > self.max_hourly_usd + HALF_A_CENT:
-            each = ", ".join(f"{pool.pool.name} ${in_cents(pool.usd or 0)}" for pool in pools)
+        unpriced = {pool.place: list(pool.not_priced) for pool in pools if pool.not_priced}
+        for place, types in unpriced.items():
             yield (
-                f"max_hourly_usd must be at least {in_cents(total)}, which the limits allow in an hour (got {self.max_hourly_usd}): {each}. "
-                "Lower a limit, or raise max_hourly_usd."
+                f"{place} must have list prices if max_hourly_usd is set (got {as_json(types)}, for which the program has none). "
+                "Use other instance types, or remove max_hourly_usd."
+            )
+        total = cents(sum(pool.usd or 0 for pool in pools))
+        if not missing and not unpriced and total > self.max_hourly_usd:
+            each = ", ".join(f"{pool.pool.name} ${pool.usd:.2f}" for pool in pools)
+            yield (
+                f"max_hourly_usd must be at least {total:.2f}, which an hour can cost with these limits (got "
+                f"{self.max_hourly_usd}): {each}. Lower a limit, or raise max_hourly_usd."
             )

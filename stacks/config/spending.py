@@ -2,25 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from stacks.config.checks import at_least
 from stacks.config.fields import Change
 from stacks.config.node_pools import NodePoolOptions
-from stacks.config.pools import DEFAULT_CPU_LIMIT, GENERAL_POOL, GPU_POOL, GPU_TAINT, Budget, GeneralPool, GpuPool, Pool, Taint
+from stacks.config.pools import DEFAULT_CPU_LIMIT, GENERAL_POOL, GPU_POOL, GPU_TAINT, Budget, GeneralPool, Pool, Taint
 from stacks.hcl.expressions import is_expression
 from stacks.knowledge import prices
 from stacks.knowledge.catalogue import gpus_by_type
 
+Value = TypeVar("Value")
+
 # Without a requirement, Karpenter launches spot, and on-demand where EC2 has no spot capacity.
 DEFAULT = GeneralPool(GENERAL_POOL, cpu_limit=DEFAULT_CPU_LIMIT, capacity_types=("spot", "on-demand"))
 
-HALF_A_CENT = 0.005
+
+def cents(usd: float) -> float:
+    """Dollars to the cent, half a cent up: a float does not hold 117.235 exactly."""
+    return round(usd + 1e-9, 2)
 
 
-def in_cents(usd: float) -> str:
-    """Dollars as an invoice has them: 117.24 for 117.235, which a float does not hold exactly."""
-    return f"{usd + 1e-9:,.2f}"
+def known(value: Value) -> Value | None:
+    """A value, or None if Terraform alone knows the value."""
+    return None if is_expression(value) else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +33,8 @@ class Spending:
     """What the cluster may cost."""
 
     max_hourly_usd: Annotated[float | None, Change.NONE, at_least(1)] = None
-    """Dollars that an hour of all nodes of Karpenter's pools may cost at most, at list prices; None for no bound. A synthesis refuses
-    limits that allow more, and judges `main.py` alone: not what `-var` sets later."""
+    """Dollars that an hour of the nodes of all pools may cost at most, at list prices; None for no bound. A synthesis refuses
+    limits that allow more. Python is judged alone: not what `-var` sets later."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +47,7 @@ class KnownPool:
         types: those that are known; () if a variable gives them at plan.
         limits: the most that all nodes have together; {} for no limit, or if a variable gives it at plan.
         budgets, taints: those of the object.
-        usd: dollars of the most expensive hour; None if something is missing.
+        usd: dollars of the most expensive hour, to the cent; None if something is missing.
         not_priced: types and families without a list price.
     """
 
@@ -65,9 +70,8 @@ def known_pools(options: NodePoolOptions, region: str | None) -> list[KnownPool]
     """The pools, in the order in which Karpenter tries them, those without GPUs first; priced as in us-east-1 without a region."""
     priced = region or prices.PRICED_REGION
     found = [_known(DEFAULT, "default_pool", (), priced)] if options.default_pool else []
-    drift = options.gpu_drift_budget
-    known = None if is_expression(drift) else drift
-    budgets = [Budget(nodes="10%"), Budget(nodes=known, reasons=["Drifted"])] if known else []
+    drift = known(options.gpu_drift_budget)
+    budgets = [Budget(nodes="10%"), Budget(nodes=drift, reasons=["Drifted"])] if drift else []
     if options.gpu_spot_pool:
         found.append(_gpu_spot(options, budgets, priced))
     for pool in options.gpu_pools:
@@ -89,28 +93,30 @@ def _known(pool: Pool, place: str, budgets: Sequence[Budget], region: str) -> Kn
         limits=pool.limits(),
         budgets=pool.budgets or budgets,
         taints=pool.all_taints(),
-        usd=pool.most_expensive_hour(region),
+        usd=_rounded(pool.most_expensive_hour(region)),
         not_priced=[*pool.unknown().get("families", ()), *_not_priced(types, region)],
     )
 
 
 def _gpu_spot(options: NodePoolOptions, budgets: Sequence[Budget], region: str) -> KnownPool:
     """The pool whose values are the defaults of variables."""
-    types, capacity, limit = (
-        None if is_expression(value) else value
-        for value in (options.gpu_instance_types, options.gpu_capacity_type, options.gpu_limit)
-    )
+    capacity_types: Any = known(options.gpu_capacity_type) or ()  # a plan refuses other words
+    types, limit = known(options.gpu_instance_types) or (), known(options.gpu_limit)
     return KnownPool(
-        pool=Pool(GPU_POOL, capacity_types=capacity or ()),
+        pool=Pool(GPU_POOL, instance_types=types, capacity_types=capacity_types),
         place="gpu_instance_types",
-        types=types or (),
+        types=types,
         limits={GPU_TAINT: limit} if limit else {},
         budgets=budgets,
         taints=[Taint(key=GPU_TAINT, value="true")],
-        usd=prices.most_expensive_hour(types or (), gpus_by_type(), limit, region),
-        not_priced=_not_priced(types or (), region),
+        usd=_rounded(prices.most_expensive_hour(types, gpus_by_type(), limit, region)),
+        not_priced=_not_priced(types, region),
     )
 
 
 def _not_priced(types: Sequence[str], region: str) -> list[str]:
     return [name for name in types if prices.hourly_usd(name, region) is None]
+
+
+def _rounded(usd: float | None) -> float | None:
+    return None if usd is None else cents(usd)
