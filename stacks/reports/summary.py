@@ -97,11 +97,8 @@ def _json_of(cluster: ClusterConfig, outdir: Path, today: date) -> dict[str, Any
 
 def _of_cluster(cluster: ClusterConfig, today: date) -> Iterator[str]:
     """The lines of a cluster."""
-    version, region, zones = (
-        kubernetes_version(cluster.kubernetes_version),
-        known(cluster.region),
-        known(cluster.availability_zones),
-    )
+    version = kubernetes_version(cluster.kubernetes_version)
+    region, zones = known(cluster.region), known(cluster.availability_zones)
     extended = version.standard_support_ends < today
     kind, ends = ("extended", version.extended_support_ends) if extended else ("standard", version.standard_support_ends)
     yield f"{region or 'region given at plan'}, {', '.join(zones) if zones else 'every zone without an opt-in'}"
@@ -114,7 +111,8 @@ def _of_cluster(cluster: ClusterConfig, today: date) -> Iterator[str]:
         yield from ("", *_table([HEAD, *map(_row, pools)]), "")
         yield f"Nodes cost {_at_most({pool.pool.name: pool for pool in pools})}"
         if elsewhere := [pool.pool.name for pool in pools if is_priced_elsewhere(pool, region)]:
-            yield f"{', '.join(elsewhere)}: prices of {PRICED_REGION}{f', because the program has none of {region}' if region else ''}."
+            why = f", because the program has none of {region}" if region else ""
+            yield f"{', '.join(elsewhere)}: prices of {PRICED_REGION}{why}."
     idle = idle_hour(cluster, today)
     parts = ", ".join(f"{what} {'not priced' if usd is None else f'${cents(usd):.2f}'}" for what, usd in idle.items())
     where = "" if region == PRICED_REGION else f" at prices of {PRICED_REGION}"
