@@ -112,7 +112,7 @@ def test_help_says_what_a_synthesis_reads_and_writes_nothing(project: Path, comm
 
 @pytest.mark.parametrize("command", [RUNNER, DIRECT, ("-m", "stacks")], ids=" ".join)
 def test_an_argument_is_refused(project: Path, command: tuple[str, ...]) -> None:
-    said = "A synthesis takes no arguments (got --outdir x). What it reads: make synth ARGS=--help\n"
+    said = "A synthesis takes no argument but --json (got --outdir x). What it reads: make synth ARGS=--help\n"
     assert run(project, *command, "--outdir", "x") == (1, "", said)
     assert not (project / "cdktf.out").exists()
 

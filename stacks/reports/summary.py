@@ -87,12 +87,17 @@ def _json_of(cluster: ClusterConfig, outdir: Path, today: date) -> dict[str, Any
                 "budgets": [{key: value for key, value in vars(budget).items() if value} for budget in pool.budgets],
                 "taints": [{key: value for key, value in vars(taint).items() if value} for taint in pool.taints],
                 "most_expensive_hour_usd": _total([pool]),
-                "priced_as_in": PRICED_REGION if is_priced_elsewhere(pool, cluster.region) else known(cluster.region),
+                "priced_as_in": _priced_as_in(pool, cluster),
                 "not_priced": list(pool.not_priced),
             }
             for pool in pools
         ],
     }
+
+
+def _priced_as_in(pool: KnownPool, cluster: ClusterConfig) -> str | None:
+    region = PRICED_REGION if is_priced_elsewhere(pool, known(cluster.region)) else known(cluster.region)
+    return None if pool.usd is None else region
 
 
 def _of_cluster(cluster: ClusterConfig, today: date) -> Iterator[str]:
