@@ -53,6 +53,9 @@ def test_the_next_commands_do_not_overwrite_the_variables_that_a_user_has(projec
     assert code == 0
     assert "terraform.tfvars.example" not in printed
     assert printed.endswith("  make plan STACK=karpenter\n  make apply STACK=karpenter\n")
+    for command in (RUNNER, DIRECT):
+        code, printed, _ = run(project, *command, "--json")
+        assert (code, json.loads(printed)["clusters"][0]["name"]) == (0, "karpenter")
 
 
 # --- What runs the page -----------------------------------------------------------------------------------------------------------

@@ -129,6 +129,7 @@ def test_prices_of_us_east_1_are_said_to_be_so() -> None:
     cluster = recommended("a", region="eu-north-1", gpu_instance_types=["p5.48xlarge"])
     assert [is_priced_elsewhere(pool, "eu-north-1") for pool in known_pools(cluster, "eu-north-1")] == [True, False]
     assert [is_priced_elsewhere(pool, "us-east-1") for pool in known_pools(cluster, "us-east-1")] == [False, False]
+    assert [is_priced_elsewhere(pool, "us-west-2") for pool in known_pools(cluster, "us-west-2")] == [False, False]
     assert [is_priced_elsewhere(pool, None) for pool in known_pools(cluster, None)] == [True, True]
 
 

@@ -78,8 +78,7 @@ def test_the_summary_of_a_cluster_has_its_pools_what_they_may_cost_and_the_steps
         "",
         "",
         "  Nodes cost at most $392.44 an hour, of which $275.20 in GPU pools.",
-        "  default: prices of us-east-1, because the program has none of us-west-2.",
-        "  An idle cluster costs $0.34 an hour at prices of us-east-1: control plane $0.10, NAT gateway $0.05, node group $0.19.",
+        "  An idle cluster costs $0.34 an hour: control plane $0.10, NAT gateway $0.05, node group $0.19.",
         "",
         "List prices of 2026-07-20; Spot never costs more than on-demand. Not counted: disks, traffic, load balancers, logs, nodes "
         "while others replace them, reservations, discounts.",
@@ -118,6 +117,12 @@ def test_the_summary_of_what_a_fresh_clone_has_says_what_a_plan_is_given(project
         "  default: prices of us-east-1.",
         "  An idle cluster costs $0.84 an hour at prices of us-east-1: control plane $0.60, NAT gateway $0.05, node group $0.19.",
     ]
+
+
+def test_prices_of_another_region_are_said_to_be_so(project: Path) -> None:
+    lines = summary(project, recommended("a", region="eu-north-1", gpu_instance_types=["p5.48xlarge"]))
+    assert "  default: prices of us-east-1, because the program has none of eu-north-1." in lines
+    assert any(line.startswith("  An idle cluster costs $0.34 an hour at prices of us-east-1: ") for line in lines)
 
 
 def test_a_cluster_without_pools_has_no_table(project: Path) -> None:

@@ -19,6 +19,8 @@ PRICES_OF = date(2026, 7, 20)
 
 # A region that has no price in the table is priced as this region, whose list is complete.
 PRICED_REGION = "us-east-1"
+# Each of the 36 types, of 19 families, that were compared costs as much in us-west-2 as in us-east-1.
+LIKE_PRICED_REGION = (PRICED_REGION, "us-west-2")
 
 # In us-east-1. https://aws.amazon.com/vpc/pricing/ (the second is for its public address)
 NAT_GATEWAY_PRICE, PUBLIC_ADDRESS_PRICE = 0.045, 0.005
@@ -31,8 +33,8 @@ def _prices() -> dict[str, float]:
 
 
 def is_priced_in(instance_type: str, region: str) -> bool:
-    """Whether the table has the price of the region itself."""
-    return f"{instance_type},{region}" in _prices()
+    """Whether the price of a type is that of the region itself."""
+    return region in LIKE_PRICED_REGION or f"{instance_type},{region}" in _prices()
 
 
 def hourly_usd(instance_type: str, region: str) -> float | None:

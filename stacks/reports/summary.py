@@ -14,7 +14,7 @@ from stacks.config.fields import options_of
 from stacks.config.pools import GPU_TAINT, Budget, GeneralPool, Taint
 from stacks.config.spending import KnownPool, cents, known, known_pools
 from stacks.knowledge.catalogue import family
-from stacks.knowledge.prices import PRICED_REGION, PRICES_OF
+from stacks.knowledge.prices import LIKE_PRICED_REGION, PRICED_REGION, PRICES_OF
 from stacks.knowledge.versions import kubernetes_version
 from stacks.operations.terminal import coloured
 from stacks.reports.prices import LEFT_OUT, idle_hour, is_priced_elsewhere, why_not_priced
@@ -120,7 +120,7 @@ def _of_cluster(cluster: ClusterConfig, today: date) -> Iterator[str]:
             yield f"{', '.join(elsewhere)}: prices of {PRICED_REGION}{why}."
     idle = idle_hour(cluster, today)
     parts = ", ".join(f"{what} {'not priced' if usd is None else f'${cents(usd):.2f}'}" for what, usd in idle.items())
-    where = "" if region == PRICED_REGION else f" at prices of {PRICED_REGION}"
+    where = "" if region in LIKE_PRICED_REGION else f" at prices of {PRICED_REGION}"
     yield f"An idle cluster costs ${cents(sum(usd or 0 for usd in idle.values())):.2f} an hour{where}: {parts}."
 
 
