@@ -69,14 +69,14 @@ def most_expensive_hour(types: Sequence[str], gpus: Mapping[str, int], limit: in
         best[count] = max(usd, best.get(count, 0.0))
     if limit is None or not best:
         return None
-    dearest = max(best, key=lambda count: best[count] / count)
-    # Of other sizes, fewer than `dearest` nodes are enough: some of so many have together a multiple of its GPUs.
-    searched = min(limit, dearest * (max(best) + 1))
-    filled = -((searched - limit) // dearest)
+    filler = max(best, key=lambda count: best[count] / count)
+    # Of other sizes, fewer than `filler` nodes are enough: some of so many have together a multiple of its GPUs.
+    searched = min(limit, filler * (max(best) + 1))
+    filled = -((searched - limit) // filler)
     table = [0.0]
-    for left in range(1, limit - filled * dearest + 1):
+    for left in range(1, limit - filled * filler + 1):
         table.append(max([table[-1], *(usd + table[left - count] for count, usd in best.items() if count <= left)]))
-    return table[-1] + filled * best[dearest]
+    return table[-1] + filled * best[filler]
 
 
 def most_expensive_vcpus(types: Sequence[str], vcpus: Mapping[str, int], limit: int, region: str) -> float | None:
