@@ -20,7 +20,7 @@ from stacks.operations.record import forget_synthesis, record_synthesis
 from stacks.operations.terminal import coloured
 from stacks.reports.calls import explain
 from stacks.reports.forgotten import forgotten
-from stacks.reports.summary import summary
+from stacks.reports.summary import as_json, summary
 from stacks.reports.warnings import warnings
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -28,12 +28,14 @@ PROJECT = Path(__file__).resolve().parents[1]
 # Frames between Python and the page.
 RUNNER = {__file__, str(Path(__file__).with_name("__main__.py")), "<frozen runpy>"}
 
+JSON = "--json"
 HELP = """\
 Write the Terraform JSON of the clusters that main.py lists, to cdktf.out/stacks/<name>/cdk.tf.json. Nothing is deployed.
 
   make synth                          from main.py
   make synth APP=examples/fleet.py    from another file
   python -m stacks [FILE]             without make, with the Python in .venv
+  python main.py --json               the summary as JSON, which is alone on the standard output
 
 CDKTF_OUTDIR names another folder than cdktf.out; the cdktf CLI sets it. `make` lists the other commands."""
 
@@ -47,14 +49,16 @@ def synthesize(clusters: Sequence[ClusterConfig]) -> None:
         _refuse_arguments(sys.argv[1:])
     gc.disable()  # the process is short: a collection costs time and frees little
     try:
-        page, outdir = Path(sys.argv[0]), _outdir()
+        page, outdir, today = Path(sys.argv[0]), _outdir(), date.today()
         forget_synthesis(outdir)
         write(clusters, outdir, PROJECT)
         record_synthesis(outdir, page, PROJECT)
-        for line in (*warnings(clusters, date.today()), *forgotten(clusters, page=page, outdir=outdir, project=PROJECT)):
+        for line in (*warnings(clusters, today), *forgotten(clusters, page=page, outdir=outdir, project=PROJECT)):
             print(f"{coloured('Warning:', 'yellow', sys.stderr)} {line}", file=sys.stderr)
-        if "CDKTF_OUTDIR" not in os.environ:  # the cdktf CLI prints its own next steps
-            print("\n".join(summary(clusters, page=page, outdir=outdir, project=PROJECT)))
+        if JSON in sys.argv[1:]:
+            print(as_json(clusters, outdir=outdir, today=today))
+        elif "CDKTF_OUTDIR" not in os.environ:  # the cdktf CLI prints its own next steps
+            print("\n".join(summary(clusters, page=page, outdir=outdir, project=PROJECT, today=today)))
     except KeyboardInterrupt:
         _stop("Interrupted. A synthesis deploys nothing; run it again at any time.", 130)
     except ModuleNotFoundError as error:
@@ -105,12 +109,12 @@ def write(clusters: Sequence[ClusterConfig], outdir: Path, project: Path) -> Non
 
 
 def _refuse_arguments(arguments: Sequence[str]) -> None:
-    """Print the help, or stop at an argument: a synthesis takes none."""
+    """Print the help, or stop at an argument that a synthesis does not take."""
     if {"-h", "--help"} & set(arguments):
         print(HELP)
         sys.exit()
-    if arguments:
-        _stop(f"A synthesis takes no arguments (got {' '.join(arguments)}). What it reads: make synth ARGS=--help")
+    if set(arguments) - {JSON}:
+        _stop(f"A synthesis takes no argument but {JSON} (got {' '.join(arguments)}). What it reads: make synth ARGS=--help")
 
 
 def run(page: Path, arguments: Sequence[str]) -> None:
@@ -124,7 +128,7 @@ def run(page: Path, arguments: Sequence[str]) -> None:
         _stop(f"APP must be a Python file that lists clusters, such as main.py (got {page}).")
     before = _written()
     forget_synthesis(_outdir())
-    sys.argv, sys.path[:0] = [str(page)], [str(page.resolve().parent)]
+    sys.argv, sys.path[:0] = [str(page), *arguments], [str(page.resolve().parent)]
     try:
         run_path(str(page), run_name="__main__")
     except SystemExit as end:

@@ -53,6 +53,9 @@ def test_the_next_commands_do_not_overwrite_the_variables_that_a_user_has(projec
     assert code == 0
     assert "terraform.tfvars.example" not in printed
     assert printed.endswith("  make plan STACK=karpenter\n  make apply STACK=karpenter\n")
+    for command in (RUNNER, DIRECT):
+        code, printed, _ = run(project, *command, "--json")
+        assert (code, json.loads(printed)["clusters"][0]["name"]) == (0, "karpenter")
 
 
 # --- What runs the page -----------------------------------------------------------------------------------------------------------
@@ -113,7 +116,7 @@ def test_help_says_what_a_synthesis_reads_and_writes_nothing(project: Path, comm
 
 @pytest.mark.parametrize("command", [RUNNER, DIRECT, ("-m", "stacks")], ids=" ".join)
 def test_an_argument_is_refused(project: Path, command: tuple[str, ...]) -> None:
-    said = "A synthesis takes no arguments (got --outdir x). What it reads: make synth ARGS=--help\n"
+    said = "A synthesis takes no argument but --json (got --outdir x). What it reads: make synth ARGS=--help\n"
     assert run(project, *command, "--outdir", "x") == (1, "", said)
     assert not (project / "cdktf.out").exists()
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stacks.config.administrators import Administrators
+from stacks.config.checks import shortened
 from stacks.config.common import CommonOptions
 from stacks.config.control_plane import ControlPlane
 from stacks.config.endpoints import EndpointOptions
@@ -19,6 +20,7 @@ from stacks.config.network import NetworkOptions
 from stacks.config.node_group import NodeGroup
 from stacks.config.node_pools import NodePoolOptions
 from stacks.config.secondary_subnets import SecondarySubnetOptions, wrong_together
+from stacks.config.spending import Spending, cents, known, known_pools
 from stacks.config.stack import Stack
 from stacks.hcl.rules import as_json
 from stacks.knowledge.versions import RELEASE, karpenter_mistake, known_kubernetes_version, kubernetes_version, parts
@@ -39,6 +41,7 @@ class ClusterConfig(
     KarpenterOptions,
     NodePoolOptions,
     LoadBalancerControllerOptions,
+    Spending,
 ):
     """A cluster, with a stack and a state of its own. The defaults are what the HCL module deployed."""
 
@@ -58,6 +61,7 @@ class ClusterConfig(
             yield from wrong_together(self.vpc_cidr, self.secondary_cidr)
         yield from self.secrets_elsewhere(self.region)
         yield from self._wrong_versions()
+        yield from self._too_expensive()
 
     def _wrong_zones(self) -> Iterator[str]:
         """Zones of other regions, and nodes outside of the network. What AWS alone knows is for the plan."""
@@ -86,3 +90,28 @@ class ClusterConfig(
                     f"{release!r})."
                 )
         yield from self.wrong_bottlerocket(kubernetes=self.kubernetes_version, karpenter=self.karpenter_version)
+
+    def _too_expensive(self) -> Iterator[str]:
+        """Limits that allow more than `max_hourly_usd`, or of which Python does not know what they allow."""
+        if self.max_hourly_usd is None:
+            return
+        needed = {"region": "prices differ by region"}
+        if self.gpu_spot_pool:
+            needed |= {"gpu_instance_types": "prices differ by type", "gpu_limit": "without a limit an hour has no highest price"}
+        missing = {name: why for name, why in needed.items() if known(getattr(self, name)) is None}
+        for name, why in missing.items():
+            yield f"{name} must be set in Python if max_hourly_usd is set (got {shortened(getattr(self, name))}): {why}."
+        pools = known_pools(self, self.region)
+        unpriced = {pool.place: list(pool.not_priced) for pool in pools if pool.not_priced}
+        for place, types in unpriced.items():
+            yield (
+                f"{place} must have list prices if max_hourly_usd is set (got {as_json(types)}, for which the program has none). "
+                "Use other instance types, or remove max_hourly_usd."
+            )
+        total = cents(sum(pool.usd or 0 for pool in pools))
+        if not missing and not unpriced and total > self.max_hourly_usd:
+            each = ", ".join(f"{pool.pool.name} ${pool.usd:.2f}" for pool in pools)
+            yield (
+                f"max_hourly_usd must be at least {total:.2f}, which an hour can cost with these limits (got "
+                f"{self.max_hourly_usd}): {each}. Lower a limit, or raise max_hourly_usd."
+            )

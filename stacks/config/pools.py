@@ -13,7 +13,7 @@ from stacks.config.capacity_reservations import MOST_TERMS, RESERVATIONS, Capaci
 from stacks.config.checks import at_least, at_most, between, distinct, each, has_at_most, matches, not_empty, user_tags
 from stacks.config.fields import Change
 from stacks.hcl.rules import MOST
-from stacks.knowledge import catalogue, regions
+from stacks.knowledge import catalogue, prices, regions
 from stacks.knowledge.versions import KARPENTER_WITH, RELEASE
 
 CapacityType: TypeAlias = Literal["spot", "on-demand", "reserved"]
@@ -84,8 +84,8 @@ GPU_TAINT = "nvidia.com/gpu"
 # What the limits of pools count, by Kubernetes' name.
 UNITS = {GPU_TAINT: "GPUs", "cpu": "vCPUs"}
 
-# The shape of the default general pool.
-CATEGORIES, CPUS = ("c", "m", "r"), (4, 8, 16, 32)
+# The shape of the default general pool, and the most vCPUs of all of its nodes together.
+CATEGORIES, CPUS, DEFAULT_CPU_LIMIT = ("c", "m", "r"), (4, 8, 16, 32), 1000
 
 
 def countable(nodes: str) -> str | None:
@@ -346,6 +346,17 @@ class Pool:
                 place = f"capacity_reservations[{number}].instance_match_criteria"
                 yield NewerField(place, "be None", criteria, KARPENTER_WITH["instance_match_criteria"])
 
+    def most_expensive_hour(self, region: str) -> float | None:
+        """Dollars that an hour of all nodes of the pool costs at most; None if a type has no list price."""
+        usd, nodes = self.most_expensive_units(region), self.limits().get("nodes")
+        if usd is None or nodes is None:
+            return usd
+        return min(usd, nodes * max(prices.hourly_usd(name, region) or 0 for name in self.known_types()))
+
+    def most_expensive_units(self, region: str) -> float | None:
+        """Dollars that an hour costs at most with the limit of GPUs or vCPUs; None if a type has no list price."""
+        raise NotImplementedError
+
     def unlimited_reasons(self) -> list[Reason]:
         """The reasons for which Karpenter may disrupt all nodes at a time when no schedule applies.
 
@@ -464,6 +475,10 @@ class GpuPool(Pool):
         """The GPUs of a node, by instance type, as far as the catalogue knows."""
         return catalogue.gpus_by_type()
 
+    def most_expensive_units(self, region: str) -> float | None:
+        """Dollars that an hour costs at most with the limit of GPUs; None if a type has no list price."""
+        return prices.most_expensive_hour(self.types(), catalogue.gpus_by_type(), self.limit, region)
+
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields."""
         yield from super().mistakes()
@@ -525,6 +540,12 @@ class GeneralPool(Pool):
     def units_by_type(self) -> Mapping[str, int]:
         """The vCPUs of a node, by instance type, as far as the catalogue knows."""
         return catalogue.vcpus_by_type()
+
+    def most_expensive_units(self, region: str) -> float | None:
+        """Dollars that an hour costs at most with the limit of vCPUs; None if a type has no list price."""
+        if "families" in self.unknown():
+            return None
+        return prices.most_expensive_vcpus(self.known_types(), catalogue.vcpus_by_type(), self.cpu_limit, region)
 
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields."""

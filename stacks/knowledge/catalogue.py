@@ -201,9 +201,13 @@ def shape_cpus(categories: Collection[str]) -> list[int]:
 
 def types_in_shape(categories: Sequence[str], cpus: Sequence[int]) -> list[str]:
     """The types that categories and vCPUs describe."""
-    return [
-        row.instance_type for row in general_instance_types() if row.in_shapes and row.category in categories and row.vcpus in cpus
-    ]
+    return list(_types_in_shape(tuple(categories), tuple(cpus)))
+
+
+@cache
+def _types_in_shape(categories: tuple[str, ...], cpus: tuple[int, ...]) -> tuple[str, ...]:
+    rows = (row for row in general_instance_types() if row.vcpus in cpus and row.category in categories and row.in_shapes)
+    return tuple(row.instance_type for row in rows)
 
 
 def types_of_families(families: Sequence[str]) -> list[str]:

@@ -21,7 +21,7 @@ from stacks.config.node_pools import (
     NodePoolOptions,
     seconds_of,
 )
-from stacks.config.pools import CATEGORIES, CPUS, GENERAL_POOL, GPU_POOL, GPU_TAINT, Pool
+from stacks.config.pools import CATEGORIES, CPUS, DEFAULT_CPU_LIMIT, GENERAL_POOL, GPU_POOL, GPU_TAINT, Pool
 from stacks.hcl.expressions import Expression, hcl
 from stacks.hcl.rules import DISTINCT, EmptyList, Rule
 from stacks.knowledge import catalogue
@@ -107,7 +107,7 @@ class NodePools(Addressed):
             pool=pool,
             node_class=self._node_class(pool, name=pool.name, gpu=False),
             requirements=[AMD64, *_shape(CATEGORIES, CPUS)],
-            limits={"cpu": 1000},
+            limits={"cpu": DEFAULT_CPU_LIMIT},
         )
 
     def _gpu_spot(self, budgets: Expression) -> NodePool:

@@ -1,0 +1,48 @@
+"""What an hour of a cluster may cost, and what an idle one costs. Plain Python."""
+
+from datetime import date
+
+from stacks.config.cluster import ClusterConfig
+from stacks.config.spending import KnownPool
+from stacks.hcl.expressions import is_expression
+from stacks.knowledge.prices import (
+    NAT_GATEWAY_PRICE,
+    PRICED_REGION,
+    PUBLIC_ADDRESS_PRICE,
+    hourly_usd,
+    is_priced_in,
+    most_expensive_hour,
+)
+from stacks.knowledge.versions import EXTENDED_SUPPORT_PRICE, STANDARD_SUPPORT_PRICE, kubernetes_version
+
+__all__ = ["LEFT_OUT", "idle_hour", "is_priced_elsewhere", "most_expensive_hour", "why_not_priced"]
+
+LEFT_OUT = ("disks", "traffic", "load balancers", "logs", "nodes while others replace them", "reservations", "discounts")
+"""What no sum here has in it."""
+
+
+def idle_hour(cluster: ClusterConfig, today: date) -> dict[str, float | None]:
+    """Dollars of an hour without any node of Karpenter, by what they pay for; None where they are not known."""
+    region, types = cluster.region or PRICED_REGION, cluster.karpenter_node_instance_types
+    extended = kubernetes_version(cluster.kubernetes_version).standard_support_ends < today
+    prices = [] if is_expression(types) else [hourly_usd(name, region) for name in types]
+    known = [usd for usd in prices if usd is not None]
+    return {
+        "control plane": EXTENDED_SUPPORT_PRICE if extended else STANDARD_SUPPORT_PRICE,
+        "NAT gateway": NAT_GATEWAY_PRICE + PUBLIC_ADDRESS_PRICE,
+        "node group": cluster.karpenter_node_desired_size * max(known) if known and len(known) == len(prices) else None,
+    }
+
+
+def why_not_priced(pool: KnownPool) -> str:
+    """Why the most expensive hour of a pool is not known; "" if the hour is known."""
+    if pool.usd is not None:
+        return ""
+    if pool.not_priced:
+        return f"no list price of {', '.join(pool.not_priced)}"
+    return "no limit" if pool.types else "instance types are given at plan"
+
+
+def is_priced_elsewhere(pool: KnownPool, region: str | None) -> bool:
+    """Whether the hour of a pool has prices of us-east-1 in it, because the table has none of the region."""
+    return pool.usd is not None and not (region and all(is_priced_in(name, region) for name in pool.types))
