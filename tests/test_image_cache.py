@@ -91,7 +91,7 @@ def test_every_registry_of_the_table_is_found_by_its_host() -> None:
             {"registries": ["nvcr.io"]},
             "registries must not contain nvcr.io: ECR cannot cache it. Copy its images: docs/images.md#copy.",
         ),
-        ({"registries": ["https://quay.io"]}, "registries must contain only what ECR caches, public.ecr.aws, registry.k8s.io"),
+        ({"registries": ["https://quay.io"]}, "registries must be among public.ecr.aws, registry.k8s.io"),
         ({"registries": ["registry-1.docker.io"]}, "cgr.dev, <name>.azurecr.io (got ['registry-1.docker.io'])"),
         ({"registries": ["docker.io"]}, "credential_arns must have a secret for docker.io, where ECR logs in. Create the secret"),
         (

@@ -53,7 +53,7 @@ class ImageCache:
             yield f"registries must not contain {NVIDIA}: ECR cannot cache it. Copy its images: docs/images.md#copy."
         if others := [host for host in self.registries if host != NVIDIA and not upstream_registry(host)]:
             known = ", ".join(registry.host.replace("*", "<name>") for registry in UPSTREAM_REGISTRIES)
-            yield f"registries must contain only what ECR caches, {known} (got {others!r}). Copy other images: docs/images.md#copy."
+            yield f"registries must be among {known} (got {others!r}). Copy the images of others: docs/images.md#copy."
         upstreams = list(self.upstreams().items())
         for number, (host, upstream) in enumerate(upstreams):
             for other, same in upstreams[:number]:
