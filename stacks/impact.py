@@ -1,7 +1,7 @@
 """Say what a plan does to running jobs: `terraform show -json PLAN | python -m stacks.impact`. Plain Python."""
 
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print the explanation of a plan; returns the exit code."""
     options = _options(arguments)
     try:
-        plan = read(sys.stdin.read() if options.file == "-" else Path(options.file).read_text())
+        plan = read(sys.stdin.read() if options.file == "-" else Path(options.file).read_text(), partial=options.incomplete)
     except OSError as error:
         return _unreadable(f"{error.filename} cannot be read: {error.strerror}.")
     except UnicodeDecodeError:
@@ -29,19 +29,20 @@ def main(arguments: Sequence[str]) -> int:
     except UnreadablePlanError as error:
         return _unreadable(str(error))
     explanation = explain(plan)
-    print(FORMATS[options.format](explanation))
+    print(FORMATS[options.format](explanation), flush=True)
     if plan.incomplete:
         return _unreadable(plan.incomplete)
     return TOO_MUCH if options.fail_on and explanation.level >= Level[options.fail_on.upper()] else 0
 
 
-def _options(arguments: Sequence[str]):  # noqa: ANN202
+def _options(arguments: Sequence[str]) -> Namespace:
     parser = ArgumentParser(prog="python -m stacks.impact", description=__doc__)
     parser.add_argument("file", nargs="?", default="-", metavar="FILE", help="the plan's JSON; - for standard input")
     parser.add_argument("--format", choices=FORMATS, default="text")
     parser.add_argument(
         "--fail-on", choices=[str(level) for level in Level], metavar="LEVEL", help="exit with 3 from a level on: %(choices)s"
     )
+    parser.add_argument("--incomplete", metavar="ARGUMENT", default="", help="an argument of Terraform that the JSON does not show")
     return parser.parse_args(arguments)
 
 

@@ -1,6 +1,6 @@
 """When, and how many at a time, Karpenter may disrupt the nodes of a pool, in words. Plain Python.
 
-The strictest of the budgets that apply counts, a percentage rounds up, and a budget applies from each start of its schedule, in UTC,
+The strictest of the budgets that apply counts, a percentage rounds up, and a budget applies from each start of its schedule (UTC)
 for its duration: GetAllowedDisruptionsByReason and IsActive in pkg/apis/v1/nodepool.go of kubernetes-sigs/karpenter.
 """
 
@@ -76,7 +76,7 @@ class Allowance:
         sizes = [size for size in dict.fromkeys(self.minutes) if not size.zero]
         said = [" ".join(filter(None, (size.words(), self.when(size)))) for size in sizes]
         rest = [
-            f"and {'none' if _size([budget]).zero else f'at most {_size([budget]).words()}'} for {budget.get('duration')} from each "
+            f"and {'none' if (size := _size([budget])).zero else f'at most {size.words()}'} for {budget.get('duration')} from each "
             f"`{budget['schedule']}` (cron, UTC) on"
             for budget in self.irregular
         ]
@@ -139,10 +139,11 @@ def _active(budget: Budget) -> bytearray:
     Raises:
         ValueError: the schedule names days of the month or months, or Karpenter cannot read the schedule.
     """
-    schedule = DESCRIPTORS.get(budget["schedule"], budget["schedule"]).split()
+    text = str(budget["schedule"])
+    schedule = DESCRIPTORS.get(text, text).split()
     minute, hour, day, month, weekday = (one.numbers(part) for one, part in zip(FIELDS, schedule, strict=True))
     if len(day) < 31 or len(month) < 12:
-        raise ValueError(budget["schedule"])
+        raise ValueError(text)
     lasts = min(int(seconds(str(budget.get("duration") or "0s")) // 60), WEEK)
     found = bytearray(WEEK)
     for start in (d * DAY + h * 60 + m for d in weekday for h in hour for m in minute):

@@ -151,6 +151,12 @@ def pins_images(spec: Values) -> bool:
     return bool(terms) and all("id" in term for term in terms)
 
 
+def reservations_added(node_class: KubernetesObject) -> list[str]:
+    """The terms for capacity reservations that a class gets."""
+    old, new = ((spec or {}).get("capacityReservationSelectorTerms") or [] for spec in (node_class.before, node_class.after))
+    return [_term(term) for term in new if term not in old] if node_class.resource.action == "update" else []
+
+
 def same(one: object, other: object) -> bool:
     """Whether two specs say the same to Karpenter."""
     return _normal(one) == _normal(other)
@@ -173,7 +179,7 @@ def _of_class(plan: Plan, before: Values, after: Values) -> Iterator[Drift]:
             yield Drift("nodes outside the subnets that the new terms find")
         elif field == "securityGroupSelectorTerms":
             yield Drift("nodes with other security groups than the new terms find")
-        elif gone := [term for term in old if term not in new]:
+        elif gone := [term for term in old if term and term not in new]:
             yield Drift(f"nodes in a capacity reservation that only a removed term finds ({', '.join(map(_term, gone))})")
 
 

@@ -142,8 +142,12 @@ class Plan:
         return found
 
 
-def read(text: str) -> Plan:
+def read(text: str, *, partial: str = "") -> Plan:
     """The plan in a text.
+
+    Args:
+        text: what `terraform show -json` writes.
+        partial: an argument such as -refresh=false with which Terraform planned, and which the JSON does not show.
 
     Raises:
         UnreadablePlanError: the text is not the JSON of a plan, or of one that did not succeed.
@@ -164,10 +168,10 @@ def read(text: str) -> Plan:
     if document.get("errored"):
         raise UnreadablePlanError("The plan must have succeeded (got one that failed). Read what Terraform says, and plan again.")
     resources = tuple(map(_resource, document.get("resource_changes") or ()))
-    incomplete = ""
+    why = f"because of {partial}" if partial else ""
     if document.get("complete") is False:  # Terraform before 1.8 does not say
-        why = "Terraform defers changes" if document.get("deferred_changes") else "such as one with -target"
-        incomplete = f"The plan is incomplete, {why}: the next plan shows more. Plan again without it, and read that."
+        why = "because Terraform defers changes" if document.get("deferred_changes") else "as with -target"
+    incomplete = f"The plan is incomplete, {why}: an apply may leave or miss changes that are not here." if why else ""
     return Plan(resources, incomplete, document.get("variables") or {})
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from stacks.config.times import NEVER
 from stacks.reports.impact.budgets import Allowance, allowance
 from stacks.reports.impact.change import QUIET, Change, Class, Level, worst_class
-from stacks.reports.impact.drift import ALL, Drift, class_of, drifts, refused_role, same, swallowed, template
+from stacks.reports.impact.drift import Drift, class_of, drifts, refused_role, reservations_added, same, swallowed, template
 from stacks.reports.impact.hours import dollars, most_expensive_hour
 from stacks.reports.impact.plan import KARPENTER, KubernetesObject, Plan, Values
-from stacks.reports.impact.requirements import capacity_types, types, widened
+from stacks.reports.impact.requirements import ALL, capacity_types, types, widened
 
 DRIFTED, EMPTY, UNDERUTILIZED = "Drifted", "Empty", "Underutilized"
 WHEN_EMPTY = "WhenEmpty"
@@ -55,7 +55,10 @@ def _of_class(plan: Plan, node_class: KubernetesObject) -> Iterator[Change]:
     users = [pool for pool in plan.pools.values() if class_of(plan, pool) is node_class]
     left = [pool.name for pool in users if pool.resource.action not in ("delete", "replace", "forget")]
     if action in ("delete", "replace") and left:
-        back = "Then the class has to be made again, by the next apply." if action == "delete" else "The apply waits for that."
+        waits = action == "replace" and node_class.resource.before.get("wait")
+        back = (
+            "The apply waits 20 minutes for that, and then fails." if waits else "After that the class is gone until a later apply."
+        )
         yield Change(
             address,
             Level.RESTARTS,
@@ -67,9 +70,12 @@ def _of_class(plan: Plan, node_class: KubernetesObject) -> Iterator[Change]:
         yield Change(address, Level.NONE, "R", QUIET)
     elif refused_role(plan, node_class):
         yield Change(
-            address, Level.NONE, "D", "Kubernetes refuses another role of a node class before Karpenter 1.7: the apply fails."
+            address,
+            Level.NONE,
+            "D",
+            "Kubernetes refuses another role of a node class before Karpenter 1.7: the apply fails. Running nodes stay.",
         )
-    elif action == "update" and (not users or same(node_class.before, node_class.after)) and not node_class.changed_outside:
+    elif action == "update" and not any(any(_effects(plan, pool)) for pool in users):
         yield Change(address, Level.NONE, "U", QUIET)
 
 
@@ -108,7 +114,7 @@ def _created(plan: Plan, pool: KubernetesObject) -> Effect:
     hour = most_expensive_hour(spec, plan.region)
     words = f"{', '.join(said)}.{f' Most expensive hour {dollars(hour)}.' if hour is not None else ''}"
     if spec.get("replicas"):
-        words += f" Karpenter launches {_nodes(spec['replicas'])} at once, which cost from the apply on."
+        words += f" Karpenter launches {_nodes(spec['replicas'])} at once, billed from the apply on."
     return Effect(Level.NONE, "U", f"{words} Running nodes stay.")
 
 
@@ -117,30 +123,40 @@ def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> 
     if ("replicas" in before) != ("replicas" in after):
         later = "a fixed size later" if "replicas" in after else "another than a fixed size later"
         yield Effect(
-            Level.NONE, "R", f"Kubernetes refuses to give a pool {later}, and the apply fails. Give the pool another name."
+            Level.NONE,
+            "R",
+            f"Kubernetes refuses to give a pool {later}, and the apply fails. Give the pool another name. Running nodes stay.",
         )
         return
-    found = list(drifts(plan, pool))
+    found, node_class = list(drifts(plan, pool)), class_of(plan, pool)
     if found:
         yield _drift(plan, before, after, found)
-    for one in filter(None, (pool, class_of(plan, pool))):
+    for one in filter(None, (pool, node_class)):
         if one.changed_outside:
             thing = "pool" if one is pool else "node class"
             yield _unknown(
                 pool,
-                f"Somebody changed the {thing} in the cluster, and this apply sets the {thing} back. The plan does not say what changed.",
+                f"Somebody changed the {thing} in the cluster, and this apply sets the {thing} back. The plan does not say "
+                "what changed.",
             )
-    if (node_class := class_of(plan, pool)) and node_class.unknown:
+    if node_class and node_class.unknown:
         yield _unknown(pool, "The plan does not know what the node class will be.")
     if lost := swallowed(plan, pool):
         yield Effect(
             Level.NONE,
             "D",
-            f"Running nodes keep the old {_and(lost)} and do not drift, because the same apply brings Karpenter past 1.12. To replace the "
-            "nodes, apply Karpenter's release first, alone.",
+            f"Running nodes keep the old {_and(lost)} and do not drift, because the same apply brings Karpenter past 1.12. To "
+            "replace the nodes, apply Karpenter's release first, alone.",
         )
     yield from _disruption(before, after, drifting=bool(found))
     yield from _capacity(plan, before, after)
+    if node_class and (added := reservations_added(node_class)):
+        yield Effect(
+            Level.NONE, "U", f"Karpenter may also use the capacity reservations of {', '.join(added)}. Running nodes stay."
+        )
+    requirements = [template(spec).get("requirements") or () for spec in (before, after)]
+    if not found and not widened(*requirements) and not same(*requirements):
+        yield Effect(Level.NONE, "U", "Other requirements of new nodes. Running nodes stay.")
 
 
 def _drift(plan: Plan, before: Values, after: Values, found: list[Drift]) -> Effect:
@@ -160,7 +176,7 @@ def _drift(plan: Plan, before: Values, after: Values, found: list[Drift]) -> Eff
         held = "Karpenter never replaces them, because the limit of nodes leaves no room for a replacement."
         return Effect(Level.DEFERRED, "D", f"{nodes} {held}{late}", ("limit of nodes",))
     if applies.never:
-        words = f"{nodes} The drift budget of 0 holds {'them' if everything or len(found) else 'it'} back {_until(before, after)}.{late}"
+        words = f"{nodes} The drift budget of 0 holds them back {_until(before, after)}.{late}"
         return Effect(Level.DEFERRED, "D", words, ("drift budget of 0",))
     words = f"{nodes} Karpenter replaces {applies.words()}, each after its replacement is ready.{late}{_grace(before)}"
     return Effect(Level.REPLACES, "D", words, (*_closed(applies), *_pods(before)))
@@ -197,7 +213,8 @@ def _disruption(before: Values, after: Values, *, drifting: bool) -> Iterator[Ef
         yield Effect(
             Level.REPLACES,
             "D",
-            f"Running pods may move: from now on Karpenter also removes or replaces nodes whose pods fit elsewhere, {budgets[1].words()}.",
+            "Running pods may move: from now on Karpenter also removes or replaces nodes whose pods fit elsewhere, "
+            f"{budgets[1].words()}.",
             (*_closed(budgets[1]), *_pods(before)),
         )
     elif _consolidates(new) and not _consolidates(old):
@@ -228,23 +245,19 @@ def _capacity(plan: Plan, before: Values, after: Values) -> Iterator[Effect]:
     if wider := widened(*requirements):
         said.append(f"Karpenter may also launch {wider}.")
     if before.get("weight") != after.get("weight"):
-        said.append(
-            f"weight {before.get('weight') or 'none'} to {after.get('weight') or 'none'}, which only decides about new nodes."
-        )
+        said.append(f"weight {before.get('weight') or 'none'} to {after.get('weight') or 'none'}.")
     hours = [most_expensive_hour(spec, plan.region) for spec in (before, after)]
     if hours[0] != hours[1]:
         said.append(f"Most expensive hour {' to '.join('not known' if hour is None else dollars(hour) for hour in hours)}.")
     sizes = [int(spec.get("replicas") or 0) for spec in (before, after)]
     if sizes[1] > sizes[0]:
-        more = f"Karpenter launches {_nodes(sizes[1] - sizes[0], 'more ')} now, which cost from the apply on."
+        more = f"Karpenter launches {_nodes(sizes[1] - sizes[0], 'more ')} now, billed from the apply on."
         yield Effect(Level.NONE, "U", f"fixed size {sizes[0]} to {_nodes(sizes[1])}. {more}")
     elif sizes[1] < sizes[0]:
         ended = f"Karpenter ends {_nodes(sizes[0] - sizes[1])}, and budgets do not delay that."
         yield Effect(Level.ENDS, "U", f"fixed size {sizes[0]} to {_nodes(sizes[1])}. {ended}", _pods(before))
     if said:
-        yield Effect(Level.NONE, "U", " ".join(said))
-    elif not same(requirements[0], requirements[1]) and not wider:
-        yield Effect(Level.NONE, "U", "Other requirements of new nodes. Running nodes that still fit stay.")
+        yield Effect(Level.NONE, "U", " ".join([*said, "Running nodes stay."]))
 
 
 def _limits(unit: str, before: object, after: object) -> str:

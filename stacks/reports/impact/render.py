@@ -19,7 +19,7 @@ MEANS = {
     Level.ENDS: "Nodes end, or what their jobs need.",
     Level.LOSES: "A whole network, key, role or cluster goes.",
 }
-WAITS = f"Karpenter waits for {' and '.join(PODS)}, but not for interruptions and expiry."
+WAITS = f"Karpenter waits for {' and '.join(PODS)}."
 
 
 def text(explanation: Explanation) -> str:
@@ -31,8 +31,9 @@ def markdown(explanation: Explanation) -> str:
     """A comment for a pull request."""
     heading = f"### Impact: {explanation.level}"
     said = "" if explanation.level is Level.NONE else f"{MEANS[explanation.level]}\n\n"
+    lead = f"{explanation.incomplete}\n\n" if explanation.incomplete else ""
     lines = (f"- **{level}** {_escaped(line)}" if level else f"- {_escaped(line)}" for level, line in _lines(explanation))
-    return f"{MARK}\n{heading}\n\n{said}" + "\n".join(lines)
+    return f"{MARK}\n{heading}\n\n{lead}{said}" + "\n".join(lines)
 
 
 def as_json(explanation: Explanation) -> str:
@@ -57,14 +58,12 @@ def as_json(explanation: Explanation) -> str:
 
 def _lines(explanation: Explanation) -> Iterator[tuple[str, str]]:
     """Levels and sentences; what has the same words shares a line."""
-    if explanation.incomplete:
-        yield "", explanation.incomplete
-    if explanation.level is Level.NONE:
-        yield "", NOTHING
     shared: dict[tuple[Level, str], list[Change]] = {}
     for change in explanation.changes:
         if change.words != QUIET:
             shared.setdefault((change.level, change.words), []).append(change)
+    if not shared:
+        yield "", NOTHING
     for (level, words), changes in shared.items():
         yield str(level) if level else "", f"{', '.join(change.what for change in changes)}: {words}"
     if any(set(PODS) <= set(change.held_back_by) for change in explanation.changes):

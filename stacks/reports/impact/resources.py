@@ -56,9 +56,10 @@ def of_resources(plan: Plan) -> Iterator[Change]:
     """What happens to each resource, but for node pools and classes. What a worse change brings along is left out."""
     ours = {one.resource.address for one in (*plan.pools.values(), *plan.classes.values())}
     found = [(resource, next((row for row in rows() if row.fits(resource)), None)) for resource in plan.changes]
+    rank = {id(row): number for number, row in enumerate(rows())}
     for resource, row in found:
-        others = (other for one, other in found if one is not resource and other and other.swallows)
-        if resource.address in ours or (row is None or not row.swallows) and any(_swallows(other, resource) for other in others):
+        above = [other for _, other in found if other and (row is None or rank[id(other)] < rank[id(row)])]
+        if resource.address in ours or any(other.swallows and other.swallows.search(resource.address) for other in above):
             continue
         if change := _special(plan, resource) or _by_row(resource, row):
             yield change
@@ -67,10 +68,6 @@ def of_resources(plan: Plan) -> Iterator[Change]:
 def swallows_all(plan: Plan) -> bool:
     """Whether a whole network or cluster goes, and with it everything else that the plan names."""
     return any(row.fits(one) for one in plan.changes for row in rows() if row.swallows and row.swallows.pattern == ".*")
-
-
-def _swallows(row: Row, resource: Resource) -> bool:
-    return bool(row.swallows and row.swallows.search(resource.address))
 
 
 def _by_row(resource: Resource, row: Row | None) -> Change:
