@@ -96,10 +96,10 @@ def _explain(stack: Stack, plan_file: str, for_terraform: list[str], *options: s
     """Say what a saved plan does, without the plan in clear on a disk; returns the exit code of the explanation."""
     show = ["terraform", f"-chdir={stack.folder}", "show", "-json", plan_file]
     partial = [f"--incomplete={one}" for one in for_terraform if one in NOT_REFRESHED]
+    explain = [sys.executable, "-m", "stacks.impact", "-", *partial, *options]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     with subprocess.Popen(show, stdout=subprocess.PIPE) as shown:
-        return subprocess.run(
-            [sys.executable, "-m", "stacks.impact", "-", *partial, *options], stdin=shown.stdout, check=False
-        ).returncode
+        return subprocess.run(explain, stdin=shown.stdout, env=environment, check=False).returncode
 
 
 def apply(stack: Stack, further: list[str]) -> int:

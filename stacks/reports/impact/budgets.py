@@ -61,20 +61,26 @@ class Size:
 
 @dataclass(frozen=True)
 class Allowance:
-    """What budgets allow for one reason, in each minute of a week; `irregular` are budgets whose schedules name days or months."""
+    """What budgets allow for one reason.
 
-    minutes: tuple[Size, ...]
+    Attributes:
+        sizes: those that occur.
+        minutes: for each minute of a week, from Sunday, which of the sizes applies.
+        irregular: further budgets, whose schedules name days of the month or months.
+    """
+
+    sizes: tuple[Size, ...]
+    minutes: bytes
     irregular: tuple[Budget, ...] = ()
 
     @property
     def never(self) -> bool:
         """Whether no node may be disrupted at any time."""
-        return all(size.zero for size in self.minutes)
+        return all(size.zero for size in self.sizes)
 
     def words(self) -> str:
         """How many at a time, and when. For `never`, ""."""
-        sizes = [size for size in dict.fromkeys(self.minutes) if not size.zero]
-        said = [" ".join(filter(None, (size.words(), self.when(size)))) for size in sizes]
+        said = [" ".join(filter(None, (size.words(), self.when(size)))) for size in self.sizes if not size.zero]
         rest = [
             f"and {'none' if (size := _size([budget])).zero else f'at most {size.words()}'} for {budget.get('duration')} from each "
             f"`{budget['schedule']}` (cron, UTC) on"
@@ -84,45 +90,54 @@ class Allowance:
 
     def when(self, *sizes: Size) -> str:
         """The times of some sizes, such as "between 02:00 and 06:00 UTC"; "" for always."""
-        return _when([size in sizes for size in self.minutes])
+        chosen = bytes(number < len(self.sizes) and self.sizes[number] in sizes for number in range(256))
+        return _when(self.minutes.translate(chosen))
 
     def closed(self) -> str:
         """The times at which no node may be disrupted; "" for none, and for always."""
-        return _when([size.zero for size in self.minutes])
+        return self.when(*(size for size in self.sizes if size.zero))
 
     def opens(self, after: "Allowance") -> bool:
         """Whether nodes that this allowance holds back at some time are not held back then by another."""
-        pairs = zip(self.minutes, after.minutes, strict=True)
         ended = self.irregular != after.irregular and any(_size([budget]).zero for budget in self.irregular)
-        return ended or any(one.zero and not other.zero for one, other in pairs)
+        return ended or any(one.zero and not other.zero for one, other in self._beside(after))
+
+    def _beside(self, other: "Allowance") -> Iterator[tuple[Size, Size]]:
+        """The pairs of sizes that apply in the same minute."""
+        return ((self.sizes[mine], other.sizes[theirs]) for mine, theirs in set(zip(self.minutes, other.minutes, strict=True)))
 
     def stricter(self, than: "Allowance") -> bool:
         """Whether fewer nodes are allowed at some time."""
-        pairs = zip(self.minutes, than.minutes, strict=True)
-        return any(one.stricter(other) for one, other in pairs) or bool(
+        return any(one.stricter(other) for one, other in self._beside(than)) or bool(
             set(map(str, self.irregular)) - set(map(str, than.irregular))
         )
 
 
 def allowance(budgets: Sequence[Budget] | None, reason: str) -> Allowance:
     """What the budgets of a pool allow for a reason; without budgets, the CRD's default."""
-    regular: list[tuple[Budget, bytearray | None]] = []
-    irregular = []
+    always: list[Budget] = []
+    scheduled: list[tuple[Budget, bytearray]] = []
+    irregular: list[Budget] = []
     for budget in budgets or DEFAULT:
         if reason not in (budget.get("reasons") or [reason]):
             continue
         try:
-            regular.append((budget, _active(budget) if budget.get("schedule") else None))
+            if budget.get("schedule"):
+                scheduled.append((budget, _active(budget)))
+            else:
+                always.append(budget)
         except ValueError:
             irregular.append(budget)
-    known: dict[tuple[int, ...], Size] = {}
-    minutes = []
-    for minute in range(WEEK):
-        which = tuple(number for number, (_, active) in enumerate(regular) if active is None or active[minute])
-        if which not in known:
-            known[which] = _size([regular[number][0] for number in which])
-        minutes.append(known[which])
-    return Allowance(tuple(minutes), tuple(irregular))
+    known: dict[tuple[int, ...], int] = {}  # by whether each scheduled budget applies, the number of the size
+    if not scheduled:
+        return Allowance((_size(always),), bytes(WEEK), tuple(irregular))
+    times = zip(*(active for _, active in scheduled), strict=True)
+    minutes = bytes(known.setdefault(applying, len(known)) for applying in times)
+    of_known = [_size([*always, *(one for (one, _), applies in zip(scheduled, which, strict=True) if applies)]) for which in known]
+    sizes = tuple(dict.fromkeys(of_known))
+    return Allowance(
+        sizes, minutes.translate(bytes(sizes.index(of_known[n]) if n < len(of_known) else 0 for n in range(256))), tuple(irregular)
+    )
 
 
 def _size(budgets: Sequence[Budget]) -> Size:
@@ -152,12 +167,12 @@ def _active(budget: Budget) -> bytearray:
     return found
 
 
-def _when(week: Sequence[bool]) -> str:
+def _when(week: bytes) -> str:
     """Times of a week in words; "" for always and for never."""
     if all(week) or not any(week):
         return ""
     day = week[:DAY]
-    if list(week) == list(day) * 7:
+    if week == day * 7:
         return " and ".join(f"between {_clock(start)} and {_clock(start + lasts)}" for start, lasts in _intervals(day)) + " UTC"
     said = []
     by_time = sorted(_intervals(week), key=lambda interval: (interval[1] >= DAY, interval[0] % DAY, interval[1]))
@@ -174,7 +189,7 @@ def _when(week: Sequence[bool]) -> str:
     return ", and ".join(said)
 
 
-def _intervals(times: Sequence[bool]) -> Iterator[tuple[int, int]]:
+def _intervals(times: bytes) -> Iterator[tuple[int, int]]:
     """The runs of true in a cycle, as start and length, by start."""
     cycle = len(times)
     for start in range(cycle):

@@ -127,7 +127,7 @@ def crosses(plan: Plan, release: str) -> bool:
 def ca_changes(plan: Plan) -> bool:
     """Whether Karpenter gets another CA bundle, which is part of the hash from 1.12 on (aws/karpenter-provider-aws#9485)."""
     release = plan.resource(KARPENTER)
-    if not release or not plan.karpenter[0] or parts(plan.karpenter[0]) < parts(HASHES_ANEW):
+    if not release or "values" not in release.changed or not plan.karpenter[0] or parts(plan.karpenter[0]) < parts(HASHES_ANEW):
         return False
     before, after = (_bundle(values) for values in (release.before, release.after))
     return bool(before and after) and before != after

@@ -3,7 +3,7 @@
 Nothing here says how many nodes there are, because only a living cluster knows that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from stacks.config.times import NEVER
@@ -33,9 +33,9 @@ class Effect:
 
 def of_pools(plan: Plan) -> Iterator[Change]:
     """What happens to each pool, and to classes that no pool of the plan uses."""
+    found = {name: sorted(_effects(plan, pool), key=lambda effect: -effect.level) for name, pool in plan.pools.items()}
     for name, pool in plan.pools.items():
-        effects = sorted(_effects(plan, pool), key=lambda effect: -effect.level)
-        if effects:
+        if effects := found[name]:
             yield Change(
                 name,
                 effects[0].level,
@@ -46,13 +46,13 @@ def of_pools(plan: Plan) -> Iterator[Change]:
         elif pool.resource.action == "update":
             yield Change(pool.resource.address, Level.NONE, "U", QUIET)
     for node_class in plan.classes.values():
-        yield from _of_class(plan, node_class)
+        users = [pool for pool in plan.pools.values() if class_of(plan, pool) is node_class]
+        yield from _of_class(plan, node_class, users, said=any(found[pool.name] for pool in users))
 
 
-def _of_class(plan: Plan, node_class: KubernetesObject) -> Iterator[Change]:
-    """What a plan says of a class beside what happens to its pools' nodes."""
+def _of_class(plan: Plan, node_class: KubernetesObject, users: Sequence[KubernetesObject], *, said: bool) -> Iterator[Change]:
+    """What a plan does to a class. `said`: something happens to the class's pools, which says the rest."""
     action, address = node_class.resource.action, node_class.resource.address
-    users = [pool for pool in plan.pools.values() if class_of(plan, pool) is node_class]
     left = [pool.name for pool in users if pool.resource.action not in ("delete", "replace", "forget")]
     if action in ("delete", "replace") and left:
         waits = action == "replace" and node_class.resource.before.get("wait")
@@ -75,7 +75,7 @@ def _of_class(plan: Plan, node_class: KubernetesObject) -> Iterator[Change]:
             "D",
             "Kubernetes refuses another role of a node class before Karpenter 1.7: the apply fails. Running nodes stay.",
         )
-    elif action == "update" and not any(any(_effects(plan, pool)) for pool in users):
+    elif action == "update" and not said:
         yield Change(address, Level.NONE, "U", QUIET)
 
 
