@@ -1,6 +1,8 @@
 """What a plan does to running jobs: levels, classes and words, by rules and by saved plans."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,15 @@ import yaml
 
 from docs import generate
 from stacks import impact
+from stacks.config import Budget, ClusterConfig, DataVolume, GeneralPool, GpuPool, Taint
+from stacks.config.fields import options_of
 from stacks.reports.impact import render
 from stacks.reports.impact.change import QUIET, Level
 from stacks.reports.impact.explanation import Explanation, explain
 from stacks.reports.impact.plan import read
 from tests.conftest import SHARED, without
 from tests.plans import change, document, node_class, node_pool, of_option, recorded
-from tests.synthesis import Json
+from tests.synthesis import Json, synth_stack
 
 PLANS = SHARED / "plans"
 
@@ -28,7 +32,7 @@ HELD = "The drift budget of 0 holds them back until they are empty, expire or ar
 
 def pool(budgets: list[Json] | None = None, *, disruption: Json | None = None, labels: Json | None = None, **spec: Any) -> Json:
     """The spec of a NodePool of p5 on Spot. Names that a NodePool does not have at its top belong to the nodes' spec."""
-    top = {key: spec.pop(key) for key in ("limits", "replicas", "weight") if key in spec}
+    top: Json = {key: spec.pop(key) for key in ("limits", "replicas", "weight") if key in spec}
     requirements = [
         {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["spot"]},
         {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": ["p5.48xlarge", "p5en.48xlarge"]},
@@ -543,6 +547,69 @@ NO_PLAN = {
 @pytest.mark.parametrize("name", [row.option for row in generate.measured() if row.option not in NO_PLAN])
 def test_the_class_of_an_option_is_that_of_its_plan(name: str) -> None:
     assert explain(read(json.dumps(of_option(name)))).change in {row.change for row in generate.measured() if row.option == name}
+
+
+# Another value for each field of a pool, and for two fields the way back.
+GPU_FIELDS: dict[str, Any] = {
+    "instance_types": ["p5.48xlarge"],
+    "capacity_types": ["on-demand"],
+    "zones": ["us-west-2b"],
+    "taints": [Taint(key="team", value="research")],
+    "labels": {"team": "research"},
+    "weight": 7,
+    "consolidation_policy": "WhenEmptyOrUnderutilized",
+    "consolidate_after": "2h",
+    "budgets": [Budget(nodes="20%")],
+    "expire_after": "336h",
+    "tags": {"team": "research"},
+    "bottlerocket_version": "v1.54.0",
+    "soci": None,
+    "limit": 64,
+}
+GENERAL_FIELDS: dict[str, Any] = {"data_volume": DataVolume(size_gib=100), "cpu_limit": 200, "categories": ["c"], "cpus": [8]}
+OTHERWISE_TRIED = {"name", "families", "gpu_names", "min_gpu_memory_gib", "instance_types"}  # names, and other ways to name types
+
+
+@pytest.fixture(scope="module")
+def variants() -> Json:
+    """A cluster with a pool for each field, which has another value there."""
+    gpu = GpuPool(
+        "base", instance_types=["p5.48xlarge", "p5en.48xlarge"], limit=32, budgets=[Budget(nodes="0"), Budget(nodes="10%")]
+    )
+    general = GeneralPool("general", cpu_limit=100, budgets=[Budget(nodes="0")])
+    pools: dict[str, list[Any]] = {"gpu_pools": [gpu], "general_pools": [general]}
+    for kind, values in (("gpu_pools", GPU_FIELDS), ("general_pools", GENERAL_FIELDS)):
+        for weight, (name, value) in enumerate(values.items(), start=50):  # no two pools may take the same pods in any order
+            pools[kind].append(replace(pools[kind][0], name=name.replace("_", "-"), **{"weight": weight, name: value}))
+    cluster = ClusterConfig("pools", region="us-west-2", default_pool=False, gpu_spot_pool=False, **pools)
+    locals_: Json = synth_stack(cluster)["locals"]
+    return locals_
+
+
+@pytest.mark.parametrize(
+    ("kind", "base", "name"),
+    [*((GpuPool, "base", name) for name in GPU_FIELDS), *((GeneralPool, "general", name) for name in GENERAL_FIELDS)],
+)
+def test_the_class_of_a_field_of_a_pool_is_that_of_its_manifests(variants: Json, kind: type, base: str, name: str) -> None:
+    before, after = (
+        {key: variants[f"{key}_{pool}"]["spec"] for key in ("nodepool", "ec2nodeclass")} for pool in (base, name.replace("_", "-"))
+    )
+    after["nodepool"] = json.loads(json.dumps(after["nodepool"]).replace(f'"{name.replace("_", "-")}"', f'"{base}"'))
+    if name != "weight":
+        del after["nodepool"]["weight"]
+    found = explained(
+        node_pool(before["nodepool"], after["nodepool"], name=base),
+        node_class(before["ec2nodeclass"], after["ec2nodeclass"], name=base),
+    )
+    (field,) = (field for field in options_of(kind) if field.name == name)
+    assert found.change in re.findall(r"\b[ZUDR]\b", field.change), found.changes
+
+
+def test_every_field_of_a_pool_is_tried() -> None:
+    assert {field.name for field in options_of(GpuPool)} - OTHERWISE_TRIED == GPU_FIELDS.keys() - OTHERWISE_TRIED | {"data_volume"}
+    assert {field.name for field in options_of(GeneralPool)} - OTHERWISE_TRIED == (
+        GPU_FIELDS | GENERAL_FIELDS
+    ).keys() - OTHERWISE_TRIED - {"limit"}
 
 
 def test_every_recorded_plan_is_that_of_an_option() -> None:

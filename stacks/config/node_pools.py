@@ -10,6 +10,7 @@ from stacks.config.checks import shortened, user_tags
 from stacks.config.fields import Change, Variable
 from stacks.config.pools import (
     BOTTLEROCKET,
+    BUDGETS,
     GENERAL_POOL,
     GENERAL_SOCI,
     GPU_POOL,
@@ -181,7 +182,7 @@ class NodePoolOptions:
     """How GPU nodes are bought: spot, on-demand, reserved. Karpenter prefers reserved, then spot, then on-demand."""
     gpu_limit: Annotated[int | None, Change.IN_PLACE, Variable(GPU_LIMIT)] = None
     """Maximum number of GPUs of all nodes of the GPU pool together; null for no limit."""
-    gpu_drift_budget: Annotated[str | None, Change.IN_PLACE, Variable(GPU_DRIFT_BUDGET)] = None
+    gpu_drift_budget: Annotated[str | None, BUDGETS, Variable(GPU_DRIFT_BUDGET)] = None
     """GPU nodes that Karpenter may replace at a time because they drifted, for example from an older Bottlerocket release: a
     number, a percentage, or null for Karpenter's own 10%. Applies to gpu-spot, and to each of gpu_pools without budgets."""
     gpu_pools: Annotated[Sequence[GpuPool], Change.IN_PLACE] = ()
