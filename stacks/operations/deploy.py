@@ -68,7 +68,7 @@ def plan(stack: Stack, further: list[str]) -> int:
     if saved.exists():
         record.write_text(json.dumps(made_from))
         print("\nWhat this plan does to running jobs:", flush=True)
-        _explain(stack, PLAN, further)
+        explain(stack, PLAN, further)
         print(f"\nNext: make apply STACK={stack.folder.name}")
     return code
 
@@ -89,17 +89,17 @@ def impact(stack: Stack, further: list[str]) -> int:
         run = ("plan", *stack.variables(), "-input=false", f"-out={file}", *for_terraform)
         code = stack.init() or stack.run(*run, quiet=True, umask=0o077)
         given = [f"--{name.replace('_', '-')}={value}" for name, value in vars(options).items() if value]
-        return _explain(stack, str(file), for_terraform, *given) if file.exists() and code != FAILED else code
+        return explain(stack, str(file), for_terraform, *given) if file.exists() and code != FAILED else code
 
 
-def _explain(stack: Stack, plan_file: str, for_terraform: list[str], *options: str) -> int:
+def explain(stack: Stack, plan_file: str, for_terraform: list[str], *options: str) -> int:
     """Say what a saved plan does, without the plan in clear on a disk; returns the exit code of the explanation."""
     show = ["terraform", f"-chdir={stack.folder}", "show", "-json", plan_file]
     partial = [f"--incomplete={one}" for one in for_terraform if one in NOT_REFRESHED]
-    explain = [sys.executable, "-m", "stacks.impact", "-", *partial, *options]
+    program = [sys.executable, "-m", "stacks.impact", "-", *partial, *options]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     with subprocess.Popen(show, stdout=subprocess.PIPE) as shown:
-        return subprocess.run(explain, stdin=shown.stdout, env=environment, check=False).returncode
+        return subprocess.run(program, stdin=shown.stdout, env=environment, check=False).returncode
 
 
 def apply(stack: Stack, further: list[str]) -> int:
