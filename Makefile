@@ -64,7 +64,7 @@ check: $(VENV)/.dev-packages ## Check formatting, lint, types, layers and workfl
 	@echo "Checking types, which takes a minute the first time"
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(SCHEMA).github-workflows .github/workflows/*.yml
+	@$(SCHEMA).github-workflows .github/workflows/*.yml examples/*.yml
 	@$(SCHEMA).dependabot .github/dependabot.yml
 	@$(SCHEMA).github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 	@echo "All checks passed. Next: make test"

@@ -1,9 +1,9 @@
 """An explanation as text, as Markdown for a pull request, and as JSON. Plain Python."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from stacks.reports.impact.change import QUIET, Change, Level
+from stacks.reports.impact.change import QUIET, Level
 from stacks.reports.impact.explanation import Explanation
 from stacks.reports.impact.hours import dollars
 from stacks.reports.impact.pools import PODS
@@ -24,16 +24,19 @@ WAITS = f"Karpenter waits for {' and '.join(PODS)}."
 
 def text(explanation: Explanation) -> str:
     """Lines for a terminal."""
-    return "\n".join(f"{f'{level}: ' if level else ''}{line}" for level, line in _lines(explanation))
+    lines = ((level, ", ".join(whats), words) for level, whats, words in _lines(explanation))
+    return "\n".join(": ".join(filter(None, line)) for line in lines)
 
 
 def markdown(explanation: Explanation) -> str:
     """A comment for a pull request."""
-    heading = f"### Impact: {explanation.level}"
-    said = "" if explanation.level is Level.NONE else f"{MEANS[explanation.level]}\n\n"
-    lead = f"{explanation.incomplete}\n\n" if explanation.incomplete else ""
-    lines = (f"- **{level}** {_escaped(line)}" if level else f"- {_escaped(line)}" for level, line in _lines(explanation))
-    return f"{MARK}\n{heading}\n\n{lead}{said}" + "\n".join(lines)
+    blocks = [MARK, f"### Impact: {explanation.level}", explanation.incomplete]
+    blocks += [MEANS[explanation.level]] if explanation.level else []
+    lines = []
+    for level, whats, words in _lines(explanation):
+        named = ", ".join(f"`{what}`" for what in whats)
+        lines.append(f"- {f'**{level}** ' if level else ''}{f'{named}: ' if named else ''}{words.replace('<', '&lt;')}")
+    return "\n\n".join(filter(None, [*blocks, "\n".join(lines)]))
 
 
 def as_json(explanation: Explanation) -> str:
@@ -56,24 +59,19 @@ def as_json(explanation: Explanation) -> str:
     return json.dumps(document, indent=2)
 
 
-def _lines(explanation: Explanation) -> Iterator[tuple[str, str]]:
-    """Levels and sentences; what has the same words shares a line."""
-    shared: dict[tuple[Level, str], list[Change]] = {}
+def _lines(explanation: Explanation) -> Iterator[tuple[str, Sequence[str], str]]:
+    """Levels, names and sentences; what has the same words shares a line."""
+    shared: dict[tuple[Level, str], list[str]] = {}
     for change in explanation.changes:
         if change.words != QUIET:
-            shared.setdefault((change.level, change.words), []).append(change)
+            shared.setdefault((change.level, change.words), []).append(change.what)
     if not shared:
-        yield "", NOTHING
-    for (level, words), changes in shared.items():
-        yield str(level) if level else "", f"{', '.join(change.what for change in changes)}: {words}"
+        yield "", (), NOTHING
+    for (level, words), whats in shared.items():
+        yield str(level) if level else "", whats, words
     if any(set(PODS) <= set(change.held_back_by) for change in explanation.changes):
-        yield "", WAITS
+        yield "", (), WAITS
     before, after = explanation.price["before"], explanation.price["after"]
     if before != after:
         hours = (dollars(hour or 0.0) for hour in (before, after))
-        yield "", f"The most expensive hour of all pools that are priced: {' to '.join(hours)}."
-
-
-def _escaped(line: str) -> str:
-    """Text that Markdown would read as a mark: names of resources have underscores."""
-    return line.replace("_", r"\_").replace("*", r"\*").replace("<", "&lt;")
+        yield "", (), f"The most expensive hour of all pools that are priced: {' to '.join(hours)}."
