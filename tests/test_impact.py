@@ -18,7 +18,7 @@ from stacks.reports.impact.change import QUIET, Level
 from stacks.reports.impact.explanation import Explanation, explain
 from stacks.reports.impact.plan import read
 from tests.conftest import SHARED, without
-from tests.plans import change, document, node_class, node_pool, of_option, recorded
+from tests.plans import change, document, manifest, node_class, node_pool, of_option, recorded
 from tests.synthesis import Json, synth_stack
 
 PLANS = SHARED / "plans"
@@ -227,6 +227,17 @@ def test_a_limit_without_room_for_a_replacement_holds_a_fixed_pool_back_for_ever
     level, _, words = only(node_pool(before, after))
     assert level == "deferred"
     assert "never replaces them" in words
+
+
+def test_a_pool_that_gets_another_name_ends_the_nodes_of_the_old_one() -> None:
+    one = node_pool(pool(), pool(), actions="delete create")
+    one["change"]["after"] = manifest("NodePool", "other", pool())
+    assert only(one)[2].startswith("Karpenter drains and ends every node of training.")
+
+
+def test_a_pool_that_moves_to_another_address_is_two_pools() -> None:
+    found = explained(node_pool(pool(), None), change("kubectl_manifest.other", None, manifest("NodePool", "training", pool())))
+    assert [str(one.level) for one in found.changes] == ["ends", "none"]
 
 
 def test_a_forgotten_pool_goes_on() -> None:
@@ -445,10 +456,9 @@ def test_programs_read_json(file: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_a_pull_request_gets_a_comment_that_a_workflow_finds_again(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert impact.main([str(file), "--format", "markdown"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "<!-- stacks.impact -->"
-    assert lines[2] == "### Impact: ends" or lines[1] == "### Impact: ends"
-    assert any(line.startswith("- **ends** training: ") for line in lines)
+    assert capsys.readouterr().out.startswith(
+        "<!-- stacks.impact -->\n\n### Impact: ends\n\nNodes end, or what their jobs need.\n\n- **ends** `training`: Karpenter"
+    )
 
 
 @pytest.mark.parametrize(
@@ -522,6 +532,19 @@ def test_no_output_has_a_secret_of_the_plan() -> None:
         variables={"password": {"value": "s3cret"}},
     )
     assert not any("s3cret" in write(found) for write in (render.text, render.markdown, render.as_json))
+
+
+@pytest.mark.parametrize(
+    ("values", "keys"),
+    [
+        ({}, {"variables": {"region": {"value": "eu-north-1"}}}),
+        ({"arn": "arn:aws:eks:eu-north-1:123456789012:cluster/a"}, {}),
+        ({"values": ["vpcId: vpc-1\nregion: eu-north-1\ntolerations: []\n"]}, {}),
+    ],
+)
+def test_the_region_comes_from_the_plan(values: Json, keys: Json) -> None:
+    assert read(json.dumps(document(change("helm_release.a", values, values), **keys))).region == "eu-north-1"
+    assert read(json.dumps(document())).region == ""
 
 
 def test_newer_keys_are_ignored() -> None:

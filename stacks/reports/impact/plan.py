@@ -124,7 +124,8 @@ class Plan:
         given = (self.variables.get("region") or {}).get("value")
         if given:
             return str(given)
-        texts = (str(value) for one in self.resources for value in (*one.before.values(), *one.after.values()) if value)
+        values = (value for one in self.resources for value in (*one.before.values(), *one.after.values()))
+        texts = (str(text) for value in values for text in (value if isinstance(value, list) else [value]))
         found = (
             re.search(r"arn:aws[\w-]*:(?!iam)\w+:([a-z]{2}(?:-[a-z]+)+-\d):|(?m:^region: ([a-z0-9-]+)$)", text) for text in texts
         )
@@ -136,10 +137,11 @@ class Plan:
             if resource.type != "kubectl_manifest":
                 continue
             before, after = (_manifest(values) for values in (resource.before, resource.after))
-            one = after or before
+            one = before or after
             if one is not None and one.get("kind") == kind:
-                after = None if resource.action in ("delete", "forget") else after
-                found[one["metadata"]["name"]] = KubernetesObject(one["metadata"]["name"], resource, _spec(before), _spec(after))
+                name = one["metadata"]["name"]
+                key = resource.address if name in found else name  # Terraform may move an object to another address
+                found[key] = KubernetesObject(name, resource, _spec(before), _spec(after))
         return found
 
 
