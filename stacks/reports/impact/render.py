@@ -71,7 +71,11 @@ def _lines(explanation: Explanation) -> Iterator[tuple[str, Sequence[str], str]]
         yield str(level) if level else "", whats, words
     if any(set(PODS) <= set(change.held_back_by) for change in explanation.changes):
         yield "", (), WAITS
-    before, after = explanation.price["before"], explanation.price["after"]
-    if before != after:
-        hours = (dollars(hour or 0.0) for hour in (before, after))
-        yield "", (), f"The most expensive hour of all pools that are priced: {' to '.join(hours)}."
+    price = explanation.price
+    changed = [hours for hours in price["pools"].values() if None not in hours.values() and hours["before"] != hours["after"]]
+    if len(changed) > 1:
+        yield (
+            "",
+            (),
+            f"The most expensive hour of the priced pools together: {dollars(price['before'])} to {dollars(price['after'])}.",
+        )
