@@ -604,7 +604,14 @@ def variants() -> Json:
     for kind, values in (("gpu_pools", GPU_FIELDS), ("general_pools", GENERAL_FIELDS)):
         for weight, (name, value) in enumerate(values.items(), start=50):  # no two pools may take the same pods in any order
             pools[kind].append(replace(pools[kind][0], name=name.replace("_", "-"), **{"weight": weight, name: value}))
-    cluster = ClusterConfig("pools", region="us-west-2", default_pool=False, gpu_spot_pool=False, **pools)
+    cluster = ClusterConfig(
+        "pools",
+        region="us-west-2",
+        default_pool=False,
+        gpu_spot_pool=False,
+        gpu_pools=pools["gpu_pools"],
+        general_pools=pools["general_pools"],
+    )
     locals_: Json = synth_stack(cluster)["locals"]
     return locals_
 

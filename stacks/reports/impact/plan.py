@@ -216,13 +216,15 @@ def _unknown(value: object) -> bool:
 
 
 def _manifest(values: Values) -> Values | None:
-    """The manifest of a kubectl_manifest. `yaml_body` holds the same text, and Terraform marks only that as sensitive."""
-    text = values.get("yaml_body_parsed") or values.get("yaml_body")
-    try:
-        manifest = yaml.load(text, LOADER) if isinstance(text, str) else None  # noqa: S506  (a safe loader)
-    except yaml.YAMLError:
-        return None
-    return manifest if isinstance(manifest, dict) else None
+    """The manifest of a kubectl_manifest. Both arguments hold the same text, and Terraform marks only `yaml_body` as sensitive."""
+    for text in (values.get("yaml_body_parsed"), values.get("yaml_body")):
+        try:
+            manifest = yaml.load(text, LOADER) if isinstance(text, str) else None  # noqa: S506  (a safe loader)
+        except yaml.YAMLError:
+            continue
+        if isinstance(manifest, dict) and isinstance(manifest.get("metadata"), dict):
+            return manifest
+    return None
 
 
 def _spec(manifest: Values | None) -> Values | None:

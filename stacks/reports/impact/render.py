@@ -19,7 +19,7 @@ MEANS = {
     Level.ENDS: "Nodes end, or what their jobs need.",
     Level.LOSES: "A whole network, key, role or cluster goes.",
 }
-WAITS = f"Karpenter waits for {' and '.join(PODS)}."
+WAITS = f"The pods of a node that goes are evicted. Karpenter waits for {' and '.join(PODS)}."
 
 
 def text(explanation: Explanation) -> str:
