@@ -422,6 +422,15 @@ def test_a_network_swallows_what_comes_with_it() -> None:
     assert [(one.what, str(one.level)) for one in found.changes] == [("module.vpc.aws_vpc.this[0]", "loses")]
 
 
+def test_an_access_entry_swallows_its_own_policies_only() -> None:
+    gone = [
+        f'module.eks.aws_eks_access_{one}"]'
+        for one in ('entry.this["a', 'policy_association.this["a_admin', 'policy_association.this["b_admin')
+    ]
+    found = explained(*(change(address, {}, None) for address in gone))
+    assert [one.what for one in found.changes] == [gone[0], gone[2]]
+
+
 def test_the_worst_comes_first() -> None:
     pools = [node_pool(pool(DRIFT_0), pool(DRIFT_0, labels={"a": "b"}), name="held"), node_pool(pool(), None, name="gone")]
     found = explained(change("aws_s3_bucket.logs", {"a": 1}, {"a": 2}), *pools, karpenter("1.9.1", "1.9.2"))

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, TypeAlias
 
 import yaml
@@ -217,14 +217,17 @@ def _unknown(value: object) -> bool:
 
 def _manifest(values: Values) -> Values | None:
     """The manifest of a kubectl_manifest. Both arguments hold the same text, and Terraform marks only `yaml_body` as sensitive."""
-    for text in (values.get("yaml_body_parsed"), values.get("yaml_body")):
-        try:
-            manifest = yaml.load(text, LOADER) if isinstance(text, str) else None  # noqa: S506  (a safe loader)
-        except yaml.YAMLError:
-            continue
-        if isinstance(manifest, dict) and isinstance(manifest.get("metadata"), dict):
-            return manifest
-    return None
+    texts = (values.get("yaml_body_parsed"), values.get("yaml_body"))
+    return next((found for text in texts if isinstance(text, str) and (found := _parsed(text))), None)
+
+
+@lru_cache(maxsize=256)  # most objects of a plan are the same before and after
+def _parsed(text: str) -> Values | None:
+    try:
+        manifest = yaml.load(text, LOADER)  # noqa: S506  (a safe loader)
+    except yaml.YAMLError:
+        return None
+    return manifest if isinstance(manifest, dict) and isinstance(manifest.get("metadata"), dict) else None
 
 
 def _spec(manifest: Values | None) -> Values | None:

@@ -12,6 +12,7 @@ from stacks.reports.impact.change import QUIET, Change, Class, Level
 from stacks.reports.impact.drift import HASHES_ANEW, crosses
 from stacks.reports.impact.plan import KARPENTER, Action, Plan, Resource
 
+EVERYTHING = ".*"
 KEEP = "helm.sh/resource-policy: keep"
 CRDS = "helm_release.karpenter_crd"
 BY_ACTION: dict[Action, Class] = {"create": "U", "update": "U", "forget": "U", "delete": "R", "replace": "R"}
@@ -25,7 +26,7 @@ class Row:
     actions: tuple[str, ...]
     fields: frozenset[str]
     level: Level
-    swallows: re.Pattern[str] | None
+    swallows: str
     words: str
 
     def fits(self, resource: Resource) -> bool:
@@ -44,7 +45,7 @@ def rows() -> tuple[Row, ...]:
                 tuple(row["action"].split()),
                 frozenset(row["fields"].split()),
                 Level[row["level"].upper()],
-                re.compile(row["swallows"]) if row["swallows"] else None,
+                row["swallows"],
                 row["words"],
             )
             for row in DictReader(file)
@@ -58,8 +59,8 @@ def of_resources(plan: Plan) -> Iterator[Change]:
     found = [(resource, next((row for row in rows() if row.fits(resource)), None)) for resource in plan.changes]
     rank = {id(row): number for number, row in enumerate(rows())}
     for resource, row in found:
-        above = [other for _, other in found if other and (row is None or rank[id(other)] < rank[id(row)])]
-        if resource.address in ours or any(other.swallows and other.swallows.search(resource.address) for other in above):
+        above = ((one, other) for one, other in found if other and (row is None or rank[id(other)] < rank[id(row)]))
+        if resource.address in ours or any(_swallows(one, other, resource) for one, other in above):
             continue
         if change := _special(plan, resource) or _by_row(resource, row):
             yield change
@@ -67,7 +68,12 @@ def of_resources(plan: Plan) -> Iterator[Change]:
 
 def swallows_all(plan: Plan) -> bool:
     """Whether a whole network or cluster goes, and with it everything else that the plan names."""
-    return any(row.fits(one) for one in plan.changes for row in rows() if row.swallows and row.swallows.pattern == ".*")
+    return any(row.fits(one) for one in plan.changes for row in rows() if row.swallows == EVERYTHING)
+
+
+def _swallows(worse: Resource, row: Row, resource: Resource) -> bool:
+    """Whether a worse change says what there is to say about a resource."""
+    return bool(row.swallows) and bool(re.search(row.swallows.replace("{key}", re.escape(worse.key)), resource.address))
 
 
 def _by_row(resource: Resource, row: Row | None) -> Change:
