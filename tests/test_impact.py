@@ -291,6 +291,12 @@ def test_a_change_of_a_class_makes_the_nodes_of_its_pools_drift(changed: Json, w
     assert found[2].startswith(words)
 
 
+def test_a_class_whose_terms_may_find_nothing_says_what_happens_then() -> None:
+    found = only(node_pool(pool(NIGHTS), pool(NIGHTS)), node_class(CLASS, {**CLASS, "securityGroupSelectorTerms": [{"name": "a"}]}))
+    assert found[2].startswith("nodes with other security groups than the new terms find drift, if there are any.")
+    assert found[2].endswith("If the terms find nothing, no node drifts, and Karpenter launches none.")
+
+
 def test_the_default_metadata_options_are_not_a_change() -> None:
     written = {"metadataOptions": {"httpTokens": "required", "httpEndpoint": "enabled"}}
     assert explained(node_pool(pool(), pool()), node_class(CLASS, {**CLASS, **written})).level is Level.NONE

@@ -62,6 +62,8 @@ DEFAULTS: dict[str, Any] = {
 }
 DURATIONS = ("expireAfter", "terminationGracePeriod")
 
+NOTHING_FOUND = "If the terms find nothing, no node drifts, and Karpenter launches none."
+
 HASHES_ANEW = "1.12"  # the hash version of classes goes from v4 to v5; measured with 1.6.0 and 1.12.2
 CHANGES_ROLES = "1.7"  # the CRDs of earlier releases refuse another role; measured
 
@@ -74,11 +76,13 @@ class Drift:
         nodes: which nodes, in words; `ALL` for all.
         why: what changes, in words; "" where `nodes` says it.
         early: whether that changes before the pool does, and so while the old budgets apply.
+        unless: what would happen instead, as a sentence.
     """
 
     nodes: str
     why: str = ""
     early: bool = True
+    unless: str = ""
 
 
 def drifts(plan: Plan, pool: KubernetesObject) -> Iterator[Drift]:
@@ -176,9 +180,9 @@ def _of_class(plan: Plan, before: Values, after: Values) -> Iterator[Drift]:
                 f"nodes with another image than {alias}" if alias else f"nodes with another image than the {words} selected"
             )
         elif field == "subnetSelectorTerms":
-            yield Drift("nodes outside the subnets that the new terms find")
+            yield Drift("nodes outside the subnets that the new terms find", unless=NOTHING_FOUND)
         elif field == "securityGroupSelectorTerms":
-            yield Drift("nodes with other security groups than the new terms find")
+            yield Drift("nodes with other security groups than the new terms find", unless=NOTHING_FOUND)
         elif gone := [term for term in old if term and term not in new]:
             yield Drift(f"nodes in a capacity reservation that only a removed term finds ({', '.join(map(_term, gone))})")
 

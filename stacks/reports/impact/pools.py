@@ -168,10 +168,10 @@ def _drift(plan: Plan, before: Values, after: Values, found: list[Drift]) -> Eff
     else:
         nodes = f"{', and '.join(dict.fromkeys(drift.nodes for drift in found))} drift, if there are any."
     old, new = (allowance(_budgets(spec), DRIFTED) for spec in (before, after))
-    applies, late = new, ""
+    applies, late = new, "".join(f" {unless}" for unless in dict.fromkeys(drift.unless for drift in found if drift.unless))
     if any(drift.early for drift in found) and new.stricter(old):
         applies = old
-        late = " The stricter budget of this plan comes after that: apply the budget first, alone."
+        late += " The stricter budget of this plan comes after that: apply the budget first, alone."
     if (fixed := after.get("replicas")) and (after.get("limits") or {}).get("nodes") == fixed:
         held = "Karpenter never replaces them, because the limit of nodes leaves no room for a replacement."
         return Effect(Level.DEFERRED, "D", f"{nodes} {held}{late}", ("limit of nodes",))
