@@ -27,8 +27,8 @@ SAVED = STACK / "saved.tfplan"
 # Writes its arguments to a file of calls, and a plan where `-out` says; ends as the file `<command>-ends` says.
 PRETENDS = """\
 #!/bin/sh
-echo "$@" >> calls
 trap 'echo interrupt >> calls' INT
+echo "$@" >> calls
 for argument; do
   case "$argument" in
     -chdir=*) folder=${argument#-chdir=} ;;
