@@ -34,7 +34,7 @@ echo "The packages could not be installed. Is PyPI, or the mirror in pip's setti
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help synth plan apply recommended test check format golden docs bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all destroy clean rig
+.PHONY: help synth plan impact apply recommended test check format golden docs bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all destroy clean rig
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,8 +42,11 @@ help: ## List the commands
 synth: $(VENV)/.packages ## Write the Terraform JSON of main.py, or of another app: make synth APP=examples/fleet.py
 	@$(BIN)/python -m stacks $(APP) $(ARGS)
 
-plan: $(VENV)/.pipenv ## Plan a stack and save the plan: make plan STACK=karpenter [ARGS="-refresh=false"]
+plan: $(VENV)/.packages ## Plan a stack, save the plan, and say what it does to running jobs: make plan STACK=karpenter [ARGS="-refresh=false"]
 	@$(BIN)/python -m stacks.operations.deploy plan "$(STACK)" $(ARGS)
+
+impact: $(VENV)/.packages ## Say what an apply would do to running jobs: make impact STACK=karpenter [ARGS="--format markdown --fail-on replaces"]
+	@$(BIN)/python -m stacks.operations.deploy impact "$(STACK)" $(ARGS)
 
 apply: $(VENV)/.pipenv ## Apply the saved plan of a stack: make apply STACK=karpenter
 	@$(BIN)/python -m stacks.operations.deploy apply "$(STACK)" $(ARGS)
@@ -61,7 +64,7 @@ check: $(VENV)/.dev-packages ## Check formatting, lint, types, layers and workfl
 	@echo "Checking types, which takes a minute the first time"
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(SCHEMA).github-workflows .github/workflows/*.yml
+	@$(SCHEMA).github-workflows .github/workflows/*.yml examples/*.yml
 	@$(SCHEMA).dependabot .github/dependabot.yml
 	@$(SCHEMA).github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 	@echo "All checks passed. Next: make test"

@@ -17,6 +17,7 @@ from stacks.operations import deploy
 from stacks.operations.deployment import Stack
 from stacks.operations.record import forget_synthesis, record_synthesis
 from tests.cases import DEFAULTS
+from tests.plans import change, document
 from tests.synthesis import copy_program
 from tests.terraform import needs_modules, needs_terraform
 
@@ -31,10 +32,12 @@ echo "$@" >> calls
 for argument; do
   case "$argument" in
     -chdir=*) folder=${argument#-chdir=} ;;
+    -out=/*) echo plan > "${argument#-out=}" ;;
     -out=*) echo plan > "$folder/${argument#-out=}" ;;
-    init | plan | apply) command=$argument ;;
+    init | plan | apply | show) command=$argument ;;
   esac
 done
+test "$command" = show && cat shown.json && exit
 echo "says $command"
 test -z "$WAITS" || sleep "$WAITS"
 exit "$(cat "$command-ends" 2>/dev/null || echo 0)"
@@ -50,6 +53,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.write_text(PRETENDS)
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(deploy, "explain", lambda *_: 0)  # another Python; the tests of the explanation start it
     synthesize("karpenter")
     return tmp_path
 
@@ -190,6 +194,67 @@ def test_an_apply_that_fails_says_that_it_needs_a_new_plan(project: Path, capsys
     assert capsys.readouterr().err == (
         "\nThe apply did not finish, and a plan can be applied once. Run: make plan STACK=karpenter\n"
     )
+
+
+# --- What a plan does to running jobs ---------------------------------------------------------------------------------------------
+
+EXPLAIN = deploy.explain
+SHOWN = document(change("module.vpc.aws_vpc.this[0]", {}, None))
+SAYS = "loses: module.vpc.aws_vpc.this[0]: The network goes, and everything in it ends: nodes, pods and load balancers.\n"
+
+
+@pytest.fixture
+def explains(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose plans delete a network."""
+    monkeypatch.setattr(deploy, "explain", EXPLAIN)
+    (project / "shown.json").write_text(json.dumps(SHOWN))
+    return project
+
+
+def test_a_plan_ends_with_what_it_does_to_running_jobs(explains: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert deploy.run(["plan", "karpenter"]) == 0
+    assert capfd.readouterr().out.endswith(f"\nWhat this plan does to running jobs:\n{SAYS}\nNext: make apply STACK=karpenter\n")
+    assert calls()[-1] == "show -json saved.tfplan"
+
+
+def test_impact_prints_the_explanation_alone_and_keeps_no_plan(explains: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("terraform.tfvars").touch()
+    assert deploy.run(["impact", "karpenter", "-var", "gpu_limit=8", "--fail-on", "loses"]) == 3
+    assert capfd.readouterr().out == SAYS
+    _, planned, shown = calls()
+    file = Path(shown.removeprefix("show -json "))
+    assert planned == f"plan -var-file=../../../terraform.tfvars -input=false -out={file} -var gpu_limit=8"
+    assert not file.parent.exists()
+    assert not SAVED.exists()
+
+
+def test_impact_leaves_a_saved_plan_alone(explains: Path) -> None:
+    deploy.run(["plan", "karpenter"])
+    deploy.run(["impact", "karpenter"])
+    assert deploy.run(["apply", "karpenter"]) == 0
+
+
+def test_impact_ends_as_terraform_does_where_the_plan_fails(explains: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (explains / "plan-ends").write_text("1")
+    assert deploy.run(["impact", "karpenter"]) == 1
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert "says plan" in printed.err
+
+
+def test_a_plan_without_a_refresh_is_named_incomplete(explains: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The JSON of a plan does not say so."""
+    assert deploy.run(["impact", "karpenter", "-refresh=false"]) == 1
+    assert "The plan is incomplete, because of -refresh=false: " in capfd.readouterr().err
+
+
+def test_nobody_else_reads_the_plan_of_an_impact(explains: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes = []
+    monkeypatch.setattr(
+        deploy, "explain", lambda _, file, *__: modes.append((Path(file).stat().st_mode, Path(file).parent.stat().st_mode))
+    )
+    deploy.run(["impact", "karpenter"])
+    assert [(file & 0o777, folder & 0o777) for file, folder in modes] == [(0o600, 0o700)]
 
 
 # --- The JSON is what the page writes now -----------------------------------------------------------------------------------------
@@ -335,11 +400,14 @@ def test_a_cluster_is_planned_and_applied_for_real(
     assert deploy.run(["plan", "", "-no-color"]) == 0
     printed = capfd.readouterr().out
     assert "107 to add, 0 to change, 0 to destroy." in printed
+    assert "\nWhat this plan does to running jobs:\ndefault: A new pool, limit 1000 vCPUs. Running nodes stay.\n" in printed
     assert "terraform apply" not in printed  # the next step is ours alone
     assert SAVED.stat().st_mode & 0o777 == 0o600
     assert deploy.run(["apply", "", "-no-color"]) == 0
     assert "Apply complete! Resources: 107 added" in capfd.readouterr().out
     assert deploy.run(["plan", "", "-detailed-exitcode"]) == 0
     assert "No changes." in capfd.readouterr().out
+    assert deploy.run(["impact", "", "-var=gpu_limit=32"]) == 0
+    assert capfd.readouterr().out == "gpu-spot: limit none to 32 GPUs. Running nodes stay.\n"
     assert deploy.run(["apply", ""]) == 0
     assert not SAVED.exists()

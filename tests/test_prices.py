@@ -195,3 +195,14 @@ def test_max_hourly_usd_is_at_least_a_dollar() -> None:
 def test_max_hourly_usd_does_not_change_the_json() -> None:
     given: dict[str, Any] = {"region": "us-west-2", "gpu_instance_types": ["p5.48xlarge"], "gpu_limit": 32}
     assert synth_cluster(ClusterConfig("a", **given)) == synth_cluster(ClusterConfig("a", **given, max_hourly_usd=400))
+
+
+def test_a_limit_of_nodes_bounds_the_hour_too() -> None:
+    fields: dict[str, Any] = {"instance_types": ["p5.48xlarge"], "limit": 64}
+    price = hourly_usd("p5.48xlarge", "us-west-2")
+    assert price
+    assert GpuPool("a", **fields).most_expensive_hour("us-west-2") == pytest.approx(8 * price)
+    assert GpuPool("a", **fields, node_limit=3).most_expensive_hour("us-west-2") == pytest.approx(3 * price)
+    assert GpuPool("a", **fields, node_limit=30).most_expensive_hour("us-west-2") == pytest.approx(8 * price)
+    fixed = GpuPool("a", instance_types=["p5.48xlarge"], limit=24, replicas=2)
+    assert fixed.most_expensive_hour("us-west-2") == pytest.approx(3 * price)

@@ -12,6 +12,7 @@ from stacks.config.fields import Change, Variable
 from stacks.config.pools import (
     AFTER,
     BOTTLEROCKET,
+    BUDGETS,
     EXPIRY,
     GENERAL_POOL,
     GENERAL_SOCI,
@@ -215,7 +216,7 @@ class NodePoolOptions:
     """How GPU nodes are bought: spot, on-demand, reserved. Karpenter prefers reserved, then spot, then on-demand."""
     gpu_limit: Annotated[int | None, Change.IN_PLACE, Variable(GPU_LIMIT)] = None
     """Maximum number of GPUs of all nodes of the GPU pool together; null for no limit."""
-    gpu_drift_budget: Annotated[str | None, Change.IN_PLACE, Variable(GPU_DRIFT_BUDGET)] = None
+    gpu_drift_budget: Annotated[str | None, BUDGETS, Variable(GPU_DRIFT_BUDGET)] = None
     """GPU nodes that Karpenter may replace at a time because they drifted, for example from an older Bottlerocket release: a
     number, a percentage, or null for Karpenter's own 10%. Applies to gpu-spot, and to each of gpu_pools without budgets."""
     gpu_expire_after: Annotated[str | None, Change.DRIFT, Variable(GPU_EXPIRE_AFTER)] = None

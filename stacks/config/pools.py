@@ -22,6 +22,8 @@ Reason: TypeAlias = Literal["Underutilized", "Empty", "Drifted"]
 
 TYPES = Change("U; D for nodes whose type is removed")
 REPLICAS = Change("R (another pool) to set or unset; otherwise U, and fewer end nodes")
+BUDGETS = Change("U; D for nodes that a stricter budget held back")
+MOVES_PODS = Change("U; D from WhenEmpty: pods may move")
 
 POOL_NAME = matches(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", "at most 40 lower-case letters, digits and hyphens, such as inference")
 AFTER = rf"{times.DURATION}|{times.NEVER}"
@@ -269,12 +271,12 @@ class Pool:
     """Labels of the nodes, by which pods choose the pool. Every pool also has the label `nodepool` with its name."""
     weight: Annotated[int | None, Change.IN_PLACE, between(1, 100)] = None
     """Karpenter tries a pool with a higher weight first; a pool without weight last."""
-    consolidation_policy: Annotated[ConsolidationPolicy, Change.IN_PLACE] = "WhenEmpty"
+    consolidation_policy: Annotated[ConsolidationPolicy, MOVES_PODS] = "WhenEmpty"
     """Which nodes Karpenter may remove: empty ones, or also those whose pods fit elsewhere; with Balanced (Karpenter 1.14.0 or
     newer) only where the savings are worth the pods that move."""
     consolidate_after: Annotated[str, Change.IN_PLACE, CONSOLIDATE_AFTER] = "1h"
     """How long a node must be empty or underutilized before Karpenter removes it, such as 30s or 1h; or Never."""
-    budgets: Annotated[Sequence[Budget], Change.IN_PLACE, has_at_most(MOST_BUDGETS)] = ()
+    budgets: Annotated[Sequence[Budget], BUDGETS, has_at_most(MOST_BUDGETS)] = ()
     """How many nodes Karpenter may disrupt at a time; () for Karpenter's own 10%."""
     expire_after: Annotated[str, Change.DRIFT, EXPIRE_AFTER] = "720h"
     """How old a node may get before Karpenter replaces it, such as 720h, and at least 15m; or Never. Budgets do not delay this."""
@@ -439,7 +441,7 @@ class GpuPool(Pool):
     """GPU names as in the catalogue, such as h100 or l40s."""
     min_gpu_memory_gib: Annotated[int | None, TYPES, at_least(1)] = None
     """With `gpu_names` or `families`: the minimum memory of one GPU, in GiB."""
-    budgets: Annotated[Sequence[Budget], Change.IN_PLACE, has_at_most(MOST_BUDGETS)] = ()
+    budgets: Annotated[Sequence[Budget], BUDGETS, has_at_most(MOST_BUDGETS)] = ()
     """How many nodes Karpenter may disrupt at a time; () for Karpenter's own 10%, and `gpu_drift_budget` for drifted nodes."""
     soci: Annotated[SociParallelPull | None, Change.DRIFT] = GPU_SOCI
     """How images are pulled; None to pull without SOCI, from registries that mishandle ranged requests."""

@@ -1,11 +1,17 @@
-"""`make plan STACK=…` and `make apply STACK=…`: Terraform in a stack's folder, with the project's variable files.
+"""`make plan`, `make impact` and `make apply`: Terraform in a stack's folder, with the project's variable files.
 
-A plan is saved beside the JSON, and `make apply` applies that plan and nothing else.
+A plan is saved beside the JSON, and `make apply` applies that plan and nothing else. What a plan does to running jobs comes from
+`python -m stacks.impact`, a program of its own that reads the plan from a pipe.
 """
 
 import json
+import os
+import subprocess
 import sys
+from argparse import ArgumentParser
+from contextlib import redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from stacks.config.backends import OUTPUT
 from stacks.operations.deployment import JSON, DeploymentError, Stack, synthesized
@@ -17,6 +23,7 @@ MADE_FROM = "saved.json"  # the fingerprints of what the plan was made from
 FAILED = 1  # -detailed-exitcode makes 2 of a plan with changes
 
 # What would lead to another file than the one that `make apply` reads, or around the order of `make destroy`.
+NOT_REFRESHED = ("-refresh=false", "--refresh=false")  # which the JSON of a plan does not say
 REFUSED = {
     "destroy": "Karpenter could be gone before its nodes. Run: make destroy STACK={stack}",
     "out": "make plan chooses the file, so that make apply finds the plan. For another file, run Terraform itself.",
@@ -24,10 +31,10 @@ REFUSED = {
 
 
 def main(arguments: list[str]) -> int:
-    """Plan or apply; returns the exit code of Terraform.
+    """Plan, explain or apply; returns the exit code of Terraform, or of the explanation.
 
     Args:
-        arguments: `plan` or `apply`, the name of the stack (empty for the only one), and further arguments for Terraform.
+        arguments: `plan`, `impact` or `apply`, the name of the stack (empty for the only one), and further arguments for Terraform.
 
     Raises:
         DeploymentError: the stack, the arguments or the saved plan do not fit.
@@ -39,7 +46,7 @@ def main(arguments: list[str]) -> int:
         option = argument.lstrip("-").partition("=")[0]
         if argument.startswith("-") and option in REFUSED:
             raise DeploymentError(f"ARGS must not contain -{option}: {REFUSED[option].format(stack=stack.folder.name)}")
-    return {"plan": plan, "apply": apply}[command](stack, further)
+    return {"plan": plan, "impact": impact, "apply": apply}[command](stack, further)
 
 
 def plan(stack: Stack, further: list[str]) -> int:
@@ -60,8 +67,39 @@ def plan(stack: Stack, further: list[str]) -> int:
         saved.unlink(missing_ok=True)  # Terraform saves incomplete plans too
     if saved.exists():
         record.write_text(json.dumps(made_from))
+        print("\nWhat this plan does to running jobs:", flush=True)
+        explain(stack, PLAN, further)
         print(f"\nNext: make apply STACK={stack.folder.name}")
     return code
+
+
+def impact(stack: Stack, further: list[str]) -> int:
+    """Explain a plan that is not kept. `--format` and `--fail-on` are for the explanation, which alone goes to stdout.
+
+    Raises:
+        DeploymentError: the JSON is not what the page would write now.
+    """
+    parser = ArgumentParser(prog="make impact", allow_abbrev=False)
+    parser.add_argument("--format")
+    parser.add_argument("--fail-on")
+    options, for_terraform = parser.parse_known_args(further)
+    _refuse_old_json()
+    with TemporaryDirectory() as folder, redirect_stdout(sys.stderr):  # a folder that only the owner reads
+        file = Path(folder, PLAN).resolve()
+        run = ("plan", *stack.variables(), "-input=false", f"-out={file}", *for_terraform)
+        code = stack.init() or stack.run(*run, quiet=True, umask=0o077)
+        given = [f"--{name.replace('_', '-')}={value}" for name, value in vars(options).items() if value]
+        return explain(stack, str(file), for_terraform, *given) if file.exists() and code != FAILED else code
+
+
+def explain(stack: Stack, plan_file: str, for_terraform: list[str], *options: str) -> int:
+    """Say what a saved plan does, without the plan in clear on a disk; returns the exit code of the explanation."""
+    show = ["terraform", f"-chdir={stack.folder}", "show", "-json", plan_file]
+    partial = [f"--incomplete={one}" for one in for_terraform if one in NOT_REFRESHED]
+    program = [sys.executable, "-m", "stacks.impact", "-", *partial, *options]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    with subprocess.Popen(show, stdout=subprocess.PIPE) as shown:
+        return subprocess.run(program, stdin=shown.stdout, env=environment, check=False).returncode
 
 
 def apply(stack: Stack, further: list[str]) -> int:

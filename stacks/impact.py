@@ -1,0 +1,55 @@
+"""Say what a plan does to running jobs: `terraform show -json PLAN | python -m stacks.impact`. Plain Python."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from stacks.operations.terminal import coloured
+from stacks.reports.impact import render
+from stacks.reports.impact.change import Level
+from stacks.reports.impact.explanation import explain
+from stacks.reports.impact.plan import UnreadablePlanError, read
+
+FORMATS = {"text": render.text, "markdown": render.markdown, "json": render.as_json}
+UNREADABLE, TOO_MUCH = 1, 3  # exit codes; argparse ends with 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the explanation of a plan; returns the exit code."""
+    options = _options(arguments)
+    try:
+        plan = read(sys.stdin.read() if options.file == "-" else Path(options.file).read_text(), partial=options.incomplete)
+    except OSError as error:
+        return _unreadable(f"{error.filename} cannot be read: {error.strerror}.")
+    except UnicodeDecodeError:
+        return _unreadable(
+            "The input must be the JSON of a plan (got a saved plan itself). Write the JSON with: terraform show -json PLANFILE"
+        )
+    except UnreadablePlanError as error:
+        return _unreadable(str(error))
+    explanation = explain(plan)
+    print(FORMATS[options.format](explanation), flush=True)
+    if plan.incomplete:
+        return _unreadable(plan.incomplete)
+    return TOO_MUCH if options.fail_on and explanation.level >= Level[options.fail_on.upper()] else 0
+
+
+def _options(arguments: Sequence[str]) -> Namespace:
+    parser = ArgumentParser(prog="python -m stacks.impact", description=__doc__)
+    parser.add_argument("file", nargs="?", default="-", metavar="FILE", help="the plan's JSON; - for standard input")
+    parser.add_argument("--format", choices=FORMATS, default="text")
+    parser.add_argument(
+        "--fail-on", choices=[str(level) for level in Level], metavar="LEVEL", help="exit with 3 from a level on: %(choices)s"
+    )
+    parser.add_argument("--incomplete", metavar="ARGUMENT", default="", help="an argument of Terraform that the JSON does not show")
+    return parser.parse_args(arguments)
+
+
+def _unreadable(sentence: str) -> int:
+    print(coloured(sentence, "red", sys.stderr), file=sys.stderr)
+    return UNREADABLE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,766 @@
+"""What a plan does to running jobs: levels, classes and words, by rules and by saved plans."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from docs import generate
+from stacks import impact
+from stacks.config import Budget, ClusterConfig, DataVolume, GeneralPool, GpuPool, Taint
+from stacks.config.fields import options_of
+from stacks.reports.impact import render
+from stacks.reports.impact.change import QUIET, Level
+from stacks.reports.impact.explanation import Explanation, explain
+from stacks.reports.impact.plan import read
+from tests.conftest import SHARED, without
+from tests.plans import change, document, manifest, node_class, node_pool, of_option, recorded
+from tests.synthesis import Json, synth_stack
+
+PLANS = SHARED / "plans"
+
+DRIFT_0: list[Json] = [{"nodes": "10%"}, {"nodes": "0", "reasons": ["Drifted"]}]
+NIGHTS: list[Json] = [{"nodes": "1"}, {"nodes": "0", "reasons": ["Drifted"], "schedule": "0 6 * * *", "duration": "20h"}]
+
+AT_NIGHT = "Karpenter replaces one at a time between 02:00 and 06:00 UTC, each after its replacement is ready."
+HELD = "The drift budget of 0 holds them back until they are empty, expire or are interrupted."
+
+
+def pool(budgets: list[Json] | None = None, *, disruption: Json | None = None, labels: Json | None = None, **spec: Any) -> Json:
+    """The spec of a NodePool of p5 on Spot. Names that a NodePool does not have at its top belong to the nodes' spec."""
+    top: Json = {key: spec.pop(key) for key in ("limits", "replicas", "weight") if key in spec}
+    requirements = [
+        {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["spot"]},
+        {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": ["p5.48xlarge", "p5en.48xlarge"]},
+    ]
+    node = {"nodeClassRef": {"name": "training"}, "requirements": requirements, **spec}
+    consolidation = {"consolidationPolicy": "WhenEmpty", "consolidateAfter": "1h", **(disruption or {})}
+    template = {"metadata": {"labels": labels or {}}, "spec": node}
+    return {"template": template, "disruption": {**consolidation, **({"budgets": budgets} if budgets else {})}, **top}
+
+
+def types(*names: str) -> list[Json]:
+    return [
+        {"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["spot"]},
+        {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": list(names)},
+    ]
+
+
+CLASS: Json = {"role": "nodes", "amiSelectorTerms": [{"alias": "bottlerocket@latest"}], "tags": {"a": "b"}, "userData": "x = 1"}
+
+
+def karpenter(before: str, after: str, **keys: Any) -> Json:
+    return change("helm_release.karpenter", {"version": before, **keys}, {"version": after, **keys})
+
+
+def explained(*changes: Json, **keys: Any) -> Explanation:
+    return explain(read(json.dumps(document(*changes, **keys))))
+
+
+def only(*changes: Json, **keys: Any) -> tuple[str, str, str]:
+    """The level, the class and the words of the only thing that happens."""
+    (one,) = (one for one in explained(*changes, **keys).changes if one.words != QUIET)
+    return str(one.level), one.change, one.words
+
+
+# --- Pools ------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"labels": {"tier": "gold"}}, "labels"),
+        ({"taints": [{"key": "a", "effect": "NoSchedule"}]}, "taints"),
+        ({"startupTaints": [{"key": "a", "effect": "NoSchedule"}]}, "startup taints"),
+        ({"expireAfter": "336h"}, "expiry"),
+        ({"terminationGracePeriod": "1h"}, "grace period"),
+    ],
+)
+def test_a_change_of_the_template_makes_all_nodes_drift(changed: Json, reason: str) -> None:
+    assert only(node_pool(pool(NIGHTS), pool(NIGHTS, **changed))) == ("replaces", "D", f"all nodes drift ({reason}). {AT_NIGHT}")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {"expireAfter": "720h"}),  # the CRD's default
+        ({"expireAfter": "43200m"}, {"expireAfter": "720h"}),
+        ({"taints": [{"key": "a"}, {"key": "b"}]}, {"taints": [{"key": "b"}, {"key": "a"}]}),
+        ({"taints": []}, {}),
+    ],
+)
+def test_what_karpenter_hashes_alike_is_not_a_change(before: Json, after: Json) -> None:
+    found = explained(node_pool(pool(**before), pool(**after)))
+    assert (found.level, found.change) == (Level.NONE, "U")
+    assert render.text(found) == render.NOTHING
+
+
+def test_a_drift_budget_of_0_holds_nodes_back_until_they_go_by_themselves() -> None:
+    before, after = (
+        pool(DRIFT_0, requirements=types("p5.48xlarge", "p5en.48xlarge")),
+        pool(DRIFT_0, requirements=types("p5.48xlarge")),
+    )
+    said = f"nodes of type p5en.48xlarge drift, if there are any. {HELD}"
+    assert only(node_pool(before, after)) == ("deferred", "D", said)
+
+
+def test_held_back_nodes_that_never_expire_wait_for_less() -> None:
+    before, after = (pool(DRIFT_0, expireAfter="Never", labels=labels) for labels in ({}, {"a": "b"}))
+    assert only(node_pool(before, after))[2].endswith("until they are empty or are interrupted.")
+    always = {"consolidateAfter": "Never"}
+    before, after = (pool(DRIFT_0, expireAfter="Never", disruption=always, labels=labels) for labels in ({}, {"a": "b"}))
+    assert only(node_pool(before, after))[2].endswith("until they are interrupted.")
+
+
+def test_a_key_that_excludes_nodes_makes_those_drift() -> None:
+    def spec(*requirements: Json) -> Json:
+        return pool(NIGHTS, requirements=[*types("p5.48xlarge"), *requirements])
+
+    zones = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["us-west-2a", "us-west-2b"]}
+    assert only(node_pool(spec(), spec(zones)))[2].startswith("nodes outside us-west-2a and us-west-2b drift, if there are any.")
+    own = {"key": "example.com/team", "operator": "In", "values": ["a"]}  # nodes lack the label
+    assert only(node_pool(spec(), spec(own)))[2].startswith("all nodes drift.")
+    newer = {"key": "karpenter.k8s.aws/instance-generation", "operator": "Gt", "values": ["4"]}
+    assert only(node_pool(spec(), spec(newer)))[2].startswith(
+        "nodes whose instance generation is at most 4 drift, if there are any."
+    )
+    not_in = {"key": "topology.kubernetes.io/zone", "operator": "NotIn", "values": ["us-west-2d"]}
+    assert only(node_pool(spec(), spec(not_in)))[2].startswith("nodes in us-west-2d drift, if there are any.")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (
+            {"limits": {"nvidia.com/gpu": 32}},
+            {"limits": {"nvidia.com/gpu": 64}},
+            "limit 32 to 64 GPUs. Most expensive hour $253.18 to $506.37. Running nodes stay.",
+        ),
+        ({"limits": {"cpu": 100}}, {}, "no limit of vCPUs any more (100 before): nothing caps the bill. Running nodes stay."),
+        ({"weight": 5}, {"weight": 7}, "weight 5 to 7. Running nodes stay."),
+        ({"requirements": types("a")}, {"requirements": types("a", "b")}, "Karpenter may also launch b. Running nodes stay."),
+        ({}, {"disruption": {"consolidateAfter": "2h"}}, "Other time before empty nodes go. Running nodes stay."),
+    ],
+)
+def test_what_only_new_nodes_notice_leaves_running_nodes_alone(before: Json, after: Json, words: str) -> None:
+    assert only(node_pool(pool(**before), pool(**after))) == ("none", "U", words)
+
+
+def test_a_looser_drift_budget_lets_earlier_drift_through() -> None:
+    level, letter, words = only(node_pool(pool(DRIFT_0), pool([{"nodes": "10%"}, {"nodes": "1", "reasons": ["Drifted"]}])))
+    assert (level, letter) == ("replaces", "D")
+    assert words == "Nodes that drifted earlier and were held back are replaced from now on, one at a time."
+
+
+def test_a_stricter_budget_alone_does_nothing_to_running_nodes() -> None:
+    assert only(node_pool(pool(), pool(DRIFT_0))) == ("none", "U", "Other budgets. Running nodes stay.")
+
+
+def test_a_budget_that_the_same_plan_tightens_comes_after_the_class() -> None:
+    changed = node_class(CLASS, {**CLASS, "userData": "x = 2"})
+    level, letter, words = only(node_pool(pool(), pool(DRIFT_0)), changed)
+    assert (level, letter) == ("replaces", "D")
+    assert words.startswith("all nodes drift (user data). Karpenter replaces 10% of them at a time")
+    assert "The stricter budget of this plan comes after that: apply the budget first, alone." in words
+    # In one object both arrive together.
+    assert only(node_pool(pool(), pool(DRIFT_0, labels={"a": "b"})))[0] == "deferred"
+
+
+def test_consolidation_of_used_nodes_may_move_pods() -> None:
+    other = {"consolidationPolicy": "WhenEmptyOrUnderutilized"}
+    level, letter, words = only(node_pool(pool(NIGHTS), pool(NIGHTS, disruption=other)))
+    assert (level, letter) == ("replaces", "D")
+    assert words.startswith("Running pods may move: ")
+    held = [{"nodes": "0", "reasons": ["Underutilized"]}]
+    assert only(node_pool(pool(held), pool(held, disruption=other)))[0] == "deferred"
+
+
+@pytest.mark.parametrize(("after", "actions"), [(None, "delete"), (pool(DRIFT_0), "delete create")])
+def test_a_pool_that_goes_ends_all_its_nodes_whatever_the_budget(after: Json | None, actions: str) -> None:
+    (one,) = explained(node_pool(pool(DRIFT_0), after, actions=actions)).changes
+    assert (one.level, one.change) == (Level.ENDS, "R")
+    assert one.words.startswith("Karpenter drains and ends every node of training. Budgets do not delay that.")
+    assert one.held_back_by == ("PodDisruptionBudgets", "pods with karpenter.sh/do-not-disrupt")
+
+
+def test_a_removed_class_comes_below_its_removed_pool() -> None:
+    found = explained(node_pool(pool(), None), node_class(CLASS, None))
+    assert [one.what for one in found.changes] == ["training"]
+
+
+def test_a_class_that_goes_without_its_pool_stops_launches() -> None:
+    level, letter, words = only(node_pool(pool(), pool()), node_class(CLASS, CLASS, actions="delete create"))
+    assert (level, letter) == ("restarts", "R")
+    assert "until then Karpenter launches no node there" in words
+
+
+def test_a_grace_period_ends_what_pods_hold_back() -> None:
+    before, after = (pool(NIGHTS, terminationGracePeriod="2h", labels=labels) for labels in ({}, {"a": "b"}))
+    (one,) = explained(node_pool(before, after)).changes
+    assert one.words.endswith("2h later its pods end, in spite of PodDisruptionBudgets and karpenter.sh/do-not-disrupt.")
+    assert one.held_back_by == ("drift budget of 0 between 06:00 and 02:00 UTC",)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "level", "letter", "words"),
+    [
+        ({}, {"replicas": 2}, "none", "R", "Kubernetes refuses to give a pool a fixed size later"),
+        ({"replicas": 2}, {}, "none", "R", "Kubernetes refuses to give a pool another than a fixed size later"),
+        ({"replicas": 2}, {"replicas": 3}, "none", "U", "fixed size 2 to 3 nodes. Karpenter launches 1 more node now, billed from"),
+        (
+            {"replicas": 3},
+            {"replicas": 1},
+            "ends",
+            "U",
+            "fixed size 3 to 1 node. Karpenter ends 2 nodes, and budgets do not delay that.",
+        ),
+    ],
+)
+def test_a_fixed_size(before: Json, after: Json, level: str, letter: str, words: str) -> None:
+    found = only(node_pool(pool(**before), pool(**after)))
+    assert found[:2] == (level, letter)
+    assert found[2].startswith(words)
+
+
+def test_a_limit_without_room_for_a_replacement_holds_a_fixed_pool_back_for_ever() -> None:
+    before, after = (pool(replicas=2, limits={"nodes": 2}, labels=labels) for labels in ({}, {"a": "b"}))
+    level, _, words = only(node_pool(before, after))
+    assert level == "deferred"
+    assert "never replaces them" in words
+
+
+def test_a_pool_that_gets_another_name_ends_the_nodes_of_the_old_one() -> None:
+    one = node_pool(pool(), pool(), actions="delete create")
+    one["change"]["after"] = manifest("NodePool", "other", pool())
+    assert only(one)[2].startswith("Karpenter drains and ends every node of training.")
+
+
+def test_a_pool_that_moves_to_another_address_is_two_pools() -> None:
+    found = explained(node_pool(pool(), None), change("kubectl_manifest.other", None, manifest("NodePool", "training", pool())))
+    assert [str(one.level) for one in found.changes] == ["ends", "none"]
+
+
+def test_a_forgotten_pool_goes_on() -> None:
+    level, _, words = only(node_pool(pool(), None, actions="forget"))
+    assert (level, words.startswith("Terraform forgets the pool.")) == ("none", True)
+
+
+def test_a_new_pool_names_its_types_and_its_limit() -> None:
+    spec = pool(limits={"nvidia.com/gpu": 16}, replicas=1)
+    assert only(node_pool(None, spec))[2].startswith(
+        "A new pool of p5.48xlarge, p5en.48xlarge, limit 16 GPUs. Most expensive hour $63.30. Karpenter launches 1 node"
+    )
+
+
+def test_what_was_changed_by_hand_is_named_as_not_known() -> None:
+    before = node_pool(pool(), pool())["change"]["before"]
+    hashes = [{**before, "yaml_incluster": text} for text in ("1", "2")]
+    found = only(change("kubectl_manifest.nodepool_training", *hashes))
+    assert (found[0], "The plan does not say what changed." in found[2]) == ("replaces", True)
+
+
+def test_an_object_that_the_plan_does_not_know_is_named() -> None:
+    one = node_pool(pool(), pool(), after_unknown={"yaml_body_parsed": True}, actions="update")
+    one["change"]["after"] = {}
+    assert only(one)[2].startswith("The plan does not know what the pool will be.")
+
+
+# --- Node classes -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"userData": "x = 1\n# a comment\n"}, "all nodes drift (user data)."),
+        ({"tags": {"a": "c"}}, "all nodes drift (tags)."),
+        ({"blockDeviceMappings": [{"deviceName": "/dev/xvdb"}]}, "all nodes drift (volumes)."),
+        ({"instanceStorePolicy": "RAID0"}, "all nodes drift (instance store)."),
+        ({"metadataOptions": {"httpTokens": "optional"}}, "all nodes drift (metadata options)."),
+        ({"somethingNew": 1}, "all nodes drift (somethingNew)."),
+        ({"role": "others"}, "all nodes drift (role)."),
+        (
+            {"amiSelectorTerms": [{"alias": "bottlerocket@v1.60.0"}]},
+            "nodes with another image than bottlerocket@v1.60.0 drift, if there",
+        ),
+        ({"subnetSelectorTerms": [{"id": "a"}]}, "nodes outside the subnets that the new terms find drift, if there are any."),
+    ],
+)
+def test_a_change_of_a_class_makes_the_nodes_of_its_pools_drift(changed: Json, words: str) -> None:
+    found = only(node_pool(pool(NIGHTS), pool(NIGHTS)), node_class(CLASS, {**CLASS, **changed}), karpenter("1.12.2", "1.12.2"))
+    assert found[:2] == ("replaces", "D")
+    assert found[2].startswith(words)
+
+
+def test_a_class_whose_terms_may_find_nothing_says_what_happens_then() -> None:
+    found = only(node_pool(pool(NIGHTS), pool(NIGHTS)), node_class(CLASS, {**CLASS, "securityGroupSelectorTerms": [{"name": "a"}]}))
+    assert found[2].startswith("nodes with other security groups than the new terms find drift, if there are any.")
+    assert found[2].endswith("If the terms find nothing, no node drifts, and Karpenter launches none.")
+
+
+def test_the_default_metadata_options_are_not_a_change() -> None:
+    written = {"metadataOptions": {"httpTokens": "required", "httpEndpoint": "enabled"}}
+    assert explained(node_pool(pool(), pool()), node_class(CLASS, {**CLASS, **written})).level is Level.NONE
+
+
+def test_a_capacity_reservation_that_is_added_leaves_nodes_alone_and_one_that_goes_does_not() -> None:
+    one, two = (
+        {**CLASS, "capacityReservationSelectorTerms": terms} for terms in ([{"id": "cr-1"}], [{"id": "cr-1"}, {"id": "cr-2"}])
+    )
+    kept = node_pool(pool(), pool())
+    assert only(kept, node_class(one, two)) == (
+        "none",
+        "U",
+        "Karpenter may also use the capacity reservations of cr-2. Running nodes stay.",
+    )
+    assert only(kept, node_class(two, one))[2].startswith(
+        "nodes in a capacity reservation that only a removed term finds (cr-2) drift, if"
+    )
+
+
+def test_before_karpenter_1_7_kubernetes_refuses_another_role() -> None:
+    found = explained(node_pool(pool(), pool()), node_class(CLASS, {**CLASS, "role": "other"}), karpenter("1.6.0", "1.6.0"))
+    assert "Kubernetes refuses another role of a node class before Karpenter 1.7: the apply fails." in found.changes[-1].words
+
+
+# --- Karpenter and Kubernetes -----------------------------------------------------------------------------------------------------
+
+
+def test_karpenter_pauses_launches_while_it_restarts() -> None:
+    assert only(karpenter("1.12.2", "1.14.1")) == (
+        "restarts",
+        "U",
+        "Karpenter 1.12.2 to 1.14.1. For about half a minute no node is launched or removed. Running pods stay.",
+    )
+
+
+def test_an_apply_past_karpenter_1_12_swallows_the_drift_of_a_class() -> None:
+    step, changed = karpenter("1.6.0", "1.12.2"), node_class(CLASS, {**CLASS, "userData": "x = 2"})
+    found = explained(node_pool(pool(), pool()), changed, step)
+    (training,) = (one for one in found.changes if one.what == "training")
+    assert training.words.startswith(
+        "Running nodes keep the old user data and do not drift, because the same apply brings Karpenter past 1.12."
+    )
+    assert found.level is Level.RESTARTS
+    assert explained(node_pool(pool(), pool()), changed, karpenter("1.12.2", "1.14.1")).level is Level.REPLACES
+
+
+def test_another_ca_bundle_makes_every_node_drift_from_karpenter_1_12_on() -> None:
+    def release(version: str, *bundles: str) -> Json:
+        values = [{"version": version, "values": [yaml.safe_dump({"settings": {"clusterCABundle": one}})]} for one in bundles]
+        return change("helm_release.karpenter", *values)
+
+    kept = node_pool(pool(NIGHTS), pool(NIGHTS))
+    assert explained(kept, release("1.12.2", "a", "b")).changes[0].words == f"all nodes drift (the cluster's CA bundle). {AT_NIGHT}"
+    assert explained(kept, release("1.9.2", "a", "b")).level is Level.RESTARTS
+    assert explained(kept, release("1.12.2", "", "b")).level is Level.RESTARTS
+
+
+def test_a_kubernetes_step_names_what_moves_and_what_cannot_be_undone() -> None:
+    cluster = change("module.eks.aws_eks_cluster.this[0]", {"version": "1.34"}, {"version": "1.35"})
+    unknown = {"addon_version": True}
+    addon = change(
+        'module.eks.aws_eks_addon.this["coredns"]', {"addon_version": "v1"}, {"addon_version": None}, after_unknown=unknown
+    )
+    found = explained(cluster, addon, node_pool(pool(DRIFT_0), pool(DRIFT_0)), node_class(CLASS, CLASS))
+    assert found.changes[0].words == f"all nodes drift (the image for Kubernetes 1.35). {HELD}"
+    words = {one.what: one.words for one in found.changes}
+    assert "rolls that back for seven days at most" in words["module.eks.aws_eks_cluster.this[0]"]
+    assert words['module.eks.aws_eks_addon.this["coredns"]'].startswith("The add-on follows the Kubernetes version")
+    pinned = {**CLASS, "amiSelectorTerms": [{"id": "ami-1"}]}
+    assert "training" not in {one.what for one in explained(cluster, node_pool(pool(), pool()), node_class(pinned, pinned)).changes}
+
+
+def test_an_addon_whose_version_is_only_unknown_does_not_change() -> None:
+    unknown = {"addon_version": True}
+    addon = change(
+        'module.eks.aws_eks_addon.this["coredns"]', {"addon_version": "v1"}, {"addon_version": None}, after_unknown=unknown
+    )
+    assert render.text(explained(addon)) == render.NOTHING
+
+
+# --- Other resources --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "actions", "level", "words"),
+    [
+        ("module.vpc.aws_nat_gateway.this[0]", "delete create", "ends", "Outgoing connections"),
+        ("module.vpc.aws_subnet.private[2]", "delete", "replaces", "if there are any"),
+        ("module.eks.module.kms.aws_kms_key.this[0]", "delete", "loses", "unreadable"),
+        ("module.karpenter.aws_iam_role.node[0]", "delete create", "loses", "lose their role"),
+        ("module.karpenter.aws_eks_access_entry.node[0]", "delete", "loses", "lose the Kubernetes API"),
+        ("module.karpenter.aws_sqs_queue.this[0]", "delete", "ends", "Spot warnings are lost"),
+        ('module.karpenter.aws_cloudwatch_event_rule.this["spot_interrupt"]', "delete", "ends", "do not reach Karpenter"),
+        ('module.eks.aws_security_group_rule.node["egress_all"]', "delete", "ends", "egress_all"),
+        ("helm_release.karpenter", "delete", "ends", "leaves its nodes"),
+        (
+            'module.eks.module.eks_managed_node_group["karpenter"].aws_eks_node_group.this[0]',
+            "create delete",
+            "restarts",
+            "comes first",
+        ),
+        ("module.eks.aws_cloudwatch_log_group.this[0]", "delete", "none", "Nothing that runs changes."),
+        ("aws_s3_bucket.checkpoints", "delete", "ends", "not known"),
+        ("aws_s3_bucket.checkpoints", "update", "none", "not known"),
+        ("module.eks.aws_eks_cluster.this[0]", "update", "none", "Nothing that runs changes."),
+        ("aws_s3_bucket.checkpoints", "create", "none", "Nothing that runs changes."),
+    ],
+)
+def test_each_resource_has_its_words(address: str, actions: str, level: str, words: str) -> None:
+    (one,) = explained(change(address, {"id": 1}, {"id": 2}, actions=actions)).changes
+    assert (one.what, str(one.level), one.change) == (address, level, "U" if actions in ("update", "create") else "R")
+    assert words in one.words
+
+
+@pytest.mark.parametrize(("keeps", "level"), [("helm.sh/resource-policy: keep", "none"), ("", "ends")])
+def test_definitions_that_go_take_every_node_along_unless_they_are_kept(keeps: str, level: str) -> None:
+    values = {"values": [f"additionalAnnotations:\n  {keeps}\n"]}
+    assert only(change("helm_release.karpenter_crd", values, None))[:2] == (level, "R")
+
+
+def test_a_network_swallows_what_comes_with_it() -> None:
+    found = explained(
+        change("module.vpc.aws_vpc.this[0]", {}, {"id": 1}, actions="create delete"),
+        change("module.vpc.aws_subnet.private[0]", {}, {"id": 1}, actions="create delete"),
+        change("aws_s3_bucket.checkpoints", {}, None),
+        node_pool(pool(), pool(labels={"a": "b"})),
+    )
+    assert [(one.what, str(one.level)) for one in found.changes] == [("module.vpc.aws_vpc.this[0]", "loses")]
+
+
+def test_an_access_entry_swallows_its_own_policies_only() -> None:
+    gone = [
+        f'module.eks.aws_eks_access_{one}"]'
+        for one in ('entry.this["a', 'policy_association.this["a_admin', 'policy_association.this["b_admin')
+    ]
+    found = explained(*(change(address, {}, None) for address in gone))
+    assert [one.what for one in found.changes] == [gone[0], gone[2]]
+
+
+def test_the_worst_comes_first() -> None:
+    pools = [node_pool(pool(DRIFT_0), pool(DRIFT_0, labels={"a": "b"}), name="held"), node_pool(pool(), None, name="gone")]
+    found = explained(change("aws_s3_bucket.logs", {"a": 1}, {"a": 2}), *pools, karpenter("1.9.1", "1.9.2"))
+    assert [str(one.level) for one in found.changes] == ["ends", "deferred", "restarts", "none"]
+
+
+# --- The command ------------------------------------------------------------------------------------------------------------------
+
+REMOVED = document(node_pool(pool(), None))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(REMOVED))
+    return path
+
+
+@pytest.mark.parametrize(("level", "code"), [("none", 3), ("replaces", 3), ("ends", 3), ("loses", 0)])
+def test_the_command_fails_from_a_level_on(file: Path, capsys: pytest.CaptureFixture[str], level: str, code: int) -> None:
+    assert impact.main([str(file), "--fail-on", level]) == code
+    assert capsys.readouterr().out.startswith("ends: training: Karpenter drains and ends every node of training.")
+
+
+def test_programs_read_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert impact.main([str(file), "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found.keys() == {"level", "changes", "price"}
+    assert found["level"] == "ends"
+    assert [set(one) for one in found["changes"]] == [{"what", "level", "class", "held_back_by", "words"}]
+
+
+def test_a_pull_request_gets_a_comment_that_a_workflow_finds_again(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert impact.main([str(file), "--format", "markdown"]) == 0
+    assert capsys.readouterr().out.startswith(
+        "<!-- stacks.impact -->\n\n### Impact: ends\n\nNodes end, or what their jobs need.\n\n- **ends** `training`: Karpenter"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "The input must be the JSON of a plan (got something else)."),
+        ("[]", "The input must be the JSON of a plan (got other JSON)."),
+        (json.dumps({"format_version": "1.0", "values": {}}), "The input must be the JSON of a plan (got other JSON)."),
+        (
+            json.dumps({**REMOVED, "format_version": "2.0"}),
+            "format_version must be 1.x, the format that this program knows (got 2.0).",
+        ),
+        (json.dumps({**REMOVED, "errored": True}), "The plan must have succeeded (got one that failed)."),
+        (json.dumps({**REMOVED, "resource_changes": [1]}), "The input must be the JSON of a plan (got other JSON)."),
+    ],
+)
+def test_what_is_not_a_plan_is_refused_in_a_sentence(
+    file: Path, capsys: pytest.CaptureFixture[str], text: str, sentence: str
+) -> None:
+    file.write_text(text)
+    assert impact.main([str(file)]) == 1
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.startswith(sentence), printed.err.count("\n")) == ("", True, 1)
+
+
+def test_a_saved_plan_itself_is_refused(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_bytes(b"PK\x03\x04\xff\xfe")
+    assert impact.main([str(file)]) == 1
+    assert "got a saved plan itself" in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert impact.main(["nowhere.json"]) == 1
+    assert capsys.readouterr().err == "nowhere.json cannot be read: No such file or directory.\n"
+
+
+@pytest.mark.parametrize(
+    ("keys", "arguments", "why"),
+    [
+        ({"complete": False}, [], "as with -target"),
+        ({"complete": False, "deferred_changes": [{}]}, [], "because Terraform defers changes"),
+        ({}, ["--incomplete=-refresh=false"], "because of -refresh=false"),
+    ],
+)
+def test_an_incomplete_plan_is_explained_named_and_fails(
+    file: Path, capsys: pytest.CaptureFixture[str], keys: Json, arguments: list[str], why: str
+) -> None:
+    file.write_text(json.dumps({**REMOVED, **keys}))
+    assert impact.main([str(file), *arguments]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.startswith("ends: training: ")
+    assert printed.err == f"The plan is incomplete, {why}: an apply may leave or miss changes that are not here.\n"
+
+
+def test_no_output_has_a_secret_of_the_plan() -> None:
+    secret = {
+        "repository_password": "s3cret",
+        "values": ["token: s3cret"],
+        "policy": "s3cret",
+        "user_data": "s3cret",
+        "arn": "s3cret",
+    }
+    other = dict.fromkeys(secret, "s3cret2")
+    found = explained(
+        *(
+            change(address, {**secret, "version": "1.9.1"}, {**other, "version": "1.9.2"})
+            for address in ("helm_release.karpenter", "aws_x.y")
+        ),
+        node_pool(pool(), pool()),
+        node_class(CLASS, {**CLASS, "userData": "s3cret", "tags": {"a": "s3cret"}}),
+        variables={"password": {"value": "s3cret"}},
+    )
+    assert not any("s3cret" in write(found) for write in (render.text, render.markdown, render.as_json))
+
+
+@pytest.mark.parametrize(
+    ("values", "keys"),
+    [
+        ({}, {"variables": {"region": {"value": "eu-north-1"}}}),
+        ({"arn": "arn:aws:eks:eu-north-1:123456789012:cluster/a"}, {}),
+        ({"values": ["vpcId: vpc-1\nregion: eu-north-1\ntolerations: []\n"]}, {}),
+    ],
+)
+def test_the_region_comes_from_the_plan(values: Json, keys: Json) -> None:
+    assert read(json.dumps(document(change("helm_release.a", values, values), **keys))).region == "eu-north-1"
+    assert read(json.dumps(document())).region == ""
+
+
+def test_newer_keys_are_ignored() -> None:
+    assert explained(node_pool(pool(), None), action_invocations=[1], format_version="1.9").level is Level.ENDS
+
+
+def test_data_sources_and_moves_are_not_changes() -> None:
+    data = {**change("data.aws_x.y", {"a": 1}, {"a": 2}, actions="read"), "mode": "data"}
+    assert explained(data, change("aws_x.y", {"a": 1}, {"a": 1}, actions="no-op")).changes == ()
+
+
+# --- The documented classes are its answers ---------------------------------------------------------------------------------------
+
+# Rows of docs/changes.csv without a recorded plan, and why.
+NO_PLAN = {
+    "name": "another stack",
+    "backend": "nothing but the place of the state",
+    "region": "Terraform cannot plan it",
+    "cluster_name_prefix": "Terraform cannot plan it",
+}
+
+
+@pytest.mark.parametrize("name", [row.option for row in generate.measured() if row.option not in NO_PLAN])
+def test_the_class_of_an_option_is_that_of_its_plan(name: str) -> None:
+    assert explain(read(json.dumps(of_option(name)))).change in {row.change for row in generate.measured() if row.option == name}
+
+
+# Another value for each field of a pool, and for two fields the way back.
+GPU_FIELDS: dict[str, Any] = {
+    "instance_types": ["p5.48xlarge"],
+    "capacity_types": ["on-demand"],
+    "zones": ["us-west-2b"],
+    "taints": [Taint(key="team", value="research")],
+    "labels": {"team": "research"},
+    "weight": 7,
+    "consolidation_policy": "WhenEmptyOrUnderutilized",
+    "consolidate_after": "2h",
+    "budgets": [Budget(nodes="20%")],
+    "expire_after": "336h",
+    "tags": {"team": "research"},
+    "bottlerocket_version": "v1.54.0",
+    "soci": None,
+    "limit": 64,
+    "node_limit": 4,
+    "termination_grace_period": "2h",
+}
+GENERAL_FIELDS: dict[str, Any] = {"data_volume": DataVolume(size_gib=100), "cpu_limit": 200, "categories": ["c"], "cpus": [8]}
+# Names, other ways to name types, and what needs further fields: the tests of the rules above have plans of these.
+OTHERWISE_TRIED = {
+    *("name", "families", "gpu_names", "min_gpu_memory_gib", "instance_types"),
+    *("capacity_reservations", "replicas"),
+}
+
+
+@pytest.fixture(scope="module")
+def variants() -> Json:
+    """A cluster with a pool for each field, which has another value there."""
+    gpu = GpuPool(
+        "base", instance_types=["p5.48xlarge", "p5en.48xlarge"], limit=32, budgets=[Budget(nodes="0"), Budget(nodes="10%")]
+    )
+    general = GeneralPool("general", cpu_limit=100, budgets=[Budget(nodes="0")])
+    pools: dict[str, list[Any]] = {"gpu_pools": [gpu], "general_pools": [general]}
+    for kind, values in (("gpu_pools", GPU_FIELDS), ("general_pools", GENERAL_FIELDS)):
+        for weight, (name, value) in enumerate(values.items(), start=50):  # no two pools may take the same pods in any order
+            pools[kind].append(replace(pools[kind][0], name=name.replace("_", "-"), **{"weight": weight, name: value}))
+    cluster = ClusterConfig(
+        "pools",
+        region="us-west-2",
+        karpenter_version="1.14.1",
+        default_pool=False,
+        gpu_spot_pool=False,
+        gpu_pools=pools["gpu_pools"],
+        general_pools=pools["general_pools"],
+    )
+    locals_: Json = synth_stack(cluster)["locals"]
+    return locals_
+
+
+@pytest.mark.parametrize(
+    ("kind", "base", "name"),
+    [*((GpuPool, "base", name) for name in GPU_FIELDS), *((GeneralPool, "general", name) for name in GENERAL_FIELDS)],
+)
+def test_the_class_of_a_field_of_a_pool_is_that_of_its_manifests(variants: Json, kind: type, base: str, name: str) -> None:
+    before, after = (
+        {key: variants[f"{key}_{pool}"]["spec"] for key in ("nodepool", "ec2nodeclass")} for pool in (base, name.replace("_", "-"))
+    )
+    after["nodepool"] = json.loads(json.dumps(after["nodepool"]).replace(f'"{name.replace("_", "-")}"', f'"{base}"'))
+    if name != "weight":
+        del after["nodepool"]["weight"]
+    found = explained(
+        node_pool(before["nodepool"], after["nodepool"], name=base),
+        node_class(before["ec2nodeclass"], after["ec2nodeclass"], name=base),
+    )
+    (field,) = (field for field in options_of(kind) if field.name == name)
+    assert found.change in re.findall(r"\b[ZUDR]\b", field.change), found.changes
+
+
+def test_every_field_of_a_pool_is_tried() -> None:
+    assert {field.name for field in options_of(GpuPool)} - OTHERWISE_TRIED == GPU_FIELDS.keys() - OTHERWISE_TRIED | {"data_volume"}
+    assert {field.name for field in options_of(GeneralPool)} - OTHERWISE_TRIED == (
+        GPU_FIELDS | GENERAL_FIELDS
+    ).keys() - OTHERWISE_TRIED - {"limit"}
+
+
+def test_every_recorded_plan_is_that_of_an_option() -> None:
+    assert set(recorded()["options"]) == {row.option for row in generate.measured()} - set(NO_PLAN)
+
+
+# --- Saved plans of real changes --------------------------------------------------------------------------------------------------
+
+SAVED = {
+    "access-removed": ("none", "R", "loses access to Kubernetes"),
+    "addon": ("restarts", "U", "Running pods keep their network."),
+    "addon-replaced": ("restarts", "R", "EKS removes vpc-cni and installs vpc-cni again."),
+    "admin": ("none", "R", "changes hands"),
+    "alb": ("restarts", "U", "The load balancer controller restarts."),
+    "bottlerocket": ("replaces", "D", "nodes with another image than bottlerocket@v1.60.0 drift, if there are any."),
+    "boundary": ("none", "U", ""),
+    "capacity-added": ("none", "U", "Karpenter may also launch on-demand nodes."),
+    "class-replaced": ("restarts", "R", "Kubernetes keeps the node class until the last node of research has ended"),
+    "crd-destroyed": ("ends", "R", "Budgets do not delay that."),
+    "data-volume": ("replaces", "D", "all nodes drift (volumes)."),
+    "destroy": ("loses", "R", "The cluster and every pod in it end"),
+    "drift-budget": ("replaces", "D", "Nodes that drifted earlier and were held back are replaced from now on, one at a time."),
+    "endpoint-cidrs": ("none", "U", "The way to the Kubernetes API changes"),
+    "endpoint-private": ("none", "U", "The way to the Kubernetes API changes"),
+    "expire": (
+        "deferred",
+        "D",
+        "all nodes drift (expiry). The drift budget of 0 holds them back until they are empty or are interrupted.",
+    ),
+    "expire-inference": ("replaces", "D", f"all nodes drift (expiry). {AT_NIGHT}"),
+    "group-sizes": ("none", "U", ""),
+    "group-types": ("restarts", "R", "A new node group comes first"),
+    "karpenter-114": ("restarts", "U", "For about half a minute no node is launched or removed."),
+    "karpenter-19": ("restarts", "R", "Karpenter goes back from 1.12.2 to 1.9.2."),
+    "kubernetes": ("replaces", "D", "EKS rolls that back for seven days at most"),
+    "label": ("deferred", "D", "all nodes drift (labels)."),
+    "limit": ("none", "U", "limit 32 to 64 GPUs."),
+    "limit-none": ("none", "U", "nothing caps the bill"),
+    "logs": ("none", "U", ""),
+    "node-entry-replaced": ("loses", "R", "If the new entry fails"),
+    "node-group-sg-replaced": ("ends", "R", "All nodes drift (security group)"),
+    "node-tags": ("replaces", "D", "all nodes drift (tags)."),
+    "nothing": ("none", "Z", ""),
+    "outside-label": ("none", "Z", ""),
+    "outside-scale": ("replaces", "D", "The plan does not say what changed."),
+    "pool-added": ("none", "U", "A new pool of g6.xlarge"),
+    "pool-bottlerocket": ("replaces", "D", "nodes with another image than bottlerocket@v1.60.0 drift, if there are any."),
+    "pool-budget": ("replaces", "D", "replaced from now on, 10% of them at a time."),
+    "pool-forgotten": ("none", "U", "Terraform forgets the pool."),
+    "pool-removed": ("ends", "R", "Karpenter drains and ends every node of research. Budgets do not delay that."),
+    "pool-replaced": ("ends", "R", "The new pool begins empty."),
+    "pool-zones": ("replaces", "D", "nodes outside us-west-2a and us-west-2b drift, if there are any."),
+    "queue-replaced": ("ends", "R", "Spot warnings are lost"),
+    "registry-login": ("none", "U", ""),
+    "replicas-set": ("none", "R", "Kubernetes refuses to give a pool a fixed size later"),
+    "replicas-up": ("none", "U", "fixed size 2 to 3 nodes."),
+    "reservation-added": ("none", "U", "Karpenter may also use the capacity reservations of cr-0bbb."),
+    "reservation-removed": ("deferred", "D", "nodes in a capacity reservation that only a removed term finds (team=ml)"),
+    "sg-rule-replaced": ("ends", "R", "ingress_self_coredns_udp"),
+    "soci": ("replaces", "D", f"inference: all nodes drift (user data). {AT_NIGHT}"),
+    "type-added": ("none", "U", "Karpenter may also launch p6-b200.48xlarge."),
+    "type-removed": ("deferred", "D", f"nodes of type p5en.48xlarge drift, if there are any. {HELD}"),
+    "vpc-cidr": ("loses", "R", "The network is replaced, and everything in it ends"),
+    "wait": ("none", "U", ""),
+}
+
+
+@pytest.mark.skipif(not PLANS.is_dir(), reason=without("saved plans of real changes"))
+@pytest.mark.parametrize("name", SAVED)
+def test_a_saved_plan_says_what_happens(name: str) -> None:
+    found = explain(read((PLANS / f"{name}.json").read_text()))
+    level, letter, words = SAVED[name]
+    assert (str(found.level), found.change) == (level, letter)
+    text = render.text(found)
+    assert words in text if words else text == render.NOTHING
+
+
+# --- The network ------------------------------------------------------------------------------------------------------------------
+
+
+def test_subnets_that_move_to_another_nat_gateway_lose_their_connections() -> None:
+    found = explain(read(json.dumps(of_option("nat_gateway"))))
+    assert str(found.level) == "ends"
+    assert "Their open connections break" in found.changes[0].words
+
+
+def test_a_new_gateway_endpoint_may_break_open_connections() -> None:
+    found = explain(read(json.dumps(of_option("gateway_endpoints"))))
+    assert str(found.level) == "none"
+    assert [one.words for one in found.changes] == [
+        "Open connections to s3 may break once. Later ones no longer take the NAT gateway."
+    ]
+
+
+def test_subnets_of_the_second_network_are_subnets_of_nodes() -> None:
+    found = explained(change('aws_subnet.nodes["us-west-2a"]', {"id": "a"}, None))
+    assert (str(found.level), found.change) == ("replaces", "R")
+    assert "Nodes in this subnet drift, if there are any." in found.changes[0].words
