@@ -28,7 +28,7 @@ OPTIONS = {
 
 # Instead of a default that cannot be synthesized with the other options: with Kubernetes 1.35, and in a pool without other types.
 INSTEAD: dict[str, Any] = {
-    "ClusterConfig.karpenter_version": "1.13.0",
+    "ClusterConfig.karpenter_version": "1.14.0",
     "GpuPool.instance_types": ["p9.24xlarge"],
     "GpuPool.families": ["p5"],
     "GpuPool.gpu_names": ["h100"],
