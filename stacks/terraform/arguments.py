@@ -24,5 +24,5 @@ def check_arguments(construct: type, **arguments: object) -> None:
 
 @cache
 def _type_hints(make: Callable[..., None]) -> dict[str, Any]:
-    found = get_type_hints(make, include_extras=True)
+    found = get_type_hints(make)
     return {name: hint for name, hint in found.items() if name not in ("scope", "id", "return")}
