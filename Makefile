@@ -109,7 +109,7 @@ rig:
 bench: $(VENV)/.dev-packages ## Measure synthesis, in about six minutes: make bench [WRITE=docs/speed.md]
 	@PYTHONPATH=. $(BIN)/python docs/bench.py $(if $(WRITE),--write "$(WRITE)")
 
-test-slow: $(VENV)/.dev-packages ## Run the tests that take longer: the loader, and every option by itself
+test-slow: $(VENV)/.dev-packages ## Run the tests that take longer: the loader, every option by itself, whole programs
 	@$(BIN)/pytest -n 2 --dist worksteal -m slow
 
 test-terrain: $(VENV)/.dev-packages .venv-terrain/.packages ## Run the program on CDK Terrain, the fork of CDKTF

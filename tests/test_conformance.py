@@ -304,6 +304,7 @@ pools = st.builds(
 )
 
 
+@pytest.mark.slow
 @needs_crds
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pool=pools)

@@ -201,6 +201,7 @@ def test_a_plan_was_measured_for_every_field_and_showed_a_class_of_the_field() -
         assert (row.change == "Z") == row.plan.startswith(("nothing", "another stack")), row
 
 
+@pytest.mark.slow
 def test_the_first_change_in_contributing_changes_the_json(tmp_path: Path, stack: Json) -> None:
     if "log_retention_days" in stack["variable"]:
         pytest.skip("the change has been made here")

@@ -39,6 +39,7 @@ def document(examples: dict[str, Path], example: str, stack: str) -> Json:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STACKS)
 def test_an_example_writes_its_stacks(examples: dict[str, Path], name: str) -> None:
     assert sorted(folder.name for folder in examples[name].iterdir()) == STACKS[name]

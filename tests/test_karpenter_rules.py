@@ -68,6 +68,7 @@ def rendered(objects: list[Json]) -> list[Json]:
     return made
 
 
+@pytest.mark.slow
 @needs_crds
 def test_pools_with_every_field_set_pass_the_crds_of_every_version(document: Json, crds: dict[str, list[Crd]]) -> None:
     objects = manifests(document, "research", "small", "build", "web", "db")
@@ -361,6 +362,7 @@ def manifest_of(node_pools: NodePools, pool: Pool) -> Json:
     return made
 
 
+@pytest.mark.slow
 def test_a_tricky_value_is_refused_or_stands_before_karpenter(node_pools: NodePools) -> None:
     accepted = [pool for pool in TRICKY if not wrong(pool, karpenter=VERSIONS[-1])]
     assert 40 < len(accepted) < len(TRICKY) - 40

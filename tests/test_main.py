@@ -65,6 +65,7 @@ NOTHING = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["", "synthesize", "sys.exit()", "from main import CLUSTERS"])
 def test_a_page_that_writes_nothing_fails_although_an_earlier_run_has_written(project: Path, end: str) -> None:
     """The cdktf CLI would deploy the old JSON."""
@@ -173,12 +174,14 @@ def test_a_file_that_is_missing_is_named(project: Path, missing: str) -> None:
     assert (code, error) == (1, f"{project / missing} cannot be used: No such file or directory.\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("node", ["/nonexistent/node", "/bin/false"])
 def test_a_jsii_node_that_is_not_node_is_refused(project: Path, node: str) -> None:
     code, _, error = run(project, JSII_NODE=node)
     assert (code, error) == (1, f"JSII_NODE must be the path of Node 22 or 24 (got {node}). Unset it to use the Node in .venv.\n")
 
 
+@pytest.mark.slow
 def test_a_home_that_cannot_be_written_is_said_in_a_sentence(project: Path) -> None:
     home = project / "home"
     home.touch()
