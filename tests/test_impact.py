@@ -195,7 +195,7 @@ def test_a_removed_class_comes_below_its_removed_pool() -> None:
 def test_a_class_that_goes_without_its_pool_stops_launches() -> None:
     level, letter, words = only(node_pool(pool(), pool()), node_class(CLASS, CLASS, actions="delete create"))
     assert (level, letter) == ("restarts", "R")
-    assert "until then Karpenter launches no node there" in words
+    assert "until then Karpenter launches no node in training" in words
 
 
 def test_a_grace_period_ends_what_pods_hold_back() -> None:
@@ -317,7 +317,7 @@ def test_a_capacity_reservation_that_is_added_leaves_nodes_alone_and_one_that_go
         "Karpenter may also use the capacity reservations of cr-2. Running nodes stay.",
     )
     assert only(kept, node_class(two, one))[2].startswith(
-        "nodes in a capacity reservation that only a removed term finds (cr-2) drift, if"
+        "nodes in a capacity reservation that only the removed cr-2 selects drift, if"
     )
 
 
@@ -368,7 +368,7 @@ def test_a_kubernetes_step_names_what_moves_and_what_cannot_be_undone() -> None:
     found = explained(cluster, addon, node_pool(pool(DRIFT_0), pool(DRIFT_0)), node_class(CLASS, CLASS))
     assert found.changes[0].words == f"all nodes drift (the image for Kubernetes 1.35). {HELD}"
     words = {one.what: one.words for one in found.changes}
-    assert "rolls that back for seven days at most" in words["module.eks.aws_eks_cluster.this[0]"]
+    assert "can roll that back for seven days at most" in words["module.eks.aws_eks_cluster.this[0]"]
     assert words['module.eks.aws_eks_addon.this["coredns"]'].startswith("The add-on follows the Kubernetes version")
     pinned = {**CLASS, "amiSelectorTerms": [{"id": "ami-1"}]}
     assert "training" not in {one.what for one in explained(cluster, node_pool(pool(), pool()), node_class(pinned, pinned)).changes}
@@ -683,7 +683,7 @@ SAVED = {
     "bottlerocket": ("replaces", "D", "nodes with another image than bottlerocket@v1.60.0 drift, if there are any."),
     "boundary": ("none", "U", ""),
     "capacity-added": ("none", "U", "Karpenter may also launch on-demand nodes."),
-    "class-replaced": ("restarts", "R", "Kubernetes keeps the node class until the last node of research has ended"),
+    "class-replaced": ("restarts", "R", "Kubernetes deletes the node class when the last node of research has ended"),
     "crd-destroyed": ("ends", "R", "Budgets do not delay that."),
     "data-volume": ("replaces", "D", "all nodes drift (volumes)."),
     "destroy": ("loses", "R", "The cluster and every pod in it end"),
@@ -700,7 +700,7 @@ SAVED = {
     "group-types": ("restarts", "R", "A new node group comes first"),
     "karpenter-114": ("restarts", "U", "For about half a minute no node is launched or removed."),
     "karpenter-19": ("restarts", "R", "Karpenter goes back from 1.12.2 to 1.9.2."),
-    "kubernetes": ("replaces", "D", "EKS rolls that back for seven days at most"),
+    "kubernetes": ("replaces", "D", "EKS can roll that back for seven days at most"),
     "label": ("deferred", "D", "all nodes drift (labels)."),
     "limit": ("none", "U", "limit 32 to 64 GPUs."),
     "limit-none": ("none", "U", "nothing caps the bill"),
@@ -723,7 +723,7 @@ SAVED = {
     "replicas-set": ("none", "R", "Kubernetes refuses to give a pool a fixed size later"),
     "replicas-up": ("none", "U", "fixed size 2 to 3 nodes."),
     "reservation-added": ("none", "U", "Karpenter may also use the capacity reservations of cr-0bbb."),
-    "reservation-removed": ("deferred", "D", "nodes in a capacity reservation that only a removed term finds (team=ml)"),
+    "reservation-removed": ("deferred", "D", "nodes in a capacity reservation that only the removed team=ml selects"),
     "sg-rule-replaced": ("ends", "R", "ingress_self_coredns_udp"),
     "soci": ("replaces", "D", f"inference: all nodes drift (user data). {AT_NIGHT}"),
     "type-added": ("none", "U", "Karpenter may also launch p6-b200.48xlarge."),
@@ -764,3 +764,12 @@ def test_subnets_of_the_second_network_are_subnets_of_nodes() -> None:
     found = explained(change('aws_subnet.nodes["us-west-2a"]', {"id": "a"}, None))
     assert (str(found.level), found.change) == ("replaces", "R")
     assert "Nodes in this subnet drift, if there are any." in found.changes[0].words
+
+
+def test_pools_that_keep_their_nodes_are_named() -> None:
+    others = [node_pool(pool(), pool(), name=name) for name in ("research", "batch")]
+    said = render.text(explained(node_pool(pool(), None), *others))
+    assert said.endswith("Nodes and pods of batch, research stay.")
+    assert "stay." not in render.text(explained(node_pool(pool(), None)))
+    network = change("module.vpc.aws_nat_gateway.this[0]", {"id": "a"}, None)
+    assert "Nodes and pods" not in render.text(explained(node_pool(pool(), None), network, *others))

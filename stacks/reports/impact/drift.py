@@ -184,7 +184,7 @@ def _of_class(plan: Plan, before: Values, after: Values) -> Iterator[Drift]:
         elif field == "securityGroupSelectorTerms":
             yield Drift("nodes with other security groups than the new terms find", unless=NOTHING_FOUND)
         elif gone := [term for term in old if term and term not in new]:
-            yield Drift(f"nodes in a capacity reservation that only a removed term finds ({', '.join(map(_term, gone))})")
+            yield Drift(f"nodes in a capacity reservation that only the removed {' and '.join(map(_term, gone))} selects")
 
 
 def _hashed_fields(before: Values, after: Values) -> Iterator[str]:

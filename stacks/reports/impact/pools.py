@@ -63,8 +63,8 @@ def _of_class(plan: Plan, node_class: KubernetesObject, users: Sequence[Kubernet
             address,
             Level.RESTARTS,
             "R",
-            f"Kubernetes keeps the node class until the last node of {_and(left)} has ended, and until then Karpenter launches no "
-            f"node there. {back} Running nodes stay.",
+            f"Kubernetes deletes the node class when the last node of {_and(left)} has ended, and until then Karpenter launches no "
+            f"node in {_and(left)}. {back} Running nodes stay.",
         )
     elif action == "delete" and not users:
         yield Change(address, Level.NONE, "R", QUIET)

@@ -72,6 +72,10 @@ def _lines(explanation: Explanation) -> Iterator[tuple[str, Sequence[str], str]]
     if any(set(PODS) <= set(change.held_back_by) for change in explanation.changes):
         yield "", (), WAITS
     price = explanation.price
+    moved = [change.what for change in explanation.changes if change.level >= Level.DEFERRED]
+    named = {change.what for change in explanation.changes if change.words != QUIET}
+    if moved and set(moved) <= price["pools"].keys() and (others := sorted(price["pools"].keys() - named)):
+        yield "", (), f"Nodes and pods of {', '.join(others)} stay."
     changed = [hours for hours in price["pools"].values() if None not in hours.values() and hours["before"] != hours["after"]]
     if len(changed) > 1:
         yield (

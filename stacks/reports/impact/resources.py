@@ -136,6 +136,6 @@ def _kubernetes(plan: Plan) -> str:
     if parts(new) < parts(old):
         return f"The control plane goes back from Kubernetes {old} to {new}, which EKS allows for seven days after an upgrade."
     return (
-        f"The control plane goes from Kubernetes {old} to {new}. EKS rolls that back for seven days at most, and by one version. "
-        "The API stays reachable, and pods run on."
+        f"The control plane goes from Kubernetes {old} to {new}. EKS can roll that back for seven days at most, and by one "
+        "version. The API stays reachable, and pods run on."
     )
