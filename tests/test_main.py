@@ -12,6 +12,8 @@ import pytest
 from stacks.app import PROJECT
 from tests.synthesis import MAIN, copy_program
 
+pytestmark = pytest.mark.slow  # each test starts a program
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
@@ -41,7 +43,6 @@ def run(project: Path, *arguments: str, **environment: str) -> tuple[int | None,
     return process.returncode, printed, error
 
 
-@pytest.mark.slow
 def test_the_next_commands_do_not_overwrite_the_variables_that_a_user_has(project: Path) -> None:
     code, printed, error = run(project)
     # That a version of Kubernetes leaves support depends on the day.
@@ -65,7 +66,6 @@ NOTHING = (
 )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("end", ["", "synthesize", "sys.exit()", "from main import CLUSTERS"])
 def test_a_page_that_writes_nothing_fails_although_an_earlier_run_has_written(project: Path, end: str) -> None:
     """The cdktf CLI would deploy the old JSON."""
@@ -81,7 +81,6 @@ def test_a_page_that_writes_nothing_fails_in_a_fresh_clone_too(project: Path) ->
     assert run(project) == (1, "", NOTHING)
 
 
-@pytest.mark.slow
 def test_a_page_writes_where_the_cdktf_cli_says_and_leaves_the_next_steps_to_the_cli(project: Path) -> None:
     (project / "main.py").write_text(f"{MAIN}    raise SystemExit\n")
     assert run(project, CDKTF_OUTDIR="out")[:2] == (0, "")
@@ -174,14 +173,12 @@ def test_a_file_that_is_missing_is_named(project: Path, missing: str) -> None:
     assert (code, error) == (1, f"{project / missing} cannot be used: No such file or directory.\n")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("node", ["/nonexistent/node", "/bin/false"])
 def test_a_jsii_node_that_is_not_node_is_refused(project: Path, node: str) -> None:
     code, _, error = run(project, JSII_NODE=node)
     assert (code, error) == (1, f"JSII_NODE must be the path of Node 22 or 24 (got {node}). Unset it to use the Node in .venv.\n")
 
 
-@pytest.mark.slow
 def test_a_home_that_cannot_be_written_is_said_in_a_sentence(project: Path) -> None:
     home = project / "home"
     home.touch()
@@ -233,7 +230,6 @@ def test_a_python_without_the_packages_is_told_what_installs_them(project: Path)
     assert "Run `make synth`" in ran.stderr
 
 
-@pytest.mark.slow
 def test_states_of_workspaces_in_the_output_are_refused_and_not_overlooked(project: Path) -> None:
     """A plan that does not see them would create a second cluster."""
     state = project / "cdktf.out" / "stacks" / "karpenter" / "terraform.tfstate.d" / "staging" / "terraform.tfstate"
@@ -249,7 +245,6 @@ def test_states_of_workspaces_in_the_output_are_refused_and_not_overlooked(proje
     assert document["terraform"]["backend"]["local"]["workspace_dir"] == "../../../terraform.karpenter.tfstate.d"
 
 
-@pytest.mark.slow
 def test_the_newer_lock_file_of_providers_is_kept_and_placed(project: Path) -> None:
     kept = project / "terraform.karpenter.lock.hcl"
     kept.write_text("committed")
