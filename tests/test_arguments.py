@@ -11,17 +11,20 @@ from cdktf import App, TerraformOutput, TerraformStack, TerraformVariable
 
 from stacks.aws.cluster import Cluster
 from stacks.aws.network import Network
-from stacks.config import ClusterConfig, GeneralPool, GpuPool
+from stacks.config import ClusterConfig, GeneralPool, GpuPool, ImageCache, VpcCni
 from stacks.config.administrators import Administrators
-from stacks.config.checks import ConfigurationError
+from stacks.config.checks import ConfigurationError, mistakes_of
 from stacks.config.common import Common
 from stacks.config.control_plane import ControlPlane
+from stacks.config.endpoints import EndpointOptions
 from stacks.config.karpenter import KarpenterOptions
 from stacks.config.load_balancer_controller import LoadBalancerControllerOptions
 from stacks.config.network import NetworkOptions
 from stacks.config.node_group import NodeGroup
 from stacks.config.node_pools import NodePoolOptions
 from stacks.config.pools import Pool
+from stacks.config.secondary_subnets import SecondarySubnetOptions
+from stacks.hcl.expressions import is_expression
 from stacks.kubernetes.karpenter import Karpenter
 from stacks.kubernetes.load_balancer_controller import LoadBalancerController
 from stacks.kubernetes.manifests import NodeClass, NodePool
@@ -338,3 +341,30 @@ def test_a_token_of_cdktf_is_an_argument_like_another(of_tokens: Json) -> None:
     (alb,) = of_tokens["resource"]["helm_release"]["aws_load_balancer_controller"]["values"]
     assert "region: ${var.text}\n" in alb
     assert of_tokens["locals"]["ec2nodeclass_gpu"]["spec"]["role"] == "${var.text}"
+
+
+X = var("x").value
+
+
+@pytest.mark.parametrize(
+    ("part", "names"),
+    [
+        (lambda: NetworkOptions(nat_gateway=X, node_traffic_all=X), ["nat_gateway", "node_traffic_all"]),
+        (
+            lambda: EndpointOptions(gateway_endpoints=X, interface_endpoints=X),
+            ["gateway_endpoints", "interface_endpoints"],
+        ),
+        (lambda: SecondarySubnetOptions(secondary_cidr=X), ["secondary_cidr"]),
+        (
+            lambda: ControlPlane(vpc_cni=VpcCni(warm_ip_target=X, minimum_ip_target=X)),
+            ["warm_ip_target", "minimum_ip_target"],
+        ),
+        (lambda: ImageCache(registries=X, create=X), ["registries", "create"]),
+    ],
+)
+def test_an_expression_cannot_stand_for_what_decides_what_exists(part: Callable[[], Any], names: list[str]) -> None:
+    hint = type(part())
+    found = list(mistakes_of("Construct", {"options": part()}, {"options": hint}, skip=is_expression))
+    assert len(found) == len(names)
+    for name, text in zip(names, found, strict=True):
+        assert f"{name} must be a value that Python knows, because it decides what exists (got " in text

@@ -104,7 +104,7 @@ def test_every_registry_of_the_table_is_found_by_its_host() -> None:
         ),
         (
             {"registries": ["quay.io"], "credential_arns": {"docker.io": SECRET}},
-            "credential_arns[\"docker.io\"] must be of one of registries (got ['quay.io'])",
+            "credential_arns[\"docker.io\"] must be for one of registries (['quay.io']). Add the registry",
         ),
         (
             {**HUB, "credential_arns": {"docker.io": "ecr-pullthroughcache/docker-hub"}},

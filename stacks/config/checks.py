@@ -19,6 +19,10 @@ Check: TypeAlias = Callable[[Any], str | None]
 """Judges a value: None, or what the value must be, such as `must be at least 1`."""
 
 
+DECIDES = "decides what exists"
+"""Marks a field in its type hint: a Terraform expression cannot stand for its value."""
+
+
 class ConfigurationError(ValueError):
     """A configuration with mistakes. The message names all of them, a line each."""
 
@@ -53,6 +57,8 @@ def mistakes_of(
         value, inner, checks = given[name], *_parts(hint)
         where = f"{place}.{name}"
         if skip(value):
+            if DECIDES in get_args(hint):
+                yield f"{where} must be a value that Python knows, because it decides what exists (got {shortened(str(value))})."
             continue
         if not has_type(value, inner):
             yield f"{where} must be {type_in_words(inner)} (got {shortened(value)}).{_slip(value, inner, checks)}"
@@ -181,11 +187,13 @@ def shortened(value: Any) -> str:
 
 
 def wrongly_typed(value: Any, skip: Callable[[object], bool] = lambda value: False, *, part: type | None = None) -> Iterator[str]:
-    """The fields with a value of another type, at any depth."""
+    """The fields with a value of another type, or with an expression for what Python must know, at any depth."""
     kind: Any = part or type(value)
     for name, hint in field_types(kind).items():
         given = getattr(value, name)
         if skip(given):
+            if DECIDES in get_args(hint):
+                yield name
             continue
         if not has_type(given, hint):
             yield name

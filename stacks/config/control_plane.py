@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
-from stacks.config.checks import at_least, at_most, distinct, ipv4_networks
+from stacks.config.checks import DECIDES, at_least, at_most, distinct, ipv4_networks
 from stacks.config.fields import Change, Variable
 from stacks.hcl.expressions import is_expression
 from stacks.hcl.rules import MOST, VALUE, Elements, found, matches
@@ -51,9 +51,9 @@ class VpcCni:
     with `MINIMUM_IP_TARGET` it never takes an address for a pod beyond that number.
     """
 
-    warm_ip_target: Annotated[int, Change.IN_PLACE, at_least(1), at_most(MOST)]
+    warm_ip_target: Annotated[int, DECIDES, Change.IN_PLACE, at_least(1), at_most(MOST)]
     """Free addresses that a node keeps beside those of its pods (`WARM_IP_TARGET`)."""
-    minimum_ip_target: Annotated[int, Change.IN_PLACE, at_least(1), at_most(MOST)]
+    minimum_ip_target: Annotated[int, DECIDES, Change.IN_PLACE, at_least(1), at_most(MOST)]
     """Addresses for pods that a node takes at once (`MINIMUM_IP_TARGET`): the pods that a node usually has."""
 
     def settings(self) -> dict[str, dict[str, str]]:
@@ -78,7 +78,7 @@ class ControlPlane:
         default_factory=dict
     )
     """Versions of EKS add-ons, such as { coredns = "v1.12.1-eksbuild.2" }; by default the latest that AWS offers."""
-    vpc_cni: Annotated[VpcCni | None, Change("U; Z back to None, which leaves the targets as they are")] = None
+    vpc_cni: Annotated[VpcCni | None, DECIDES, Change("U; Z back to None, which leaves the targets as they are")] = None
     """Addresses that nodes hold ready for pods; None for the CNI's own rule: all of one more interface."""
     endpoint_public_access: Annotated[bool, Change.IN_PLACE] = True
     """Whether the Kubernetes API has a public endpoint. Without a public endpoint, Terraform must run inside the VPC's reach."""

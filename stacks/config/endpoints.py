@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from stacks.config.checks import distinct
+from stacks.config.checks import DECIDES, distinct
 from stacks.config.fields import Change
 from stacks.knowledge.endpoints import GatewayService, InterfaceService
 
@@ -13,8 +13,8 @@ from stacks.knowledge.endpoints import GatewayService, InterfaceService
 class EndpointOptions:
     """The VPC endpoints."""
 
-    gateway_endpoints: Annotated[Sequence[GatewayService], Change.IN_PLACE, distinct] = ()
+    gateway_endpoints: Annotated[Sequence[GatewayService], DECIDES, Change.IN_PLACE, distinct] = ()
     """Services that nodes reach by a gateway endpoint, which is free, instead of the NAT gateway, which charges for each GB."""
-    interface_endpoints: Annotated[Sequence[InterfaceService], Change.IN_PLACE, distinct] = ()
+    interface_endpoints: Annotated[Sequence[InterfaceService], DECIDES, Change.IN_PLACE, distinct] = ()
     """Services that nodes reach by an interface endpoint: private, and no faster. About $0.01 an hour for each service and zone.
     Needs ec2:DescribeVpcEndpointServices."""

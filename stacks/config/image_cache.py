@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from stacks.config.checks import at_least, at_most, distinct, not_empty
+from stacks.config.checks import DECIDES, at_least, at_most, distinct, not_empty
 from stacks.config.fields import Change
 from stacks.hcl.rules import MOST
 from stacks.knowledge.regions import REGION
@@ -22,13 +22,13 @@ NVIDIA = "nvcr.io"
 class ImageCache:
     """Private ECR of the region as a cache: pods name their images there, and the first pull of a tag copies the image."""
 
-    registries: Annotated[Sequence[str], Change.IN_PLACE, not_empty, distinct]
+    registries: Annotated[Sequence[str], DECIDES, Change.IN_PLACE, not_empty, distinct]
     """Host names of the registries, such as quay.io."""
     credential_arns: Annotated[Mapping[str, str], Change.IN_PLACE] = field(default_factory=dict)
     """For each registry that needs a login, the ARN of a secret of Secrets Manager named ecr-pullthroughcache/..., by host name."""
-    create: Annotated[bool, Change.IN_PLACE] = True
+    create: Annotated[bool, DECIDES, Change.IN_PLACE] = True
     """Create the rules of the cache. They belong to the account and region: False where another cluster creates them."""
-    expire_after_days: Annotated[int | None, Change.IN_PLACE, at_least(1), at_most(MOST)] = None
+    expire_after_days: Annotated[int | None, DECIDES, Change.IN_PLACE, at_least(1), at_most(MOST)] = None
     """Days after which ECR deletes a copy, and the next pull makes a new one; None to keep copies."""
 
     def upstreams(self) -> dict[str, UpstreamRegistry]:
@@ -71,7 +71,7 @@ class ImageCache:
         for host, arn in self.credential_arns.items():
             place = f'credential_arns["{host}"]'
             if host not in self.registries:
-                yield f"{place} must be of one of registries (got {list(self.registries)!r})."
+                yield f"{place} must be for one of registries ({list(self.registries)!r}). Add the registry, or remove the secret."
             elif host in upstreams and not upstreams[host].secret:
                 yield f"{place} must not be set, because ECR does not log in to {host}. Remove the secret."
             elif not (secret := SECRET.fullmatch(arn)):
@@ -90,7 +90,7 @@ class ImageCache:
 class ImageCacheOptions:
     """The cache of images."""
 
-    image_cache: Annotated[ImageCache | None, Change.IN_PLACE] = None
+    image_cache: Annotated[ImageCache | None, DECIDES, Change.IN_PLACE] = None
     """Private ECR of the region as a cache of other registries. Pods use it by the names of their images."""
 
     def secrets_elsewhere(self, region: str | None) -> Iterator[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Annotated, Literal
 
+from stacks.config.checks import DECIDES
 from stacks.config.fields import Change, Variable
 from stacks.hcl.expressions import Expression, is_expression
 from stacks.hcl.rules import DISTINCT, VALUE, WITHOUT_NULLS, Must, ending, has_at_most, inside_any, starts_inside
@@ -80,6 +81,9 @@ def _network(cidr: str) -> str | None:
         return None
 
 
+NAT_GATEWAY = Change("U, with an outage unless it is done in two steps")
+
+
 @dataclass(frozen=True, kw_only=True)
 class NetworkOptions:
     """The addresses and the zones of the VPC."""
@@ -88,9 +92,11 @@ class NetworkOptions:
     """IPv4 network of the VPC. From a /16 each zone gets a private /20, a public /24 and an intra /24."""
     availability_zones: Annotated[Sequence[str], Change.REPLACE, Variable(AVAILABILITY_ZONES)] = ()
     """Zones to use, in the order of their subnets; [] for every zone of the region that does not need an opt-in."""
-    nat_gateway: Annotated[Literal["single", "per_zone"], Change("U, with an outage unless it is done in two steps")] = "single"
+    nat_gateway: Annotated[Literal["single", "per_zone"], DECIDES, Change("U, with an outage unless it is done in two steps")] = (
+        "single"
+    )
     """NAT gateways: a single one for all zones, or one in each zone, so that a zone does not depend on another."""
-    node_traffic_all: Annotated[bool, Change.IN_PLACE] = False
+    node_traffic_all: Annotated[bool, DECIDES, Change.IN_PLACE] = False
     """Let nodes and their pods reach each other on every port and protocol, instead of TCP from port 1025 up, and DNS."""
 
     def addresses_per_zone(self) -> int | None:

@@ -262,7 +262,7 @@ class NodePoolOptions:
         if self.gpu_spot_pool:
             return unused
         of_pool = ["gpu_soci", "gpu_instance_types", "gpu_capacity_type", "gpu_limit", "gpu_expire_after"]
-        if not any(isinstance(pool, GpuPool) and not pool.budgets for pool in self.gpu_pools):
+        if not any(isinstance(pool, GpuPool) and not pool.budgets for pool in self.gpu_pools or ()):
             of_pool.append("gpu_drift_budget")
         return unused | dict.fromkeys(of_pool, "gpu_spot_pool")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from stacks.config.checks import ipv4_network
+from stacks.config.checks import DECIDES, ipv4_network
 from stacks.config.fields import Change
 from stacks.config.network import MOST_ZONES, PRIVATE_NETWORKS, VPC_CIDR, VPC_PREFIXES, NetworkOptions
 from stacks.hcl.expressions import is_expression
@@ -60,11 +60,16 @@ def wrong_together(vpc: str, secondary: str) -> Iterator[str]:
         yield from mistakes("vpc_cidr", vpc, beside(secondary))
 
 
+SUBNETS = Change("U to add, R to remove (the subnets): empty them first")
+
+
 @dataclass(frozen=True, kw_only=True)
 class SecondarySubnetOptions:
     """The second network of the VPC."""
 
-    secondary_cidr: Annotated[str | None, Change("U to add, R to remove (the subnets): empty them first"), secondary_network] = None
+    secondary_cidr: Annotated[
+        str | None, DECIDES, Change("U to add, R to remove (the subnets): empty them first"), secondary_network
+    ] = None
     """A second IPv4 network of the VPC, a /16 to /20 such as 100.64.0.0/16, for Karpenter's nodes and their pods. Each zone gets an
     eighth of the network."""
 
