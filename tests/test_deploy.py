@@ -400,7 +400,7 @@ def test_a_cluster_is_planned_and_applied_for_real(
     assert deploy.run(["plan", "", "-no-color"]) == 0
     printed = capfd.readouterr().out
     assert "107 to add, 0 to change, 0 to destroy." in printed
-    assert "\nWhat this plan does to running jobs:\ndefault: A new pool, limit 1000 vCPUs. Running nodes stay.\n" in printed
+    assert "\nWhat this plan does to running jobs:\ndefault: A new pool, limit 1000 vCPUs. Most expensive hour $117.24. Running nodes stay.\n" in printed
     assert "terraform apply" not in printed  # the next step is ours alone
     assert SAVED.stat().st_mode & 0o777 == 0o600
     assert deploy.run(["apply", "", "-no-color"]) == 0
