@@ -28,7 +28,10 @@ def main(arguments: Sequence[str]) -> int:
         )
     except UnreadablePlanError as error:
         return _unreadable(str(error))
-    explanation = explain(plan)
+    try:
+        explanation = explain(plan)
+    except Exception as error:  # an object of somebody else; its message could have a value in it
+        return _unreadable(f"The plan has an object that the program cannot read ({type(error).__name__}). Nothing was explained.")
     print(FORMATS[options.format](explanation), flush=True)
     if plan.incomplete:
         return _unreadable(plan.incomplete)

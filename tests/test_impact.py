@@ -773,3 +773,40 @@ def test_pools_that_keep_their_nodes_are_named() -> None:
     assert "stay." not in render.text(explained(node_pool(pool(), None)))
     network = change("module.vpc.aws_nat_gateway.this[0]", {"id": "a"}, None)
     assert "Nodes and pods" not in render.text(explained(node_pool(pool(), None), network, *others))
+
+
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+def test_a_label_without_a_value_makes_nodes_drift_like_any_other(field: str) -> None:
+    labelled: Json = {field: {"example.com/a": ""}}
+    level, _, words = only(node_pool(pool(), pool(**labelled)))
+    assert (level, words.startswith(f"all nodes drift ({field}).")) == ("replaces", True)
+
+
+def test_definitions_that_are_replaced_go_unless_the_release_keeps_them() -> None:
+    gone, kept = ({"version": "1", "values": values} for values in ([], ["helm.sh/resource-policy: keep"]))
+    assert str(explained(change("helm_release.karpenter_crd", gone, gone, actions="delete create")).level) == "ends"
+    assert str(explained(change("helm_release.karpenter_crd", kept, kept, actions="delete create")).level) == "none"
+
+
+def test_an_object_that_cannot_be_read_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps(document(node_pool(pool(), pool(limits={"cpu": "hunter2"})))))
+    assert impact.main([str(plan)]) == 1
+    said = capsys.readouterr()
+    assert (said.out, "hunter2" in said.err) == ("", False)
+    assert said.err == "The plan has an object that the program cannot read (ValueError). Nothing was explained.\n"
+
+
+def test_running_nodes_are_said_to_stay_once_and_only_where_they_do() -> None:
+    both = only(node_pool(pool(limits={"nvidia.com/gpu": 32}), pool(limits={"nvidia.com/gpu": 64}, labels={"a": "b"})))
+    assert ("all nodes drift" in both[2], "Running nodes stay." in both[2]) == (True, False)
+    quiet = only(node_pool(pool(limits={"nvidia.com/gpu": 32}, weight=5), pool(limits={"nvidia.com/gpu": 64}, weight=7)))
+    assert quiet[2].count("Running nodes stay.") == 1
+
+
+def test_nodes_drift_by_their_class_even_where_kubernetes_refuses_the_pool() -> None:
+    found = explained(node_pool(pool(), pool(replicas=2)), node_class(CLASS, {**CLASS, "tags": {"a": "c"}}))
+    (one,) = [change for change in found.changes if change.what == "training"]
+    assert str(one.level) == "replaces"
+    assert "all nodes drift (tags)." in one.words
+    assert "Kubernetes refuses to give a pool a fixed size later" in one.words

@@ -161,6 +161,10 @@ def reservations_added(node_class: KubernetesObject) -> list[str]:
     return [_term(term) for term in new if term not in old] if node_class.resource.action == "update" else []
 
 
+# Maps of a user's own keys, in which an empty value counts.
+DATA = ("labels", "annotations", "tags")
+
+
 def same(one: object, other: object) -> bool:
     """Whether two specs say the same to Karpenter."""
     return _normal(one) == _normal(other)
@@ -194,6 +198,8 @@ def _hashed_fields(before: Values, after: Values) -> Iterator[str]:
 
 
 def _hashed(field: str, value: Any) -> object:
+    if field in DATA:
+        return value or {}
     value = DEFAULTS.get(field) if value in (None, "", [], {}) else value
     if field in DEFAULTS and isinstance(value, Mapping):
         value = {**DEFAULTS[field], **value}
@@ -203,7 +209,8 @@ def _hashed(field: str, value: Any) -> object:
 def _normal(value: Any) -> object:
     """A value as Karpenter hashes it: lists as sets, without what is zero."""
     if isinstance(value, Mapping):
-        return {key: normal for key, one in value.items() if (normal := _normal(one)) not in (None, "", 0, False, [], {})}
+        kept = {key: one if key in DATA else _normal(one) for key, one in value.items()}
+        return {key: one for key, one in kept.items() if one not in (None, "", 0, False, [], {})}
     if isinstance(value, list):
         return sorted({json.dumps(_normal(one), sort_keys=True) for one in value})
     return value

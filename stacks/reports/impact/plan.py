@@ -70,7 +70,8 @@ class KubernetesObject:
     @property
     def unknown(self) -> bool:
         """Whether the plan does not know the object that it writes."""
-        return self.after is None and self.resource.action in ("create", "update", "replace")
+        unread = self.before is None and self.resource.action == "update"
+        return unread or (self.after is None and self.resource.action in ("create", "update", "replace"))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ DRIFTED, EMPTY, UNDERUTILIZED = "Drifted", "Empty", "Underutilized"
 WHEN_EMPTY = "WhenEmpty"
 
 PODS = ("PodDisruptionBudgets", "pods with karpenter.sh/do-not-disrupt")
+STAY = "Running nodes stay."
 UNITS = {"nvidia.com/gpu": "GPUs", "cpu": "vCPUs", "memory": "of memory", "nodes": "nodes"}
 
 
@@ -40,7 +41,7 @@ def of_pools(plan: Plan) -> Iterator[Change]:
                 name,
                 effects[0].level,
                 worst_class([effect.change for effect in effects]),
-                " ".join(effect.words for effect in effects),
+                _together(effects),
                 tuple(dict.fromkeys(held for effect in effects for held in effect.held_back_by)),
             )
         elif pool.resource.action == "update":
@@ -48,6 +49,14 @@ def of_pools(plan: Plan) -> Iterator[Change]:
     for node_class in plan.classes.values():
         users = [pool for pool in plan.pools.values() if class_of(plan, pool) is node_class]
         yield from _of_class(plan, node_class, users, said=any(found[pool.name] for pool in users))
+
+
+def _together(effects: Sequence[Effect]) -> str:
+    """The words of all effects. That running nodes stay is said once, and only where nothing else says otherwise."""
+    words = " ".join(effect.words for effect in effects)
+    short = words.replace(f" {STAY}", "")
+    stay = effects[0].level < Level.DEFERRED and short != words
+    return f"{short} {STAY}" if stay else short
 
 
 def _of_class(plan: Plan, node_class: KubernetesObject, users: Sequence[KubernetesObject], *, said: bool) -> Iterator[Change]:
@@ -121,6 +130,8 @@ def _created(plan: Plan, pool: KubernetesObject) -> Effect:
 def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> Iterator[Effect]:
     """What happens to a pool that is there before and after."""
     if ("replicas" in before) != ("replicas" in after):
+        if early := [drift for drift in drifts(plan, pool) if drift.early]:  # the class is applied first
+            yield _drift(plan, before, before, early)
         later = "a fixed size later" if "replicas" in after else "another than a fixed size later"
         yield Effect(
             Level.NONE,
@@ -257,7 +268,7 @@ def _capacity(plan: Plan, before: Values, after: Values) -> Iterator[Effect]:
         ended = f"Karpenter ends {_nodes(sizes[0] - sizes[1])}, and budgets do not delay that."
         yield Effect(Level.ENDS, "U", f"fixed size {sizes[0]} to {_nodes(sizes[1])}. {ended}", _pods(before))
     if said:
-        yield Effect(Level.NONE, "U", " ".join([*said, "Running nodes stay."]))
+        yield Effect(Level.NONE, "U", " ".join([*said, STAY]))
 
 
 def _limits(unit: str, before: object, after: object) -> str:

@@ -96,7 +96,7 @@ def _special(plan: Plan, resource: Resource) -> Change | None:
     address = re.sub(r"\[\d+\]$", "", resource.address)
     if resource.action == "update" and address.endswith(KARPENTER) and resource.changed & {"version", "values", "set"}:
         return Change(resource.address, Level.RESTARTS, "U", _karpenter(plan))
-    if resource.action == "delete" and address.endswith(CRDS):
+    if resource.action in ("delete", "replace") and address.endswith(CRDS):
         return _definitions(resource)
     if resource.action == "update" and resource.type == "aws_eks_cluster" and "version" in resource.changed:
         return Change(resource.address, Level.RESTARTS, "U", _kubernetes(plan))
