@@ -810,3 +810,17 @@ def test_nodes_drift_by_their_class_even_where_kubernetes_refuses_the_pool() -> 
     assert str(one.level) == "replaces"
     assert "all nodes drift (tags)." in one.words
     assert "Kubernetes refuses to give a pool a fixed size later" in one.words
+
+
+def test_what_an_earlier_apply_replaced_is_not_the_living_object() -> None:
+    leftover = change("module.eks.aws_eks_cluster.this[0]", {"name": "a"}, None) | {"deposed": "1a2b3c4d"}
+    (one,) = explained(leftover, node_pool(pool(), pool())).changes
+    assert (str(one.level), one.words.startswith("What an earlier apply replaced goes")) == ("ends", True)
+
+
+def test_a_role_that_kubernetes_refuses_makes_no_node_drift() -> None:
+    found = explained(
+        node_pool(pool(), pool()), node_class(CLASS, {**CLASS, "role": "other", "userData": "y"}), karpenter("1.6.0", "1.6.0")
+    )
+    assert [str(one.level) for one in found.changes] == ["none"]
+    assert "Kubernetes refuses another role" in found.changes[0].words

@@ -94,6 +94,8 @@ def drifts(plan: Plan, pool: KubernetesObject) -> Iterator[Drift]:
     for nodes in narrowed(before.get("requirements") or (), after.get("requirements") or ()):
         yield Drift(nodes, early=False)
     node_class = class_of(plan, pool)
+    if node_class and refused_role(plan, node_class):
+        return  # the apply fails there, and says so
     if node_class and node_class.before is not None and node_class.after is not None and node_class.resource.action == "update":
         yield from _of_class(plan, node_class.before, node_class.after)
     old, new = plan.kubernetes

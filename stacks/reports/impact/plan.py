@@ -35,6 +35,7 @@ class Resource:
     before: Values
     after: Values
     unknown: Values  # what is known only after the apply
+    deposed: bool = False  # an object whose replacement is there already
 
     @cached_property
     def changed(self) -> frozenset[str]:
@@ -195,6 +196,7 @@ def _resource(change: Values) -> Resource:
         before=what.get("before") or {},
         after=what.get("after") or {},
         unknown=what.get("after_unknown") or {},
+        deposed="deposed" in change,
     )
 
 

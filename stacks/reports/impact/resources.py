@@ -56,7 +56,12 @@ def rows() -> tuple[Row, ...]:
 def of_resources(plan: Plan) -> Iterator[Change]:
     """What happens to each resource, but for node pools and classes. What a worse change brings along is left out."""
     ours = {one.resource.address for one in (*plan.pools.values(), *plan.classes.values())}
-    found = [(resource, next((row for row in rows() if row.fits(resource)), None)) for resource in plan.changes]
+    living = [resource for resource in plan.changes if not resource.deposed]
+    for resource in plan.changes:
+        if resource.deposed:
+            words = "What an earlier apply replaced goes, with whatever still runs on it. Its replacement stays."
+            yield Change(resource.address, Level.ENDS, "R", words)
+    found = [(resource, next((row for row in rows() if row.fits(resource)), None)) for resource in living]
     rank = {id(row): number for number, row in enumerate(rows())}
     for resource, row in found:
         above = ((one, other) for one, other in found if other and (row is None or rank[id(other)] < rank[id(row)]))
@@ -68,7 +73,7 @@ def of_resources(plan: Plan) -> Iterator[Change]:
 
 def swallows_all(plan: Plan) -> bool:
     """Whether a whole network or cluster goes, and with it everything else that the plan names."""
-    return any(row.fits(one) for one in plan.changes for row in rows() if row.swallows == EVERYTHING)
+    return any(row.fits(one) for one in plan.changes if not one.deposed for row in rows() if row.swallows == EVERYTHING)
 
 
 def _swallows(worse: Resource, row: Row, resource: Resource) -> bool:
