@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -309,8 +310,14 @@ def test_a_state_without_a_deployment_is_named_with_its_workspace(trial: Trial, 
 
 
 def test_ctrl_c_does_not_leave_terraform_alone(trial: Trial) -> None:
-    trial.world["ends"] = [KeyboardInterrupt, KeyboardInterrupt, 0]
+    def interrupted() -> int:
+        signal.raise_signal(signal.SIGINT)
+        return 0
+
+    before = signal.getsignal(signal.SIGINT)
+    trial.world["ends"] = interrupted
     trial.run("karpenter", "--confirm", NAME)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.parametrize("during", ["get services", "delete", "describe-instances"])

@@ -206,3 +206,15 @@ def test_a_limit_of_nodes_bounds_the_hour_too() -> None:
     assert GpuPool("a", **fields, node_limit=30).most_expensive_hour("us-west-2") == pytest.approx(8 * price)
     fixed = GpuPool("a", instance_types=["p5.48xlarge"], limit=24, replicas=2)
     assert fixed.most_expensive_hour("us-west-2") == pytest.approx(3 * price)
+
+
+def test_gateways_and_endpoints_of_each_zone_count_in_an_idle_hour() -> None:
+    today = date(2026, 1, 1)
+    zones = ["us-west-2a", "us-west-2b", "us-west-2c"]
+    options: dict[str, Any] = {"nat_gateway": "per_zone", "interface_endpoints": ["ec2", "sts"]}
+    known = idle_hour(ClusterConfig("a", availability_zones=zones, **options), today)
+    assert known["NAT gateway"] == pytest.approx(0.15)
+    assert known["interface endpoints"] == pytest.approx(0.06)
+    unknown = idle_hour(ClusterConfig("a", **options), today)
+    assert (unknown["NAT gateway"], unknown["interface endpoints"]) == (None, None)
+    assert "interface endpoints" not in idle_hour(ClusterConfig("a"), today)

@@ -23,4 +23,7 @@ InterfaceService: TypeAlias = Literal[
     "ssmmessages",
     "ec2messages",
 ]
-"""$0.01 an hour and zone each, and $0.01 a GB (us-east-1, us-west-2). https://aws.amazon.com/privatelink/pricing/"""
+"""With a charge for each zone."""
+
+INTERFACE_ENDPOINT_PRICE = 0.01
+"""Dollars an hour of one in a zone, beside $0.01 a GB (us-east-1, us-west-2). https://aws.amazon.com/privatelink/pricing/"""

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -167,13 +168,12 @@ class Stack:
         with tempfile.TemporaryFile() as printed:
             out, error = (printed, subprocess.STDOUT) if quiet else (None, None)
             environment = {"TF_IN_AUTOMATION": "1", **os.environ}  # what to run next is our sentence, and not Terraform's
-            process = subprocess.Popen(command, stdout=out, stderr=error, env=environment, umask=umask)
-            while True:
-                try:
-                    code = process.wait()
-                    break
-                except KeyboardInterrupt:  # Terraform got the Ctrl-C too, and shuts down cleanly
-                    continue
+            # Terraform gets the Ctrl-C too, and shuts down cleanly. From before its start, so that none ends this program alone.
+            interrupt = signal.signal(signal.SIGINT, lambda *_: None)
+            try:
+                code = subprocess.Popen(command, stdout=out, stderr=error, env=environment, umask=umask).wait()
+            finally:
+                signal.signal(signal.SIGINT, interrupt)
             if quiet and code:
                 printed.seek(0)
                 print(printed.read().decode(errors="replace"), file=sys.stderr)

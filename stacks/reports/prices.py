@@ -5,6 +5,7 @@ from datetime import date
 from stacks.config.cluster import ClusterConfig
 from stacks.config.spending import KnownPool
 from stacks.hcl.expressions import is_expression
+from stacks.knowledge.endpoints import INTERFACE_ENDPOINT_PRICE
 from stacks.knowledge.prices import (
     NAT_GATEWAY_PRICE,
     PRICED_REGION,
@@ -27,9 +28,13 @@ def idle_hour(cluster: ClusterConfig, today: date) -> dict[str, float | None]:
     extended = kubernetes_version(cluster.kubernetes_version).standard_support_ends < today
     prices = [] if is_expression(types) else [hourly_usd(name, region) for name in types]
     known = [usd for usd in prices if usd is not None]
+    zones = 0 if is_expression(cluster.availability_zones) else len(cluster.availability_zones)  # 0: the region's, which AWS knows
+    gateways = zones if cluster.nat_gateway == "per_zone" else 1
+    endpoints = len(cluster.interface_endpoints) * INTERFACE_ENDPOINT_PRICE
     return {
         "control plane": EXTENDED_SUPPORT_PRICE if extended else STANDARD_SUPPORT_PRICE,
-        "NAT gateway": NAT_GATEWAY_PRICE + PUBLIC_ADDRESS_PRICE,
+        "NAT gateway": gateways * (NAT_GATEWAY_PRICE + PUBLIC_ADDRESS_PRICE) or None,
+        **({"interface endpoints": zones * endpoints or None} if endpoints else {}),
         "node group": cluster.karpenter_node_desired_size * max(known) if known and len(known) == len(prices) else None,
     }
 
