@@ -76,14 +76,7 @@ class KarpenterStack(Addressed, TerraformStack):
 
         # AWS: the network, and the cluster in it.
         self.network = Network(self, "network", common, options=options)
-        if config.secondary_cidr:
-            from stacks.aws.secondary_subnets import SecondarySubnets
-
-            SecondarySubnets(self, "secondary_subnets", common, network=self.network, options=options)
-        if config.gateway_endpoints or config.interface_endpoints:
-            from stacks.aws.endpoints import Endpoints
-
-            Endpoints(self, "endpoints", common, network=self.network, options=options)
+        self._extend_network()
         node_policies: dict[str, str] = {}
         if config.image_cache:
             from stacks.aws.image_cache import ImageCache
@@ -120,6 +113,17 @@ class KarpenterStack(Addressed, TerraformStack):
         if config.version_check:
             prefix = options.cluster_name_prefix
             VersionCheck(self, "version_check", common, name_prefix=prefix, control_plane=options, on=version)
+
+    def _extend_network(self) -> None:
+        """What few networks have."""
+        if self.config.secondary_cidr:
+            from stacks.aws.secondary_subnets import SecondarySubnets
+
+            SecondarySubnets(self, "secondary_subnets", self.common, network=self.network, options=self.options)
+        if self.config.gateway_endpoints or self.config.interface_endpoints:
+            from stacks.aws.endpoints import Endpoints
+
+            Endpoints(self, "endpoints", self.common, network=self.network, options=self.options)
 
     def _common(self, name: str) -> Common:
         prefix, region = Expression("var.cluster_name_prefix"), Expression("var.region")
