@@ -153,7 +153,50 @@ def test_what_only_new_nodes_notice_leaves_running_nodes_alone(before: Json, aft
 def test_a_looser_drift_budget_lets_earlier_drift_through() -> None:
     level, letter, words = only(node_pool(pool(DRIFT_0), pool([{"nodes": "10%"}, {"nodes": "1", "reasons": ["Drifted"]}])))
     assert (level, letter) == ("replaces", "D")
-    assert words == "Nodes that drifted earlier and were held back are replaced from now on, one at a time."
+    assert words == "Nodes that drifted earlier and were held back are replaced from now on, one at a time, if there are any."
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ([{"nodes": "1"}], [{"nodes": "100%"}], "Nodes that drifted earlier and still wait are replaced from now on, 100% of them"),
+        ([{"nodes": "10%"}], [{"nodes": "1"}], "Other budgets. Running nodes stay."),  # one node is at most 10%, rounded up
+        # Tightened in the morning, loosened in the evening: the new times say both.
+        (
+            [{"nodes": "1"}, {"nodes": "0", "schedule": "0 12 * * *", "duration": "12h"}],
+            [{"nodes": "1"}, {"nodes": "0", "schedule": "0 0 * * *", "duration": "12h"}],
+            "Nodes that drifted earlier and were held back are replaced from now on, one at a time between 12:00 and 00:00 UTC, if "
+            "there are any.",
+        ),
+    ],
+)
+def test_another_drift_budget_lets_waiting_nodes_go_faster(before: list[Json], after: list[Json], words: str) -> None:
+    keep = {"nodes": "0", "reasons": ["Underutilized"]}
+    assert only(node_pool(pool([*before, keep]), pool([*after, keep])))[2].startswith(words)
+
+
+def test_a_looser_budget_beside_the_drift_of_some_nodes_speaks_of_the_others() -> None:
+    before, after = (pool(DRIFT_0, requirements=types("p5.48xlarge", "p5en.48xlarge")), pool(requirements=types("p5.48xlarge")))
+    (one,) = explained(node_pool(before, after)).changes
+    assert "nodes of type p5en.48xlarge drift, if there are any." in one.words
+    assert (
+        "Nodes that drifted earlier and were held back are replaced from now on, 10% of them at a time, if there are any."
+        in one.words
+    )
+    everything = only(node_pool(before, {**after, "template": pool(labels={"a": "b"})["template"]}))
+    assert "drifted earlier" not in everything[2]
+
+
+def test_budgets_that_are_stricter_at_some_times_and_looser_at_others_come_after_the_class() -> None:
+    old, new = ([{"nodes": "1"}, {"nodes": "0", "schedule": f"0 {hour} * * *", "duration": "12h"}] for hour in (12, 0))
+    found = explained(node_pool(pool(old), pool(new)), node_class(CLASS, {**CLASS, "userData": "x = 2"}))
+    assert found.changes[0].words.startswith(
+        "all nodes drift (user data). Karpenter replaces one at a time between 00:00 and 12:00 UTC"
+    )
+    assert (
+        "The other budgets of this plan come after that (one at a time between 12:00 and 00:00 UTC): apply the budget first, alone."
+        in found.changes[0].words
+    )
 
 
 def test_a_stricter_budget_alone_does_nothing_to_running_nodes() -> None:
@@ -192,6 +235,33 @@ def test_a_removed_class_comes_below_its_removed_pool() -> None:
     assert [one.what for one in found.changes] == ["training"]
 
 
+@pytest.mark.parametrize(("wait", "ends"), [(False, "has ended."), (True, "The apply waits 20 minutes for that, and then fails.")])
+def test_a_class_whose_pool_takes_another_goes_when_its_nodes_have_gone(wait: bool, ends: str) -> None:
+    gone = node_class(CLASS, None)
+    gone["change"]["before"]["wait"] = wait
+    found = explained(node_pool(pool(), pool(nodeClassRef={"name": "other"})), gone, node_class(None, CLASS, name="other"))
+    words = {one.what: one.words for one in found.changes}
+    assert words["training"].startswith("all nodes drift (node class).")
+    gone_words = words["kubectl_manifest.ec2nodeclass_training"]
+    assert gone_words.startswith("Kubernetes deletes the node class when the last node of training that has the class has ended.")
+    assert gone_words.endswith(ends)
+
+
+def test_a_forgotten_class_goes_on() -> None:
+    assert only(node_pool(pool(), pool()), node_class(CLASS, None, actions="forget")) == (
+        "none",
+        "U",
+        "Terraform forgets the node class, which stays, and no plan changes the class any more.",
+    )
+
+
+def test_a_pool_whose_class_is_elsewhere_says_so_where_the_image_may_change() -> None:
+    cluster = change("module.eks.aws_eks_cluster.this[0]", {"version": "1.34"}, {"version": "1.35"})
+    words = {one.what: one.words for one in explained(cluster, node_pool(pool(), pool())).changes}
+    assert words["training"].startswith("The plan does not have the pool's node class, whose image may be that of Kubernetes 1.35")
+    assert "training" not in {one.what for one in explained(node_pool(pool(), pool())).changes}
+
+
 def test_a_class_that_goes_without_its_pool_stops_launches() -> None:
     level, letter, words = only(node_pool(pool(), pool()), node_class(CLASS, CLASS, actions="delete create"))
     assert (level, letter) == ("restarts", "R")
@@ -201,7 +271,7 @@ def test_a_class_that_goes_without_its_pool_stops_launches() -> None:
 def test_a_grace_period_ends_what_pods_hold_back() -> None:
     before, after = (pool(NIGHTS, terminationGracePeriod="2h", labels=labels) for labels in ({}, {"a": "b"}))
     (one,) = explained(node_pool(before, after)).changes
-    assert one.words.endswith("2h later its pods end, in spite of PodDisruptionBudgets and karpenter.sh/do-not-disrupt.")
+    assert one.words.endswith("2h later the node's pods end, in spite of PodDisruptionBudgets and karpenter.sh/do-not-disrupt.")
     assert one.held_back_by == ("drift budget of 0 between 06:00 and 02:00 UTC",)
 
 
@@ -231,6 +301,40 @@ def test_a_limit_without_room_for_a_replacement_holds_a_fixed_pool_back_for_ever
     level, _, words = only(node_pool(before, after))
     assert level == "deferred"
     assert "never replaces them" in words
+
+
+def test_a_limit_that_leaves_room_again_frees_what_had_drifted() -> None:
+    before, after = (pool(replicas=2, limits={"nodes": limit}) for limit in (2, 3))
+    level, letter, words = only(node_pool(before, after))
+    assert (level, letter) == ("replaces", "D")
+    assert (
+        "Nodes that drifted earlier and were held back are replaced from now on, 10% of them at a time, if there are any." in words
+    )
+    held = only(node_pool(pool(DRIFT_0, replicas=2, limits={"nodes": 2}), pool(DRIFT_0, replicas=2, limits={"nodes": 3})))
+    assert (held[0], "drifted earlier" in held[2]) == ("none", False)
+
+
+def test_a_smaller_fixed_size_ends_pods_after_the_grace_period() -> None:
+    (one,) = explained(node_pool(*(pool(replicas=size, terminationGracePeriod="2h") for size in (3, 1)))).changes
+    assert "2h later the node's pods end, in spite of PodDisruptionBudgets" in one.words
+    assert one.held_back_by == ()
+    (one,) = explained(node_pool(*(pool(replicas=size) for size in (3, 1)))).changes
+    assert one.held_back_by == ("PodDisruptionBudgets", "pods with karpenter.sh/do-not-disrupt")
+
+
+@pytest.mark.parametrize(("before", "after"), [("1000", "1k"), (2, "2000m"), ("1Ki", 1024)])
+def test_a_limit_that_is_written_otherwise_is_not_a_change(before: object, after: object) -> None:
+    assert render.text(explained(node_pool(*(pool(limits={"cpu": limit}) for limit in (before, after))))) == render.NOTHING
+
+
+def test_a_field_of_a_later_karpenter_is_named_as_not_known() -> None:
+    level, letter, words = only(node_pool(pool(NIGHTS), pool(NIGHTS, replacementPolicy="Eager")))
+    assert (level, letter) == ("replaces", "D")
+    assert words.startswith(
+        "The pool's replacementPolicy changes, and this program does not know what that means. If nodes drift, "
+    )
+    top = {**pool(), "somethingNew": {"a": 1}}
+    assert only(node_pool(pool(), top))[2].startswith("The pool's somethingNew changes")
 
 
 def test_a_pool_that_gets_another_name_ends_the_nodes_of_the_old_one() -> None:
@@ -346,6 +450,15 @@ def test_an_apply_past_karpenter_1_12_swallows_the_drift_of_a_class() -> None:
     )
     assert found.level is Level.RESTARTS
     assert explained(node_pool(pool(), pool()), changed, karpenter("1.12.2", "1.14.1")).level is Level.REPLACES
+
+
+def test_a_class_that_changes_while_karpenter_goes_back_is_named_as_not_known() -> None:
+    step, changed = karpenter("1.12.2", "1.9.2"), node_class(CLASS, {**CLASS, "userData": "x = 2"})
+    words = {one.what: one.words for one in explained(node_pool(pool(NIGHTS), pool(NIGHTS)), changed, step).changes}
+    assert words["training"] == (
+        "The class gets other user data, and the same apply brings Karpenter back to before 1.12. If nodes drift, Karpenter "
+        "replaces one at a time between 02:00 and 06:00 UTC."
+    )
 
 
 def test_another_ca_bundle_makes_every_node_drift_from_karpenter_1_12_on() -> None:
@@ -650,7 +763,7 @@ def test_the_class_of_a_field_of_a_pool_is_that_of_its_manifests(variants: Json,
     before, after = (
         {key: variants[f"{key}_{pool}"]["spec"] for key in ("nodepool", "ec2nodeclass")} for pool in (base, name.replace("_", "-"))
     )
-    after["nodepool"] = json.loads(json.dumps(after["nodepool"]).replace(f'"{name.replace("_", "-")}"', f'"{base}"'))
+    after["nodepool"] = json.loads(json.dumps(after["nodepool"]).replace(f': "{name.replace("_", "-")}"', f': "{base}"'))
     if name != "weight":
         del after["nodepool"]["weight"]
     found = explained(
@@ -687,7 +800,11 @@ SAVED = {
     "crd-destroyed": ("ends", "R", "Budgets do not delay that."),
     "data-volume": ("replaces", "D", "all nodes drift (volumes)."),
     "destroy": ("loses", "R", "The cluster and every pod in it end"),
-    "drift-budget": ("replaces", "D", "Nodes that drifted earlier and were held back are replaced from now on, one at a time."),
+    "drift-budget": (
+        "replaces",
+        "D",
+        "Nodes that drifted earlier and were held back are replaced from now on, one at a time, if there are any.",
+    ),
     "endpoint-cidrs": ("none", "U", "The way to the Kubernetes API changes"),
     "endpoint-private": ("none", "U", "The way to the Kubernetes API changes"),
     "expire": (
@@ -713,7 +830,7 @@ SAVED = {
     "outside-scale": ("replaces", "D", "The plan does not say what changed."),
     "pool-added": ("none", "U", "A new pool of g6.xlarge"),
     "pool-bottlerocket": ("replaces", "D", "nodes with another image than bottlerocket@v1.60.0 drift, if there are any."),
-    "pool-budget": ("replaces", "D", "replaced from now on, 10% of them at a time."),
+    "pool-budget": ("replaces", "D", "replaced from now on, 10% of them at a time, if there are any."),
     "pool-forgotten": ("none", "U", "Terraform forgets the pool."),
     "pool-removed": ("ends", "R", "Karpenter drains and ends every node of research. Budgets do not delay that."),
     "pool-replaced": ("ends", "R", "The new pool begins empty."),
