@@ -142,7 +142,9 @@ def ca_changes(plan: Plan) -> bool:
     release = plan.resource(KARPENTER)
     if not release or "values" not in release.changed or not plan.karpenter[0] or parts(plan.karpenter[0]) < parts(HASHES_ANEW):
         return False
-    before, after = (_bundle(values) for values in (release.before, release.after))
+    before, after = (
+        (helm_values(values).get("settings") or {}).get("clusterCABundle") for values in (release.before, release.after)
+    )
     return bool(before and after) and before != after
 
 
@@ -244,15 +246,16 @@ def _term(term: Mapping[str, Any]) -> str:
     return str(term.get("id") or tags or term.get("instanceMatchCriteria"))
 
 
-def _bundle(values: Values) -> str:
+def helm_values(values: Values) -> dict[str, Any]:
+    """The values of a Helm release, from all of its texts."""
+    merged: dict[str, Any] = {}
     for text in _texts(values.get("values")):
         try:
             given = yaml.safe_load(text)
         except yaml.YAMLError:
             continue
-        if isinstance(given, dict) and (found := (given.get("settings") or {}).get("clusterCABundle")):
-            return str(found)
-    return ""
+        merged |= given if isinstance(given, dict) else {}
+    return merged
 
 
 def _texts(values: object) -> Sequence[str]:
