@@ -1,5 +1,6 @@
 """Say what a plan does to running jobs: `terraform show -json PLAN | python -m stacks.impact`. Plain Python."""
 
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -19,23 +20,34 @@ def main(arguments: Sequence[str]) -> int:
     """Print the explanation of a plan; returns the exit code."""
     options = _options(arguments)
     try:
-        plan = read(sys.stdin.read() if options.file == "-" else Path(options.file).read_text(), partial=options.incomplete)
+        plan = read(_standard_input() if options.file == "-" else Path(options.file).read_bytes(), partial=options.incomplete)
     except OSError as error:
         return _unreadable(f"{error.filename} cannot be read: {error.strerror}.")
-    except UnicodeDecodeError:
-        return _unreadable(
-            "The input must be the JSON of a plan (got a saved plan itself). Write the JSON with: terraform show -json PLANFILE"
-        )
     except UnreadablePlanError as error:
         return _unreadable(str(error))
     try:
         explanation = explain(plan)
     except Exception as error:  # an object of somebody else; its message could have a value in it
         return _unreadable(f"The plan has an object that the program cannot read ({type(error).__name__}). Nothing was explained.")
-    print(FORMATS[options.format](explanation), flush=True)
+    _print(FORMATS[options.format](explanation))
     if plan.incomplete:
         return _unreadable(plan.incomplete)
     return TOO_MUCH if options.fail_on and explanation.level >= Level[options.fail_on.upper()] else 0
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise UnreadablePlanError("There is no standard input. Name a file with the JSON of a plan.")
+    if sys.stdin.isatty():
+        print("Waiting for the JSON of a plan on standard input, such as from: terraform show -json PLANFILE |", file=sys.stderr)
+    return sys.stdin.buffer.read()
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # the reader has seen enough; Python would complain once more at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _options(arguments: Sequence[str]) -> Namespace:
@@ -43,7 +55,10 @@ def _options(arguments: Sequence[str]) -> Namespace:
     parser.add_argument("file", nargs="?", default="-", metavar="FILE", help="the plan's JSON; - for standard input")
     parser.add_argument("--format", choices=FORMATS, default="text")
     parser.add_argument(
-        "--fail-on", choices=[str(level) for level in Level], metavar="LEVEL", help="exit with 3 from a level on: %(choices)s"
+        "--fail-on",
+        choices=[str(level) for level in Level],
+        metavar="LEVEL",
+        help="exit with 3 from a level on (from none on, always): %(choices)s",
     )
     parser.add_argument("--incomplete", metavar="ARGUMENT", default="", help="an argument of Terraform that the JSON does not show")
     return parser.parse_args(arguments)
@@ -55,4 +70,7 @@ def _unreadable(sentence: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

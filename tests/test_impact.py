@@ -2,6 +2,9 @@
 
 import json
 import re
+import shlex
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ import yaml
 
 from docs import generate
 from stacks import impact
+from stacks.app import PROJECT
 from stacks.config import Budget, ClusterConfig, DataVolume, GeneralPool, GpuPool, Taint
 from stacks.config.fields import options_of
 from stacks.reports.impact import render
@@ -153,7 +157,50 @@ def test_what_only_new_nodes_notice_leaves_running_nodes_alone(before: Json, aft
 def test_a_looser_drift_budget_lets_earlier_drift_through() -> None:
     level, letter, words = only(node_pool(pool(DRIFT_0), pool([{"nodes": "10%"}, {"nodes": "1", "reasons": ["Drifted"]}])))
     assert (level, letter) == ("replaces", "D")
-    assert words == "Nodes that drifted earlier and were held back are replaced from now on, one at a time."
+    assert words == "Nodes that drifted earlier and were held back are replaced from now on, one at a time, if there are any."
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ([{"nodes": "1"}], [{"nodes": "100%"}], "Nodes that drifted earlier and still wait are replaced from now on, 100% of them"),
+        ([{"nodes": "10%"}], [{"nodes": "1"}], "Other budgets. Running nodes stay."),  # one node is at most 10%, rounded up
+        # Tightened in the morning, loosened in the evening: the new times say both.
+        (
+            [{"nodes": "1"}, {"nodes": "0", "schedule": "0 12 * * *", "duration": "12h"}],
+            [{"nodes": "1"}, {"nodes": "0", "schedule": "0 0 * * *", "duration": "12h"}],
+            "Nodes that drifted earlier and were held back are replaced from now on, one at a time between 12:00 and 00:00 UTC, if "
+            "there are any.",
+        ),
+    ],
+)
+def test_another_drift_budget_lets_waiting_nodes_go_faster(before: list[Json], after: list[Json], words: str) -> None:
+    keep = {"nodes": "0", "reasons": ["Underutilized"]}
+    assert only(node_pool(pool([*before, keep]), pool([*after, keep])))[2].startswith(words)
+
+
+def test_a_looser_budget_beside_the_drift_of_some_nodes_speaks_of_the_others() -> None:
+    before, after = (pool(DRIFT_0, requirements=types("p5.48xlarge", "p5en.48xlarge")), pool(requirements=types("p5.48xlarge")))
+    (one,) = explained(node_pool(before, after)).changes
+    assert "nodes of type p5en.48xlarge drift, if there are any." in one.words
+    assert (
+        "Nodes that drifted earlier and were held back are replaced from now on, 10% of them at a time, if there are any."
+        in one.words
+    )
+    everything = only(node_pool(before, {**after, "template": pool(labels={"a": "b"})["template"]}))
+    assert "drifted earlier" not in everything[2]
+
+
+def test_budgets_that_are_stricter_at_some_times_and_looser_at_others_come_after_the_class() -> None:
+    old, new = ([{"nodes": "1"}, {"nodes": "0", "schedule": f"0 {hour} * * *", "duration": "12h"}] for hour in (12, 0))
+    found = explained(node_pool(pool(old), pool(new)), node_class(CLASS, {**CLASS, "userData": "x = 2"}))
+    assert found.changes[0].words.startswith(
+        "all nodes drift (user data). Karpenter replaces one at a time between 00:00 and 12:00 UTC"
+    )
+    assert (
+        "The other budgets of this plan come after that (one at a time between 12:00 and 00:00 UTC): apply the budget first, alone."
+        in found.changes[0].words
+    )
 
 
 def test_a_stricter_budget_alone_does_nothing_to_running_nodes() -> None:
@@ -192,6 +239,33 @@ def test_a_removed_class_comes_below_its_removed_pool() -> None:
     assert [one.what for one in found.changes] == ["training"]
 
 
+@pytest.mark.parametrize(("wait", "ends"), [(False, "has ended."), (True, "The apply waits 20 minutes for that, and then fails.")])
+def test_a_class_whose_pool_takes_another_goes_when_its_nodes_have_gone(wait: bool, ends: str) -> None:
+    gone = node_class(CLASS, None)
+    gone["change"]["before"]["wait"] = wait
+    found = explained(node_pool(pool(), pool(nodeClassRef={"name": "other"})), gone, node_class(None, CLASS, name="other"))
+    words = {one.what: one.words for one in found.changes}
+    assert words["training"].startswith("all nodes drift (node class).")
+    gone_words = words["kubectl_manifest.ec2nodeclass_training"]
+    assert gone_words.startswith("Kubernetes deletes the node class when the last node of training that has the class has ended.")
+    assert gone_words.endswith(ends)
+
+
+def test_a_forgotten_class_goes_on() -> None:
+    assert only(node_pool(pool(), pool()), node_class(CLASS, None, actions="forget")) == (
+        "none",
+        "U",
+        "Terraform forgets the node class, which stays, and no plan changes the class any more.",
+    )
+
+
+def test_a_pool_whose_class_is_elsewhere_says_so_where_the_image_may_change() -> None:
+    cluster = change("module.eks.aws_eks_cluster.this[0]", {"version": "1.34"}, {"version": "1.35"})
+    words = {one.what: one.words for one in explained(cluster, node_pool(pool(), pool())).changes}
+    assert words["training"].startswith("The plan does not have the pool's node class, whose image may be that of Kubernetes 1.35")
+    assert "training" not in {one.what for one in explained(node_pool(pool(), pool())).changes}
+
+
 def test_a_class_that_goes_without_its_pool_stops_launches() -> None:
     level, letter, words = only(node_pool(pool(), pool()), node_class(CLASS, CLASS, actions="delete create"))
     assert (level, letter) == ("restarts", "R")
@@ -201,7 +275,7 @@ def test_a_class_that_goes_without_its_pool_stops_launches() -> None:
 def test_a_grace_period_ends_what_pods_hold_back() -> None:
     before, after = (pool(NIGHTS, terminationGracePeriod="2h", labels=labels) for labels in ({}, {"a": "b"}))
     (one,) = explained(node_pool(before, after)).changes
-    assert one.words.endswith("2h later its pods end, in spite of PodDisruptionBudgets and karpenter.sh/do-not-disrupt.")
+    assert one.words.endswith("2h later the node's pods end, in spite of PodDisruptionBudgets and karpenter.sh/do-not-disrupt.")
     assert one.held_back_by == ("drift budget of 0 between 06:00 and 02:00 UTC",)
 
 
@@ -231,6 +305,40 @@ def test_a_limit_without_room_for_a_replacement_holds_a_fixed_pool_back_for_ever
     level, _, words = only(node_pool(before, after))
     assert level == "deferred"
     assert "never replaces them" in words
+
+
+def test_a_limit_that_leaves_room_again_frees_what_had_drifted() -> None:
+    before, after = (pool(replicas=2, limits={"nodes": limit}) for limit in (2, 3))
+    level, letter, words = only(node_pool(before, after))
+    assert (level, letter) == ("replaces", "D")
+    assert (
+        "Nodes that drifted earlier and were held back are replaced from now on, 10% of them at a time, if there are any." in words
+    )
+    held = only(node_pool(pool(DRIFT_0, replicas=2, limits={"nodes": 2}), pool(DRIFT_0, replicas=2, limits={"nodes": 3})))
+    assert (held[0], "drifted earlier" in held[2]) == ("none", False)
+
+
+def test_a_smaller_fixed_size_ends_pods_after_the_grace_period() -> None:
+    (one,) = explained(node_pool(*(pool(replicas=size, terminationGracePeriod="2h") for size in (3, 1)))).changes
+    assert "2h later the node's pods end, in spite of PodDisruptionBudgets" in one.words
+    assert one.held_back_by == ()
+    (one,) = explained(node_pool(*(pool(replicas=size) for size in (3, 1)))).changes
+    assert one.held_back_by == ("PodDisruptionBudgets", "pods with karpenter.sh/do-not-disrupt")
+
+
+@pytest.mark.parametrize(("before", "after"), [("1000", "1k"), (2, "2000m"), ("1Ki", 1024)])
+def test_a_limit_that_is_written_otherwise_is_not_a_change(before: object, after: object) -> None:
+    assert render.text(explained(node_pool(*(pool(limits={"cpu": limit}) for limit in (before, after))))) == render.NOTHING
+
+
+def test_a_field_of_a_later_karpenter_is_named_as_not_known() -> None:
+    level, letter, words = only(node_pool(pool(NIGHTS), pool(NIGHTS, replacementPolicy="Eager")))
+    assert (level, letter) == ("replaces", "D")
+    assert words.startswith(
+        "The pool's replacementPolicy changes, and this program does not know what that means. If nodes drift, "
+    )
+    top = {**pool(), "somethingNew": {"a": 1}}
+    assert only(node_pool(pool(), top))[2].startswith("The pool's somethingNew changes")
 
 
 def test_a_pool_that_gets_another_name_ends_the_nodes_of_the_old_one() -> None:
@@ -348,6 +456,15 @@ def test_an_apply_past_karpenter_1_12_swallows_the_drift_of_a_class() -> None:
     assert explained(node_pool(pool(), pool()), changed, karpenter("1.12.2", "1.14.1")).level is Level.REPLACES
 
 
+def test_a_class_that_changes_while_karpenter_goes_back_is_named_as_not_known() -> None:
+    step, changed = karpenter("1.12.2", "1.9.2"), node_class(CLASS, {**CLASS, "userData": "x = 2"})
+    words = {one.what: one.words for one in explained(node_pool(pool(NIGHTS), pool(NIGHTS)), changed, step).changes}
+    assert words["training"] == (
+        "The class gets other user data, and the same apply brings Karpenter back to before 1.12. If nodes drift, Karpenter "
+        "replaces one at a time between 02:00 and 06:00 UTC."
+    )
+
+
 def test_another_ca_bundle_makes_every_node_drift_from_karpenter_1_12_on() -> None:
     def release(version: str, *bundles: str) -> Json:
         values = [{"version": version, "values": [yaml.safe_dump({"settings": {"clusterCABundle": one}})]} for one in bundles]
@@ -406,7 +523,6 @@ def test_an_addon_whose_version_is_only_unknown_does_not_change() -> None:
         ("module.eks.aws_cloudwatch_log_group.this[0]", "delete", "none", "Nothing that runs changes."),
         ("aws_s3_bucket.checkpoints", "delete", "ends", "not known"),
         ("aws_s3_bucket.checkpoints", "update", "none", "not known"),
-        ("module.eks.aws_eks_cluster.this[0]", "update", "none", "Nothing that runs changes."),
         ("aws_s3_bucket.checkpoints", "create", "none", "Nothing that runs changes."),
     ],
 )
@@ -414,6 +530,128 @@ def test_each_resource_has_its_words(address: str, actions: str, level: str, wor
     (one,) = explained(change(address, {"id": 1}, {"id": 2}, actions=actions)).changes
     assert (one.what, str(one.level), one.change) == (address, level, "U" if actions in ("update", "create") else "R")
     assert words in one.words
+
+
+def test_an_update_says_what_each_of_its_arguments_means() -> None:
+    before = {"version": "1.34", "vpc_config": [1], "encryption_config": [], "enabled_cluster_log_types": [], "tags": {}}
+    after = {
+        "version": "1.35",
+        "vpc_config": [2],
+        "encryption_config": [1],
+        "enabled_cluster_log_types": ["api"],
+        "tags": {"a": "b"},
+    }
+    (one,) = explained(change("module.eks.aws_eks_cluster.this[0]", before, after)).changes
+    assert (str(one.level), one.change) == ("restarts", "U")
+    for words in ("from Kubernetes 1.34 to 1.35", "way to the Kubernetes API changes", "That cannot be undone."):
+        assert words in one.words
+    assert "not known" not in one.words
+
+
+def test_an_argument_that_the_table_does_not_have_is_named_as_not_known() -> None:
+    cluster = change(
+        "module.eks.aws_eks_cluster.this[0]", {"vpc_config": 1, "somethingNew": 1}, {"vpc_config": 2, "somethingNew": 2}
+    )
+    (one,) = explained(cluster).changes
+    assert one.words.endswith("aws_eks_cluster is updated (somethingNew). What that means for running jobs is not known.")
+    assert "way to the Kubernetes API" in one.words
+
+
+@pytest.mark.parametrize(
+    ("address", "argument", "before", "after", "level", "words"),
+    [
+        ("module.eks.aws_security_group.node[0]", "ingress", [1], [], "ends", "This security group allows other traffic"),
+        (
+            "module.eks.aws_security_group.node[0]",
+            "tags",
+            {"karpenter.sh/discovery": "a"},
+            {},
+            "replaces",
+            "all nodes of their pools",
+        ),
+        ("module.vpc.aws_subnet.private[0]", "tags", {"karpenter.sh/discovery": "a"}, {}, "replaces", "not found any more drift"),
+        ("module.vpc.aws_subnet.private[0]", "tags", {"team": "a"}, {}, "none", "Nothing that runs changes."),
+        (
+            "module.vpc.aws_subnet.public[0]",
+            "tags",
+            {"kubernetes.io/role/elb": "1"},
+            {},
+            "none",
+            "New load balancers come into other",
+        ),
+        (
+            'module.eks.x["a"].aws_eks_node_group.this[0]',
+            "taint",
+            [],
+            [{"key": "a"}],
+            "restarts",
+            "unless a taint's effect is NoExecute",
+        ),
+        ("module.eks.module.kms.aws_kms_key.this[0]", "is_enabled", True, False, "ends", "While it is disabled"),
+        ("module.eks.module.kms.aws_kms_key.this[0]", "enable_key_rotation", True, False, "none", "Nothing that runs changes."),
+        ("module.karpenter.aws_sqs_queue_policy.this[0]", "policy", "a", "b", "ends", "Spot warnings are lost"),
+        ("module.karpenter.aws_iam_role.node[0]", "assume_role_policy", "a", "b", "ends", "loses the permissions of the role"),
+        ("module.karpenter.aws_iam_role.node[0]", "max_session_duration", 1, 2, "none", "Nothing that runs changes."),
+        (
+            'module.karpenter.aws_cloudwatch_event_rule.this["spot"]',
+            "state",
+            "ENABLED",
+            "DISABLED",
+            "ends",
+            "may not reach Karpenter",
+        ),
+        ("module.karpenter.aws_eks_pod_identity_association.karpenter[0]", "role_arn", "a", "b", "restarts", "of another role"),
+        ("module.vpc.aws_route_table.private[0]", "route", [1], [2], "ends", "Connections that take another way"),
+        ("module.vpc.aws_vpc.this[0]", "enable_dns_support", True, False, "ends", "Without DNS support"),
+        ('module.eks.aws_security_group_rule.node["a"]', "description", "a", "b", "none", "Nothing that runs changes."),
+        ("aws_cloudwatch_log_group.a", "retention_in_days", 1, 2, "none", "Nothing that runs changes."),
+        ("helm_release.karpenter", "timeout", 1, 2, "none", "Nothing that runs changes."),
+        ("helm_release.other", "postrender", 1, 2, "none", "helm_release is updated (postrender)."),
+    ],
+)
+def test_an_update_in_place_is_quiet_only_where_the_table_says_so(
+    address: str, argument: str, before: object, after: object, level: str, words: str
+) -> None:
+    (one,) = explained(change(address, {argument: before}, {argument: after})).changes
+    assert (str(one.level), one.change) == (level, "D" if level == "replaces" else "U")
+    assert words in one.words
+
+
+def test_a_policy_that_only_gets_more_permissions_is_quiet() -> None:
+    one, two = ({"Effect": "Allow", "Action": [f"ec2:{name}"], "Resource": "*"} for name in ("A", "B"))
+    few, many = (json.dumps({"Statement": statements}) for statements in ([one], [one, two]))
+    assert render.text(explained(change("aws_iam_policy.a", {"policy": few}, {"policy": many}))) == render.NOTHING
+    assert "not known" in only(change("aws_iam_policy.a", {"policy": many}, {"policy": few}))[2]
+    unknown = change("aws_iam_policy.a", {"policy": few}, {"policy": None}, after_unknown={"policy": True})
+    assert render.text(explained(unknown)) == render.NOTHING
+
+
+def karpenter_values(**settings: Any) -> Json:
+    return {"version": "1.12.2", "values": [yaml.safe_dump({"replicas": 2, "settings": settings})]}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ({"disableDryRun": False}, {"disableDryRun": True}, "Karpenter restarts with other settings (dry run of node classes)."),
+        ({"somethingNew": 1}, {"disableDryRun": True}, "Karpenter restarts with other settings."),
+        ({"interruptionQueue": "a"}, {}, "Karpenter reads warnings of EC2 such as Spot interruptions from no queue any more"),
+        ({"interruptionQueue": "a"}, {"interruptionQueue": "b"}, "from another queue: what does not arrive there is lost."),
+    ],
+)
+def test_karpenters_values_say_what_changes(before: Json, after: Json, words: str) -> None:
+    level, letter, said = only(change("helm_release.karpenter", karpenter_values(**before), karpenter_values(**after)))
+    assert (level, letter) == ("restarts", "U")
+    assert words in said
+
+
+def test_without_its_gate_karpenter_ignores_pools_of_a_fixed_size() -> None:
+    on, off = (karpenter_values(featureGates={"staticCapacity": value}) for value in (True, False))
+    kept = node_pool(pool(replicas=2), pool(replicas=2))
+    words = "Karpenter ignores pools of a fixed size from now on"
+    assert words in only(change("helm_release.karpenter", on, off), kept)[2]
+    assert words not in only(change("helm_release.karpenter", off, on), kept)[2]
+    assert words not in only(change("helm_release.karpenter", on, off))[2]
 
 
 @pytest.mark.parametrize(("keeps", "level"), [("helm.sh/resource-policy: keep", "none"), ("", "ends")])
@@ -507,6 +745,27 @@ def test_a_saved_plan_itself_is_refused(file: Path, capsys: pytest.CaptureFixtur
     file.write_bytes(b"PK\x03\x04\xff\xfe")
     assert impact.main([str(file)]) == 1
     assert "got a saved plan itself" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_what_powershell_writes_is_read(file: Path, capsys: pytest.CaptureFixture[str], encoding: str) -> None:
+    file.write_text(json.dumps(REMOVED), encoding=encoding)
+    assert impact.main([str(file)]) == 0
+    assert capsys.readouterr().out.startswith("ends: training: ")
+
+
+def test_a_reader_that_goes_away_and_an_input_that_is_not_there_end_without_a_traceback(file: Path) -> None:
+    command = f"{shlex.quote(sys.executable)} -m stacks.impact"
+    read_nothing = subprocess.run(
+        ["bash", "-c", f"{command} {file} | true; exit ${{PIPESTATUS[0]}}"], capture_output=True, text=True
+    )
+    assert (read_nothing.returncode, read_nothing.stderr) == (0, "")
+    closed = subprocess.run(["bash", "-c", f"{command} <&-"], capture_output=True, text=True)
+    assert (closed.returncode, closed.stderr) == (1, "There is no standard input. Name a file with the JSON of a plan.\n")
+
+
+def test_a_region_that_is_not_one_is_not_repeated() -> None:
+    assert explained(node_pool(pool(), None), variables={"region": {"value": "<b>"}}).price["region"] is None
 
 
 def test_a_file_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -650,7 +909,7 @@ def test_the_class_of_a_field_of_a_pool_is_that_of_its_manifests(variants: Json,
     before, after = (
         {key: variants[f"{key}_{pool}"]["spec"] for key in ("nodepool", "ec2nodeclass")} for pool in (base, name.replace("_", "-"))
     )
-    after["nodepool"] = json.loads(json.dumps(after["nodepool"]).replace(f'"{name.replace("_", "-")}"', f'"{base}"'))
+    after["nodepool"] = json.loads(json.dumps(after["nodepool"]).replace(f': "{name.replace("_", "-")}"', f': "{base}"'))
     if name != "weight":
         del after["nodepool"]["weight"]
     found = explained(
@@ -687,7 +946,11 @@ SAVED = {
     "crd-destroyed": ("ends", "R", "Budgets do not delay that."),
     "data-volume": ("replaces", "D", "all nodes drift (volumes)."),
     "destroy": ("loses", "R", "The cluster and every pod in it end"),
-    "drift-budget": ("replaces", "D", "Nodes that drifted earlier and were held back are replaced from now on, one at a time."),
+    "drift-budget": (
+        "replaces",
+        "D",
+        "Nodes that drifted earlier and were held back are replaced from now on, one at a time, if there are any.",
+    ),
     "endpoint-cidrs": ("none", "U", "The way to the Kubernetes API changes"),
     "endpoint-private": ("none", "U", "The way to the Kubernetes API changes"),
     "expire": (
@@ -713,7 +976,7 @@ SAVED = {
     "outside-scale": ("replaces", "D", "The plan does not say what changed."),
     "pool-added": ("none", "U", "A new pool of g6.xlarge"),
     "pool-bottlerocket": ("replaces", "D", "nodes with another image than bottlerocket@v1.60.0 drift, if there are any."),
-    "pool-budget": ("replaces", "D", "replaced from now on, 10% of them at a time."),
+    "pool-budget": ("replaces", "D", "replaced from now on, 10% of them at a time, if there are any."),
     "pool-forgotten": ("none", "U", "Terraform forgets the pool."),
     "pool-removed": ("ends", "R", "Karpenter drains and ends every node of research. Budgets do not delay that."),
     "pool-replaced": ("ends", "R", "The new pool begins empty."),
@@ -773,6 +1036,21 @@ def test_pools_that_keep_their_nodes_are_named() -> None:
     assert "stay." not in render.text(explained(node_pool(pool(), None)))
     network = change("module.vpc.aws_nat_gateway.this[0]", {"id": "a"}, None)
     assert "Nodes and pods" not in render.text(explained(node_pool(pool(), None), network, *others))
+    rolls = change("helm_release.other", {"version": "1"}, {"version": "2"})
+    assert "Nodes and pods" not in render.text(explained(node_pool(pool(), None), rolls, *others))
+
+
+def test_the_page_shows_a_plan_and_its_comment_as_they_look() -> None:
+    nights = pool(NIGHTS, nodeClassRef={"name": "inference"})
+    inference = node_pool(nights, nights, name="inference")
+    spot = (pool(DRIFT_0, requirements=types(*names)) for names in (("p5.48xlarge", "p5en.48xlarge"), ("p5.48xlarge",)))
+    others = [node_pool(pool(), pool(), name=name) for name in ("batch", "default", "research")]
+    user_data = node_class(CLASS, {**CLASS, "userData": "x = 2"}, name="inference")
+    found = explained(inference, user_data, node_pool(*spot, name="gpu-spot"), *others)
+    page = (PROJECT / "docs" / "impact.md").read_text()
+    assert f"```text\n{render.text(found)}\n```" in page
+    comment = render.markdown(found).removeprefix(f"{render.MARK}\n\n")
+    assert "".join(f"> {line}".rstrip() + "\n" for line in comment.splitlines()) in page
 
 
 @pytest.mark.parametrize("field", ["labels", "annotations"])

@@ -3,7 +3,7 @@
 from datetime import date
 
 from stacks.config.cluster import ClusterConfig
-from stacks.config.spending import KnownPool
+from stacks.config.spending import KnownPool, is_priced_elsewhere
 from stacks.hcl.expressions import is_expression
 from stacks.knowledge.endpoints import INTERFACE_ENDPOINT_PRICE
 from stacks.knowledge.prices import (
@@ -11,7 +11,6 @@ from stacks.knowledge.prices import (
     PRICED_REGION,
     PUBLIC_ADDRESS_PRICE,
     hourly_usd,
-    is_priced_in,
     most_expensive_hour,
 )
 from stacks.knowledge.versions import EXTENDED_SUPPORT_PRICE, STANDARD_SUPPORT_PRICE, kubernetes_version
@@ -46,8 +45,3 @@ def why_not_priced(pool: KnownPool) -> str:
     if pool.not_priced:
         return f"no list price of {', '.join(pool.not_priced)}"
     return "no limit" if pool.types else "instance types are given at plan"
-
-
-def is_priced_elsewhere(pool: KnownPool, region: str | None) -> bool:
-    """Whether the hour of a pool has prices of us-east-1 in it, because the table has none of the region."""
-    return pool.usd is not None and not (region and all(is_priced_in(name, region) for name in pool.types))

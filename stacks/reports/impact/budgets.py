@@ -50,6 +50,12 @@ class Size:
             other is not None and (mine is None or mine > other) for mine, other in pairs
         )
 
+    def looser(self, than: "Size") -> bool:
+        """Whether more nodes may be allowed. One node is never more, because a percentage rounds up."""
+        if self.zero or than.zero:
+            return than.zero and not self.zero
+        return self != than and self.number != 1 and not self.stricter(than)
+
     def words(self) -> str:
         """Such as "one at a time"."""
         if self.number is None and self.percent is None:
@@ -101,6 +107,11 @@ class Allowance:
         """Whether nodes that this allowance holds back at some time are not held back then by another."""
         ended = self.irregular != after.irregular and any(_size([budget]).zero for budget in self.irregular)
         return ended or any(one.zero and not other.zero for one, other in self._beside(after))
+
+    def loosens(self, after: "Allowance") -> bool:
+        """Whether another allowance may allow more nodes at some time."""
+        ended = set(map(str, self.irregular)) - set(map(str, after.irregular))
+        return bool(ended) or any(other.looser(one) for one, other in self._beside(after))
 
     def _beside(self, other: "Allowance") -> Iterator[tuple[Size, Size]]:
         """The pairs of sizes that apply in the same minute."""

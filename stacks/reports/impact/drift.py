@@ -27,6 +27,7 @@ TEMPLATE = {
     "expireAfter": "expiry",
     "terminationGracePeriod": "grace period",
 }
+KNOWN = (*TEMPLATE, "requirements", "template", "disruption", "limits", "weight", "replicas")
 # What an EC2NodeClass does not hash, because Karpenter compares what each node has with what the class selects.
 SELECTED = {
     "amiSelectorTerms": "image",
@@ -106,12 +107,13 @@ def drifts(plan: Plan, pool: KubernetesObject) -> Iterator[Drift]:
 
 
 def swallowed(plan: Plan, pool: KubernetesObject) -> list[str]:
-    """What changes of the pool's class without a drift, because the same apply brings Karpenter past 1.12.
+    """What changes of the pool's class while the same apply brings Karpenter past 1.12, or back.
 
-    Terraform changes the class before the new Karpenter leads, which then writes the hash of the new class on old nodes.
+    Terraform changes the class before the new Karpenter leads, which then writes the hash of the new class on old nodes. That is
+    measured for the way up.
     """
     node_class = class_of(plan, pool)
-    if not crosses(plan, HASHES_ANEW) or not node_class or node_class.before is None or node_class.after is None:
+    if not _hashes_otherwise(plan) or not node_class or node_class.before is None or node_class.after is None:
         return []
     return list(_hashed_fields(node_class.before, node_class.after))
 
@@ -130,19 +132,36 @@ def crosses(plan: Plan, release: str) -> bool:
     return bool(before and after) and parts(before) < parts(release) <= parts(after)
 
 
+def _hashes_otherwise(plan: Plan) -> bool:
+    before, after = plan.karpenter
+    return bool(before and after) and (parts(before) < parts(HASHES_ANEW)) != (parts(after) < parts(HASHES_ANEW))
+
+
 def ca_changes(plan: Plan) -> bool:
     """Whether Karpenter gets another CA bundle, which is part of the hash from 1.12 on (aws/karpenter-provider-aws#9485)."""
     release = plan.resource(KARPENTER)
     if not release or "values" not in release.changed or not plan.karpenter[0] or parts(plan.karpenter[0]) < parts(HASHES_ANEW):
         return False
-    before, after = (_bundle(values) for values in (release.before, release.after))
+    before, after = (
+        (helm_values(values).get("settings") or {}).get("clusterCABundle") for values in (release.before, release.after)
+    )
     return bool(before and after) and before != after
 
 
 def class_of(plan: Plan, pool: KubernetesObject) -> KubernetesObject | None:
-    """The node class of a pool."""
-    spec = pool.after or pool.before or {}
-    return plan.classes.get((template(spec).get("nodeClassRef") or {}).get("name", ""))
+    """The node class of a pool, after the plan."""
+    return plan.classes.get(class_name(pool.after or pool.before or {}))
+
+
+def class_name(spec: Values) -> str:
+    """The node class that a pool names."""
+    return str((template(spec).get("nodeClassRef") or {}).get("name", ""))
+
+
+def others(before: Values, after: Values) -> list[str]:
+    """What changes of a pool that this program does not know."""
+    old, new = ({**template(spec), **spec} for spec in (before, after))
+    return [key for key in dict.fromkeys((*old, *new)) if key not in KNOWN and not same(old.get(key), new.get(key))]
 
 
 def template(spec: Values) -> dict[str, Any]:
@@ -173,7 +192,7 @@ def same(one: object, other: object) -> bool:
 
 
 def _of_class(plan: Plan, before: Values, after: Values) -> Iterator[Drift]:
-    if not crosses(plan, HASHES_ANEW):
+    if not _hashes_otherwise(plan):
         for words in _hashed_fields(before, after):
             yield Drift(ALL, words)
     for field, words in SELECTED.items():
@@ -227,15 +246,16 @@ def _term(term: Mapping[str, Any]) -> str:
     return str(term.get("id") or tags or term.get("instanceMatchCriteria"))
 
 
-def _bundle(values: Values) -> str:
+def helm_values(values: Values) -> dict[str, Any]:
+    """The values of a Helm release, from all of its texts."""
+    merged: dict[str, Any] = {}
     for text in _texts(values.get("values")):
         try:
             given = yaml.safe_load(text)
         except yaml.YAMLError:
             continue
-        if isinstance(given, dict) and (found := (given.get("settings") or {}).get("clusterCABundle")):
-            return str(found)
-    return ""
+        merged |= given if isinstance(given, dict) else {}
+    return merged
 
 
 def _texts(values: object) -> Sequence[str]:

@@ -13,6 +13,8 @@ from typing import Any, Literal, TypeAlias
 
 import yaml
 
+from stacks.knowledge.regions import REGION
+
 Values: TypeAlias = Mapping[str, Any]
 Action: TypeAlias = Literal["none", "create", "update", "replace", "delete", "forget"]
 
@@ -123,9 +125,9 @@ class Plan:
     @cached_property
     def region(self) -> str:
         """The region, from the variable, an ARN or Helm's values; "" if the plan has none."""
-        given = (self.variables.get("region") or {}).get("value")
-        if given:
-            return str(given)
+        given = str((self.variables.get("region") or {}).get("value") or "")
+        if re.fullmatch(REGION, given):
+            return given
         values = (value for one in self.resources for value in (*one.before.values(), *one.after.values()))
         texts = (str(text) for value in values for text in (value if isinstance(value, list) else [value]))
         found = (
@@ -147,17 +149,21 @@ class Plan:
         return found
 
 
-def read(text: str, *, partial: str = "") -> Plan:
+def read(text: str | bytes, *, partial: str = "") -> Plan:
     """The plan in a text.
 
     Args:
-        text: what `terraform show -json` writes.
+        text: what `terraform show -json` writes, in bytes also as UTF-16, which PowerShell writes.
         partial: an argument such as -refresh=false with which Terraform planned, and which the JSON does not show.
 
     Raises:
         UnreadablePlanError: the text is not the JSON of a plan, or of one that did not succeed.
     """
     how = "Write one with: terraform show -json PLANFILE"
+    if text[:2] in ("PK", b"PK"):
+        raise UnreadablePlanError(
+            "The input must be the JSON of a plan (got a saved plan itself). Write the JSON with: terraform show -json PLANFILE"
+        )
     try:
         document = json.loads(text)
     except ValueError:

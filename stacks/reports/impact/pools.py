@@ -9,9 +9,23 @@ from dataclasses import dataclass
 from stacks.config.times import NEVER
 from stacks.reports.impact.budgets import Allowance, allowance
 from stacks.reports.impact.change import QUIET, Change, Class, Level, worst_class
-from stacks.reports.impact.drift import Drift, class_of, drifts, refused_role, reservations_added, same, swallowed, template
+from stacks.reports.impact.drift import (
+    HASHES_ANEW,
+    Drift,
+    class_name,
+    class_of,
+    crosses,
+    drifts,
+    others,
+    refused_role,
+    reservations_added,
+    same,
+    swallowed,
+    template,
+)
 from stacks.reports.impact.hours import dollars, most_expensive_hour
 from stacks.reports.impact.plan import KARPENTER, KubernetesObject, Plan, Values
+from stacks.reports.impact.quantities import quantity
 from stacks.reports.impact.requirements import ALL, capacity_types, types, widened
 
 DRIFTED, EMPTY, UNDERUTILIZED = "Drifted", "Empty", "Underutilized"
@@ -75,8 +89,15 @@ def _of_class(plan: Plan, node_class: KubernetesObject, users: Sequence[Kubernet
             f"Kubernetes deletes the node class when the last node of {_and(left)} has ended, and until then Karpenter launches no "
             f"node in {_and(left)}. {back} Running nodes stay.",
         )
+    elif action == "delete" and (moved := _moved(plan, node_class)):
+        waits = "The apply waits 20 minutes for that, and then fails." if node_class.resource.before.get("wait") else ""
+        words = f"Kubernetes deletes the node class when the last node of {_and(moved)} that has the class has ended. {waits}"
+        yield Change(address, Level.NONE, "R", words.rstrip())
     elif action == "delete" and not users:
         yield Change(address, Level.NONE, "R", QUIET)
+    elif action == "forget":
+        words = "Terraform forgets the node class, which stays, and no plan changes the class any more."
+        yield Change(address, Level.NONE, "U", words)
     elif refused_role(plan, node_class):
         yield Change(
             address,
@@ -86,6 +107,15 @@ def _of_class(plan: Plan, node_class: KubernetesObject, users: Sequence[Kubernet
         )
     elif action == "update" and not said:
         yield Change(address, Level.NONE, "U", QUIET)
+
+
+def _moved(plan: Plan, node_class: KubernetesObject) -> list[str]:
+    """The pools that the plan moves from a class to another."""
+    return [
+        pool.name
+        for pool in plan.pools.values()
+        if class_name(pool.before or {}) == node_class.name and class_name(pool.after or {}) not in ("", node_class.name)
+    ]
 
 
 def _effects(plan: Plan, pool: KubernetesObject) -> Iterator[Effect]:
@@ -152,14 +182,24 @@ def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> 
             )
     if node_class and node_class.unknown:
         yield _unknown(pool, "The plan does not know what the node class will be.")
-    if lost := swallowed(plan, pool):
+    if node_class is None and plan.kubernetes[0] != plan.kubernetes[1]:
+        words = (
+            f"The plan does not have the pool's node class, whose image may be that of Kubernetes {plan.kubernetes[1]} from now on."
+        )
+        yield _unknown(pool, words)
+    if unread := others(before, after):
+        yield _unknown(pool, f"The pool's {_and(unread)} changes, and this program does not know what that means.")
+    lost = swallowed(plan, pool)
+    if lost and not crosses(plan, HASHES_ANEW):
+        yield _unknown(pool, f"The class gets other {_and(lost)}, and the same apply brings Karpenter back to before 1.12.")
+    elif lost:
         yield Effect(
             Level.NONE,
             "D",
             f"Running nodes keep the old {_and(lost)} and do not drift, because the same apply brings Karpenter past 1.12. To "
             "replace the nodes, apply Karpenter's release first, alone.",
         )
-    yield from _disruption(before, after, drifting=bool(found))
+    yield from _disruption(before, after, drifting=any(drift.nodes == ALL for drift in found))
     yield from _capacity(plan, before, after)
     if node_class and (added := reservations_added(node_class)):
         yield Effect(
@@ -182,8 +222,13 @@ def _drift(plan: Plan, before: Values, after: Values, found: list[Drift]) -> Eff
     applies, late = new, "".join(f" {unless}" for unless in dict.fromkeys(drift.unless for drift in found if drift.unless))
     if any(drift.early for drift in found) and new.stricter(old):
         applies = old
-        late += " The stricter budget of this plan comes after that: apply the budget first, alone."
-    if (fixed := after.get("replicas")) and (after.get("limits") or {}).get("nodes") == fixed:
+        then = (
+            f"The other budgets of this plan come after that ({new.words()})"
+            if old.loosens(new)
+            else "The stricter budget of this plan comes after that"
+        )
+        late += f" {then}: apply the budget first, alone."
+    if _no_room(after):
         held = "Karpenter never replaces them, because the limit of nodes leaves no room for a replacement."
         return Effect(Level.DEFERRED, "D", f"{nodes} {held}{late}", ("limit of nodes",))
     if applies.never:
@@ -211,12 +256,14 @@ def _disruption(before: Values, after: Values, *, drifting: bool) -> Iterator[Ef
     budgets = [allowance(_budgets(spec), UNDERUTILIZED) for spec in (before, after)]
     moves = [_consolidates(one) and not allowed.never for one, allowed in zip((old, new), budgets, strict=True)]
     said = False
-    if drift[0].opens(drift[1]) and not drifting:
+    held = drift[0].opens(drift[1]) or _no_room(before)
+    if (held or drift[0].loosens(drift[1])) and not (drifting or drift[1].never or _no_room(after)):
         said = True
         yield Effect(
             Level.REPLACES,
             "D",
-            f"Nodes that drifted earlier and were held back are replaced from now on, {drift[1].words()}.{_grace(before)}",
+            f"Nodes that drifted earlier and {'were held back' if held else 'still wait'} are replaced from now on, "
+            f"{drift[1].words()}, if there are any.{_grace(before)}",
             (*_closed(drift[1]), *_pods(before)),
         )
     if moves[1] and (not moves[0] or budgets[0].opens(budgets[1])):
@@ -250,7 +297,7 @@ def _capacity(plan: Plan, before: Values, after: Values) -> Iterator[Effect]:
     said = [
         _limits(unit, old.get(unit), new.get(unit))
         for unit in dict.fromkeys((*old, *new))
-        if str(old.get(unit)) != str(new.get(unit))
+        if _number(old.get(unit)) != _number(new.get(unit))
     ]
     requirements = [template(spec).get("requirements") or () for spec in (before, after)]
     if wider := widened(*requirements):
@@ -265,7 +312,7 @@ def _capacity(plan: Plan, before: Values, after: Values) -> Iterator[Effect]:
         more = f"Karpenter launches {_nodes(sizes[1] - sizes[0], 'more ')} now, billed from the apply on."
         yield Effect(Level.NONE, "U", f"fixed size {sizes[0]} to {_nodes(sizes[1])}. {more}")
     elif sizes[1] < sizes[0]:
-        ended = f"Karpenter ends {_nodes(sizes[0] - sizes[1])}, and budgets do not delay that."
+        ended = f"Karpenter ends {_nodes(sizes[0] - sizes[1])}, and budgets do not delay that.{_grace(before)}"
         yield Effect(Level.ENDS, "U", f"fixed size {sizes[0]} to {_nodes(sizes[1])}. {ended}", _pods(before))
     if said:
         yield Effect(Level.NONE, "U", " ".join([*said, STAY]))
@@ -275,6 +322,16 @@ def _limits(unit: str, before: object, after: object) -> str:
     if after is None:
         return f"no limit of {UNITS.get(unit, unit)} any more ({before} before): nothing caps the bill."
     return f"limit {before if before is not None else 'none'} to {_limit(unit, after)}."
+
+
+def _number(limit: object) -> object:
+    return None if limit is None else quantity(limit)
+
+
+def _no_room(spec: Values) -> bool:
+    """Whether a pool of a fixed size may not have another node, and so no replacement."""
+    limit = (spec.get("limits") or {}).get("nodes")
+    return bool(spec.get("replicas")) and limit is not None and quantity(limit) <= int(spec["replicas"])
 
 
 def _limit(unit: str, value: object) -> str:
@@ -315,7 +372,7 @@ def _pods(spec: Values) -> tuple[str, ...]:
 
 def _grace(spec: Values) -> str:
     grace = template(spec).get("terminationGracePeriod")
-    return f" {grace} later its pods end, in spite of PodDisruptionBudgets and karpenter.sh/do-not-disrupt." if grace else ""
+    return f" {grace} later the node's pods end, in spite of PodDisruptionBudgets and karpenter.sh/do-not-disrupt." if grace else ""
 
 
 def _nodes(number: int, more: str = "") -> str:
