@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cdktf import App, TerraformOutput, TerraformStack
 from cdktf_cdktf_provider_random.string_resource import StringResource
@@ -24,6 +25,9 @@ from stacks.terraform.backend import add_terraform
 from stacks.terraform.providers import add_cloud_providers, add_ecr_public_provider
 from stacks.terraform.variables import add_variables
 
+if TYPE_CHECKING:
+    from cdktf_cdktf_provider_aws.placement_group import PlacementGroup
+
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -32,6 +36,7 @@ FURTHER = {
     "stacks.aws.secondary_subnets": ("secondary_cidr",),
     "stacks.aws.endpoints": ("gateway_endpoints", "interface_endpoints"),
     "stacks.aws.image_cache": ("image_cache",),
+    "stacks.aws.placement_groups": ("placement_groups",),
 }
 
 
@@ -91,7 +96,9 @@ class KarpenterStack(Addressed, TerraformStack):
             administrators=options,
             node_group=options,
             node_policies=node_policies,
+            efa=bool(options.efa_pools),
         )
+        groups = self._placement_groups()
 
         # Kubernetes: the controllers, and the nodes that Karpenter may create.
         add_cluster_providers(self, cluster=self.cluster, login=options, registry=registry)
@@ -103,9 +110,21 @@ class KarpenterStack(Addressed, TerraformStack):
             options=options,
             registry=registry,
             static_capacity=bool(options.fixed_pools()),
+            placement_groups=[group.arn for group in groups.values()],
         )
         self.load_balancer_controller = LoadBalancerController(self, "alb", common, karpenter=self.karpenter, options=options)
-        self.node_pools = NodePools(self, "nodepools", common, karpenter=self.karpenter, options=options)
+        self.node_pools = NodePools(
+            self,
+            "nodepools",
+            common,
+            karpenter=self.karpenter,
+            options=options,
+            placement_groups={pool: group.name for pool, group in groups.items()},
+        )
+        if options.efa_pools:
+            from stacks.kubernetes.efa_device_plugin import EfaDevicePlugin
+
+            EfaDevicePlugin(self, "efa_device_plugin", common, node_pools=self.node_pools)
 
         # The suffix is the first resource to be created.
         add_requirements(self, on=suffix)
@@ -124,6 +143,14 @@ class KarpenterStack(Addressed, TerraformStack):
             from stacks.aws.endpoints import Endpoints
 
             Endpoints(self, "endpoints", self.common, network=self.network, options=self.options)
+
+    def _placement_groups(self) -> "dict[str, PlacementGroup]":
+        """The placement groups of pools, by the name of the pool."""
+        if not self.config.placement_groups:
+            return {}
+        from stacks.aws.placement_groups import PlacementGroups
+
+        return PlacementGroups(self, "placement_groups", self.common, pools=self.config.placement_groups).by_pool
 
     def _common(self, name: str) -> Common:
         prefix, region = Expression("var.cluster_name_prefix"), Expression("var.region")

@@ -66,7 +66,7 @@ def layout(node: GpuInstanceType) -> Layout:
     return Layout(node.network_cards, node.efa == node.network_cards)
 
 
-def layouts(types: Sequence[GpuInstanceType]) -> dict[Layout, list[str]]:
+def layouts_of(types: Sequence[GpuInstanceType]) -> dict[Layout, list[str]]:
     """The layouts of types that have EFA, each with its types."""
     found: dict[Layout, list[str]] = {}
     for node in types:
