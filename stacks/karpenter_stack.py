@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cdktf import App, TerraformOutput, TerraformStack
 from cdktf_cdktf_provider_random.string_resource import StringResource
@@ -24,9 +23,6 @@ from stacks.terraform.addresses import Addressed, add_requirements
 from stacks.terraform.backend import add_terraform
 from stacks.terraform.providers import add_cloud_providers, add_ecr_public_provider
 from stacks.terraform.variables import add_variables
-
-if TYPE_CHECKING:
-    from cdktf_cdktf_provider_aws.placement_group import PlacementGroup
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -98,7 +94,7 @@ class KarpenterStack(Addressed, TerraformStack):
             node_policies=node_policies,
             efa=bool(options.efa_pools),
         )
-        groups = self._placement_groups()
+        placement_groups = self._placement_groups()
 
         # Kubernetes: the controllers, and the nodes that Karpenter may create.
         add_cluster_providers(self, cluster=self.cluster, login=options, registry=registry)
@@ -110,16 +106,11 @@ class KarpenterStack(Addressed, TerraformStack):
             options=options,
             registry=registry,
             static_capacity=bool(options.fixed_pools()),
-            placement_groups=[group.arn for group in groups.values()],
+            placement_groups=list(placement_groups.values()),
         )
         self.load_balancer_controller = LoadBalancerController(self, "alb", common, karpenter=self.karpenter, options=options)
         self.node_pools = NodePools(
-            self,
-            "nodepools",
-            common,
-            karpenter=self.karpenter,
-            options=options,
-            placement_groups={pool: group.name for pool, group in groups.items()},
+            self, "nodepools", common, karpenter=self.karpenter, options=options, placement_groups=placement_groups
         )
         if options.efa_pools:
             from stacks.kubernetes.efa_device_plugin import EfaDevicePlugin
@@ -144,13 +135,13 @@ class KarpenterStack(Addressed, TerraformStack):
 
             Endpoints(self, "endpoints", self.common, network=self.network, options=self.options)
 
-    def _placement_groups(self) -> "dict[str, PlacementGroup]":
-        """The placement groups of pools, by the name of the pool."""
+    def _placement_groups(self) -> dict[str, str]:
+        """The names of the placement groups, by the name of their pool."""
         if not self.config.placement_groups:
             return {}
         from stacks.aws.placement_groups import PlacementGroups
 
-        return PlacementGroups(self, "placement_groups", self.common, pools=self.config.placement_groups).by_pool
+        return PlacementGroups(self, "placement_groups", self.common, pools=self.config.placement_groups).names
 
     def _common(self, name: str) -> Common:
         prefix, region = Expression("var.cluster_name_prefix"), Expression("var.region")

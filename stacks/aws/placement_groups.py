@@ -17,7 +17,7 @@ class PlacementGroups(Addressed):
         pools: the names of the pools.
 
     Attributes:
-        by_pool: the groups, by the name of their pool.
+        names: of the groups, known once they are there, by the name of their pool.
 
     Raises:
         ConfigurationError: an argument cannot be right.
@@ -26,13 +26,13 @@ class PlacementGroups(Addressed):
     def __init__(self, scope: Construct, id: str, common: Common, *, pools: Sequence[str]) -> None:
         super().__init__(scope, id)
         check_arguments(PlacementGroups, common=common, pools=pools)
-        self.by_pool = {
+        self.names: dict[str, str] = {
             pool: self.add(
                 PlacementGroup,
                 f"aws_placement_group.{pool}",
                 name=f"{common.name}-{pool}",
                 strategy="cluster",
                 tags=common.tags,
-            )
+            ).name
             for pool in pools
         }

@@ -1,8 +1,8 @@
 """EFA: the network interfaces of a node, and the device plugin. Plain Python.
 
 Layouts: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-acc-inst-types.html (read on 2026-11-26). The first interface of
-card 0 has the node's addresses and cannot be efa-only. p6-b300.48xlarge has EFA on cards 1 to 16 alone (aws/aws-parallelcluster#7143),
-which the catalogue shows as one EFA interface less than network cards.
+card 0 has the node's addresses and cannot be efa-only. p6-b300.48xlarge has EFA on cards 1 to 16 alone
+(aws/aws-parallelcluster#7143): the catalogue has one EFA interface less than network cards.
 """
 
 from collections.abc import Sequence
@@ -52,7 +52,8 @@ class Layout(NamedTuple):
 
     def interfaces(self) -> list[dict[str, Any]]:
         """The interfaces of a node class: `networkInterfaces` of Karpenter's EC2NodeClass."""
-        places = [(0, 0, "interface"), *([(0, 1, "efa-only")] if self.first else []), *((n, 0, "efa-only") for n in range(1, self.cards))]
+        first = [(0, 0, "interface"), *([(0, 1, "efa-only")] if self.first else [])]
+        places = [*first, *((card, 0, "efa-only") for card in range(1, self.cards))]
         return [{"networkCardIndex": card, "deviceIndex": device, "interfaceType": kind} for card, device, kind in places]
 
     def __str__(self) -> str:

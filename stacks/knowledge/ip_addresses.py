@@ -28,8 +28,8 @@ def addresses_of_node(
         node: its type. A busy node has a pod for each GPU; pods of the host's network, as most DaemonSets have, need no address.
         warm_ip_target: the CNI's `WARM_IP_TARGET`; 0 if it is not set.
         minimum_ip_target: the CNI's `MINIMUM_IP_TARGET`; 0 if it is not set.
-        efa: the interfaces of EFA. For pods that request `vpc.amazonaws.com/efa`, Karpenter makes those of type efa, with an address
-            on each further network card. An efa-only interface has no address, but on the first card the CNI has one less.
+        efa: the interfaces of EFA. For pods that request `vpc.amazonaws.com/efa`, Karpenter makes those of type efa, with an
+            address on each further network card. Those of type efa-only have none, but take one of the first card from the CNI.
     """
     per_interface = node.addresses_per_interface - 1
     most = node.interfaces - (1 if efa == "efa-only" and node.efa and layout(node).first else 0)
@@ -42,9 +42,7 @@ def addresses_of_node(
     return interfaces + for_pods + (node.network_cards - 1 if efa == "efa" and node.efa else 0)
 
 
-def addresses_by_type(
-    *, warm_ip_target: int = 0, minimum_ip_target: int = 0, efa: EfaInterface | None = None
-) -> dict[str, int]:
+def addresses_by_type(*, warm_ip_target: int = 0, minimum_ip_target: int = 0, efa: EfaInterface | None = None) -> dict[str, int]:
     """The types that a GPU pool can use, with the addresses that a node takes."""
     targets = {"warm_ip_target": warm_ip_target, "minimum_ip_target": minimum_ip_target}
     return {row.instance_type: addresses_of_node(row, **targets, efa=efa) for row in gpu_instance_types() if row.usable}

@@ -6,7 +6,7 @@ from cdktf_cdktf_provider_helm.release import Release
 from constructs import Construct
 
 from stacks.config.common import Common
-from stacks.hcl.expressions import Expression, hcl
+from stacks.hcl.expressions import Expression
 from stacks.knowledge.efa import DEVICE_PLUGIN_CHART, EKS_IMAGES_ACCOUNT, EKS_IMAGES_ACCOUNTS
 from stacks.kubernetes.node_pools import NodePools
 from stacks.terraform.addresses import Addressed
@@ -30,7 +30,8 @@ class EfaDevicePlugin(Addressed):
         super().__init__(scope, id)
         check_arguments(EfaDevicePlugin, common=common, node_pools=node_pools)
         region = self.as_expression("efa_device_plugin_region", common.region)
-        account = f'lookup({hcl(EKS_IMAGES_ACCOUNTS)}, {region.hcl}, "{EKS_IMAGES_ACCOUNT}")'
+        accounts = self.add_local("eks_images_accounts", EKS_IMAGES_ACCOUNTS)
+        account = Expression(f'lookup({accounts.hcl}, {region.hcl}, "{EKS_IMAGES_ACCOUNT}")')
         self.release = self.add(
             Release,
             "helm_release.aws_efa_k8s_device_plugin",
@@ -40,7 +41,7 @@ class EfaDevicePlugin(Addressed):
             chart="aws-efa-k8s-device-plugin",
             version=DEVICE_PLUGIN_CHART,
             wait=False,
-            values=[VALUES.format(account=self.add_local("eks_images_account", Expression(account)), region=common.region)],
+            values=[VALUES.format(account=account, region=common.region)],
             depends_on=node_pools.with_efa,
         )
         self.explain(

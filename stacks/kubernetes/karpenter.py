@@ -39,7 +39,7 @@ class Karpenter(Addressed):
         cluster: where the controller runs.
         registry: the login to public ECR; None to pull the chart anonymously.
         static_capacity: whether there are pools with replicas, which Karpenter otherwise ignores without a word.
-        placement_groups: the ARNs of the placement groups into which Karpenter may launch nodes.
+        placement_groups: the names of the placement groups into which Karpenter may launch nodes.
 
     Attributes:
         aws: the module with the roles, the queue and the rules.
@@ -186,8 +186,9 @@ class Karpenter(Addressed):
         statement: dict[str, Any] = {"Effect": "Allow", "Action": actions, "Resource": "*"}
         if common.region:
             statement["Condition"] = {"StringEquals": {"aws:RequestedRegion": common.region}}
-        launch = {"Effect": "Allow", "Action": list(LAUNCHES_INSTANCES), "Resource": list(placement_groups)}
-        statements = [statement, launch] if placement_groups else [statement]
+        groups = [f"arn:{PARTITION}:ec2:{common.region}:*:placement-group/{name}" for name in placement_groups]
+        launch = {"Effect": "Allow", "Action": list(LAUNCHES_INSTANCES), "Resource": groups}
+        statements = [statement, launch] if groups else [statement]
         return self.add(
             IamPolicy,
             "aws_iam_policy.karpenter_additional",

@@ -191,6 +191,8 @@ class NodePools(Addressed):
         class_name, pool_name = f"ec2nodeclass_{name}", f"nodepool_{name}"
         for kind, made in (("EC2NodeClass", pool.node_class.name), ("NodePool", pool.pool.name)):
             self.reserve(f"{kind} {made}")
+        # EC2 refuses to delete a placement group with nodes in it.
+        wait = self._options.wait_for_nodes or pool.node_class.placement_group is not None or None
         # As a local, a manifest is data in the JSON, and Terraform's yamlencode quotes its strings.
         node_class = self.add_local(class_name, pool.node_class.manifest())
         manifest = self.add_local(pool_name, pool.manifest())
@@ -198,14 +200,14 @@ class NodePools(Addressed):
             KubectlManifest,
             f"kubectl_manifest.{class_name}",
             yaml_body=Expression(f"yamlencode({node_class.hcl})"),
-            wait=self._options.wait_for_nodes or None,
+            wait=wait,
             depends_on=[self._karpenter.release],
         )
         return self.add(
             KubectlManifest,
             f"kubectl_manifest.{pool_name}",
             yaml_body=Expression(f"yamlencode({_without_nulls(manifest.hcl) if nullable else manifest.hcl})"),
-            wait=self._options.wait_for_nodes or None,
+            wait=wait,
             depends_on=[after],
         )
 
