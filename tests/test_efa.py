@@ -200,6 +200,7 @@ def test_a_placement_group_outlives_its_nodes(newer: Json) -> None:
     """EC2 does not delete a group with nodes in it: `wait` ends when Karpenter has removed them."""
     group = newer["resource"]["aws_placement_group"]["train"]
     assert (group["name"], group["strategy"]) == ("${local.name}-train", "cluster")
+    assert group["lifecycle"] == {"create_before_destroy": True}
     assert newer["locals"]["ec2nodeclass_train"]["spec"]["placementGroupSelector"] == {"name": "${aws_placement_group.train.name}"}
     manifests = newer["resource"]["kubectl_manifest"]
     assert {name for name, made in manifests.items() if made.get("wait")} == {"ec2nodeclass_train", "nodepool_train"}
