@@ -16,9 +16,11 @@ from docs.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
 from stacks.config import ClusterConfig, VpcCni
 from stacks.config.fields import Option, options_of, terraform_type
 from stacks.config.network import PRIVATE_SUBNET_BITS, VPC_PREFIXES
+from stacks.config.node_group import NodeGroup
 from stacks.config.recommended import RECOMMENDED
-from stacks.knowledge.catalogue import gpu_instance_types
+from stacks.knowledge.catalogue import general_instance_types, gpu_instance_types
 from stacks.knowledge.ip_addresses import addresses_of_node, addresses_of_subnet
+from stacks.knowledge.node_group_room import Room, components, requested, room
 from stacks.knowledge.versions import (
     KARPENTER,
     KARPENTER_PERMISSIONS,
@@ -215,6 +217,24 @@ def ip_addresses() -> str:
     return _table(("node", "`vpc_cni`", "EFA", "addresses", *nodes), rows)
 
 
+def node_group_room() -> str:
+    """What every cluster requests on a single node of the node group, what each option adds, and what a node has."""
+
+    def figures(amount: Room) -> tuple[int, int, int]:
+        return amount.cpu_millicores, amount.memory_mib, amount.pods
+
+    every, (default,) = figures(requested((), nodes=1)), NodeGroup().karpenter_node_instance_types
+    rows = []
+    for option in dict.fromkeys(row.option for row in components()):
+        needed = figures(requested([option], nodes=1))
+        added = (more - less for more, less in zip(needed, every, strict=True)) if option else needed
+        names = _codes(row.name for row in components() if row.option == option)
+        rows.append((_code(option) if option else "every cluster", names, *map(str, added)))
+    has = room(next(row for row in general_instance_types() if row.instance_type == default))
+    rows.append((f"{default} has", "", *map(str, figures(has))))
+    return _table(("with", "pods of", "millicores", "MiB", "pods"), rows)
+
+
 GENERATED: Mapping[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -231,6 +251,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
         load_balancer_controllers,
         broken_releases,
         ip_addresses,
+        node_group_room,
     )
 }
 
