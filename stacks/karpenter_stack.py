@@ -32,6 +32,7 @@ FURTHER = {
     "stacks.aws.secondary_subnets": ("secondary_cidr",),
     "stacks.aws.endpoints": ("gateway_endpoints", "interface_endpoints"),
     "stacks.aws.image_cache": ("image_cache",),
+    "stacks.aws.pod_identities": ("pod_identities",),
 }
 
 
@@ -106,6 +107,7 @@ class KarpenterStack(Addressed, TerraformStack):
         )
         self.load_balancer_controller = LoadBalancerController(self, "alb", common, karpenter=self.karpenter, options=options)
         self.node_pools = NodePools(self, "nodepools", common, karpenter=self.karpenter, options=options)
+        self._extend_cluster()
 
         # The suffix is the first resource to be created.
         add_requirements(self, on=suffix)
@@ -124,6 +126,13 @@ class KarpenterStack(Addressed, TerraformStack):
             from stacks.aws.endpoints import Endpoints
 
             Endpoints(self, "endpoints", self.common, network=self.network, options=self.options)
+
+    def _extend_cluster(self) -> None:
+        """What few clusters have."""
+        if self.config.pod_identities:
+            from stacks.aws.pod_identities import PodIdentities
+
+            PodIdentities(self, "pod_identities", self.common, cluster=self.cluster, options=self.options)
 
     def _common(self, name: str) -> Common:
         prefix, region = Expression("var.cluster_name_prefix"), Expression("var.region")
