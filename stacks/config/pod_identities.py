@@ -122,8 +122,8 @@ class PodIdentity:
         text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
         if not is_expression(POLICY_VARIABLE.sub("", text)) and len(text) > MOST_POLICY_LENGTH:
             yield (
-                f"policies must have statements of at most {MOST_POLICY_LENGTH:,} characters together (got {len(text):,}): IAM takes "
-                "no longer policy. Use wildcards, or make a policy of your own and give its ARN."
+                f"policies must have statements of at most {MOST_POLICY_LENGTH:,} characters together (got {len(text):,}): IAM "
+                "takes no longer policy. Use wildcards, or make a policy of your own and give its ARN."
             )
 
 
