@@ -25,6 +25,7 @@ from stacks.config.pod_identities import PodIdentityOptions, ServiceAccount
 from stacks.config.secondary_subnets import SecondarySubnetOptions, wrong_together
 from stacks.config.spending import Spending, cents, known, known_pools
 from stacks.config.stack import Stack
+from stacks.config.storage import StorageOptions
 from stacks.hcl.rules import as_json
 from stacks.knowledge.versions import RELEASE, karpenter_mistake, known_kubernetes_version, kubernetes_version, parts
 
@@ -44,6 +45,7 @@ class ClusterConfig(
     KarpenterOptions,
     NodePoolOptions,
     LoadBalancerControllerOptions,
+    StorageOptions,
     PodIdentityOptions,
     Spending,
 ):
@@ -64,13 +66,16 @@ class ClusterConfig(
         if self.secondary_cidr:
             yield from wrong_together(self.vpc_cidr, self.secondary_cidr)
         yield from self.secrets_elsewhere(self.region)
+        yield from self.other_addons(self.storage_addons())
+        yield from self.without_a_pool(self.takes_any_pod())
         yield from self.wrong_accounts(self.own_accounts())
         yield from self._wrong_versions()
         yield from self._too_expensive()
 
     def own_accounts(self) -> dict[ServiceAccount, str]:
         """The service accounts that have a role of the stack's own, and whose they are."""
-        return {KARPENTER_ACCOUNT: "Karpenter", LOAD_BALANCER_CONTROLLER_ACCOUNT: "the load balancer controller"}
+        controllers = {KARPENTER_ACCOUNT: "Karpenter", LOAD_BALANCER_CONTROLLER_ACCOUNT: "the load balancer controller"}
+        return controllers | self.storage_accounts()
 
     def _wrong_zones(self) -> Iterator[str]:
         """Zones of other regions, and nodes outside of the network. What AWS alone knows is for the plan."""
