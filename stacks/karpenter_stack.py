@@ -32,6 +32,8 @@ FURTHER = {
     "stacks.aws.secondary_subnets": ("secondary_cidr",),
     "stacks.aws.endpoints": ("gateway_endpoints", "interface_endpoints"),
     "stacks.aws.image_cache": ("image_cache",),
+    "stacks.aws.pod_identities": ("pod_identities",),
+    "stacks.kubernetes.storage": ("storage",),
 }
 
 
@@ -91,6 +93,7 @@ class KarpenterStack(Addressed, TerraformStack):
             administrators=options,
             node_group=options,
             node_policies=node_policies,
+            further_addons=config.storage_addons(),
         )
 
         # Kubernetes: the controllers, and the nodes that Karpenter may create.
@@ -105,7 +108,7 @@ class KarpenterStack(Addressed, TerraformStack):
             static_capacity=bool(options.fixed_pools()),
         )
         self.load_balancer_controller = LoadBalancerController(self, "alb", common, karpenter=self.karpenter, options=options)
-        self.node_pools = NodePools(self, "nodepools", common, karpenter=self.karpenter, options=options)
+        self._add_pools()
 
         # The suffix is the first resource to be created.
         add_requirements(self, on=suffix)
@@ -124,6 +127,22 @@ class KarpenterStack(Addressed, TerraformStack):
             from stacks.aws.endpoints import Endpoints
 
             Endpoints(self, "endpoints", self.common, network=self.network, options=self.options)
+
+    def _add_pools(self) -> None:
+        """The pools, between what their nodes need and what needs their nodes."""
+        storage = None
+        if self.config.storage:
+            from stacks.kubernetes.storage import Storage
+
+            storage = Storage(self, "storage", self.common, cluster=self.cluster, options=self.options)
+        after = storage.before_pools if storage else ()
+        self.node_pools = NodePools(self, "nodepools", self.common, karpenter=self.karpenter, options=self.options, after=after)
+        if storage:
+            storage.add_s3(self.node_pools)
+        if self.config.pod_identities:
+            from stacks.aws.pod_identities import PodIdentities
+
+            PodIdentities(self, "pod_identities", self.common, cluster=self.cluster, options=self.options)
 
     def _common(self, name: str) -> Common:
         prefix, region = Expression("var.cluster_name_prefix"), Expression("var.region")
