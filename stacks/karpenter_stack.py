@@ -93,7 +93,7 @@ class KarpenterStack(Addressed, TerraformStack):
             administrators=options,
             node_group=options,
             node_policies=node_policies,
-            further_addons=config.storage_addons(),
+            further_addons=config.further_addons(),
         )
 
         # Kubernetes: the controllers, and the nodes that Karpenter may create.

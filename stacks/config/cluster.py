@@ -66,7 +66,7 @@ class ClusterConfig(
         if self.secondary_cidr:
             yield from wrong_together(self.vpc_cidr, self.secondary_cidr)
         yield from self.secrets_elsewhere(self.region)
-        yield from self.other_addons(self.storage_addons())
+        yield from self.other_addons(self.further_addons())
         yield from self.without_a_pool(self.takes_any_pod())
         yield from self.wrong_accounts(self.own_accounts())
         yield from self._wrong_versions()
@@ -76,6 +76,10 @@ class ClusterConfig(
         """The service accounts that have a role of the stack's own, and whose they are."""
         controllers = {KARPENTER_ACCOUNT: "Karpenter", LOAD_BALANCER_CONTROLLER_ACCOUNT: "the load balancer controller"}
         return controllers | self.storage_accounts()
+
+    def further_addons(self) -> list[str]:
+        """The names of the EKS add-ons beside those that every cluster has."""
+        return self.storage_addons()
 
     def _wrong_zones(self) -> Iterator[str]:
         """Zones of other regions, and nodes outside of the network. What AWS alone knows is for the plan."""
