@@ -16,10 +16,12 @@ from docs.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
 from stacks.config import ClusterConfig, VpcCni
 from stacks.config.fields import Option, options_of, terraform_type
 from stacks.config.network import PRIVATE_SUBNET_BITS, VPC_PREFIXES
+from stacks.config.node_group import NodeGroup
 from stacks.config.recommended import RECOMMENDED
-from stacks.knowledge.catalogue import gpu_instance_types
+from stacks.knowledge.catalogue import general_instance_types, gpu_instance_types
 from stacks.knowledge.efa import EfaInterface
 from stacks.knowledge.ip_addresses import addresses_of_node, addresses_of_subnet
+from stacks.knowledge.node_group_room import Room, components, requested, room
 from stacks.knowledge.versions import (
     KARPENTER,
     KARPENTER_PERMISSIONS,
@@ -97,11 +99,11 @@ def recommended() -> str:
 
 def parts() -> str:
     """A section for each class that a field of ClusterConfig may hold."""
-    sections = (
-        f"### {kind.__name__}\n\n{_first_paragraph(kind)}\n\n{_table(('field', *HEADER), [_row(f) for f in options_of(kind)])}"
+    return "\n\n".join(
+        f"### {kind.__name__}\n\n{_first_paragraph(kind)}"
+        + (f"\n\n{_table(('field', *HEADER), [_row(f) for f in found])}" if (found := options_of(kind)) else "")
         for kind in classes()
     )
-    return "\n\n".join(sections)
 
 
 def outputs() -> str:
@@ -232,6 +234,24 @@ def efa_addresses() -> str:
     return _table(header, rows)
 
 
+def node_group_room() -> str:
+    """What every cluster requests on a single node of the node group, what each further add-on adds, and what a node has."""
+
+    def figures(amount: Room) -> tuple[int, int, int]:
+        return amount.cpu_millicores, amount.memory_mib, amount.pods
+
+    every, (default,) = figures(requested((), nodes=1)), NodeGroup().karpenter_node_instance_types
+    rows = []
+    for addon in dict.fromkeys(row.addon for row in components()):
+        needed = figures(requested([addon], nodes=1))
+        added = (more - less for more, less in zip(needed, every, strict=True)) if addon else needed
+        names = _codes(row.name for row in components() if row.addon == addon)
+        rows.append((_code(addon) if addon else "every cluster", names, *map(str, added)))
+    has = room(next(row for row in general_instance_types() if row.instance_type == default))
+    rows.append((f"{default} has", "", *map(str, figures(has))))
+    return _table(("add-on", "pods of", "millicores", "MiB", "pods"), rows)
+
+
 GENERATED: Mapping[str, Callable[[], str]] = {
     f.__name__: f
     for f in (
@@ -249,6 +269,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
         broken_releases,
         ip_addresses,
         efa_addresses,
+        node_group_room,
     )
 }
 

@@ -43,9 +43,12 @@ class NodePools(Addressed):
     Args:
         karpenter: the controller that reads the objects.
         placement_groups: the names of the placement groups, by the name of their pool.
+        after: what nodes need until they are gone, such as the drivers of their volumes.
 
     Attributes:
-        with_efa: the pools with EFA.
+        pools: the NodePools.
+        with_efa: those with EFA.
+        takes_any_pod: whether one of them takes pods without tolerations.
 
     Raises:
         ConfigurationError: an argument cannot be right.
@@ -60,6 +63,7 @@ class NodePools(Addressed):
         karpenter: Karpenter,
         options: NodePoolOptions,
         placement_groups: Mapping[str, str] | None = None,
+        after: Sequence[ITerraformDependable] = (),
     ) -> None:
         super().__init__(scope, id)
         check_arguments(NodePools, common=common, karpenter=karpenter, options=options)
@@ -77,7 +81,9 @@ class NodePools(Addressed):
             found.append("gpu_instance_types must be given, unless gpu_spot_pool is False.")
         if found:
             raise ConfigurationError("\n".join(f"NodePools.options.{mistake}" for mistake in found))
-        self._common, self._karpenter, self._options = common, karpenter, options
+        self._common, self._karpenter, self._options, self._after = common, karpenter, options, after
+        self.pools: list[KubectlManifest] = []
+        self.takes_any_pod = options.takes_any_pod()
         self._azs = karpenter.cluster.network.azs
         self.with_efa: list[ITerraformDependable] = []
         if options.default_pool:
@@ -201,15 +207,17 @@ class NodePools(Addressed):
             f"kubectl_manifest.{class_name}",
             yaml_body=Expression(f"yamlencode({node_class.hcl})"),
             wait=wait,
-            depends_on=[self._karpenter.release],
+            depends_on=[self._karpenter.release, *self._after],
         )
-        return self.add(
+        object_ = self.add(
             KubectlManifest,
             f"kubectl_manifest.{pool_name}",
             yaml_body=Expression(f"yamlencode({_without_nulls(manifest.hcl) if nullable else manifest.hcl})"),
             wait=wait,
             depends_on=[after],
         )
+        self.pools.append(object_)
+        return object_
 
     def _zones_of_other_networks(self, pool: Pool) -> EmptyList:
         return EmptyList(
