@@ -266,6 +266,13 @@ def test_the_zone_must_offer_every_type(newer: Json) -> None:
     assert "nodepool_train_types_are_offered" not in newer["check"]
 
 
+def test_the_sum_of_addresses_is_that_of_the_page() -> None:
+    sums = {
+        kind: [nodes * addresses_of_node(TYPES["p5.48xlarge"], efa=kind) for nodes in (4, 32, 100)] for kind in ("efa", "efa-only")
+    }
+    assert sums == {"efa": [524, 4192, 13100], "efa-only": [200, 1600, 5000]}
+
+
 # --- What running jobs notice -----------------------------------------------------------------------------------------------------
 
 
@@ -342,8 +349,13 @@ def test_efa_replaces_nothing_on_an_adopted_state(tmp_path: Path, reference: Pat
     assert added["group on 1.14.1"] - added["1.14.1"] == grouped
 
 
-def test_the_sum_of_addresses_is_that_of_the_page() -> None:
-    sums = {
-        kind: [nodes * addresses_of_node(TYPES["p5.48xlarge"], efa=kind) for nodes in (4, 32, 100)] for kind in ("efa", "efa-only")
-    }
-    assert sums == {"efa": [524, 4192, 13100], "efa-only": [200, 1600, 5000]}
+@pytest.mark.terraform
+@needs_terraform
+def test_a_group_that_a_pool_no_longer_has_goes_after_its_class_has_changed(tmp_path: Path) -> None:
+    """EC2 refuses to delete a group with nodes in it. In the other order, the class that lets the nodes go would wait for that."""
+    given: dict[str, Any] = {"region": "us-west-2", "gpu_spot_pool": False}
+    workspace = Workspace(tmp_path, write_stack(tmp_path, cluster(NEWER, efa(placement_group=True), **given)))
+    workspace.run("apply", "-auto-approve", "-input=false")
+    write_stack(workspace.folder, cluster(NEWER, efa(), **given))
+    said = workspace.run("apply", "-auto-approve", "-input=false").output
+    assert 0 < said.index("ec2nodeclass_train: Modifications complete") < said.index("aws_placement_group.train: Destroying")
