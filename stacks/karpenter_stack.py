@@ -14,6 +14,7 @@ from stacks.aws.registry import Registry
 from stacks.aws.version_check import VersionCheck
 from stacks.config import ClusterConfig
 from stacks.config.common import Common, karpenter_policy_length, longest_cluster_name_prefix
+from stacks.config.health import HEALTH_ADDONS
 from stacks.hcl.expressions import Expression
 from stacks.kubernetes.karpenter import Karpenter
 from stacks.kubernetes.load_balancer_controller import LoadBalancerController
@@ -32,6 +33,7 @@ FURTHER = {
     "stacks.aws.secondary_subnets": ("secondary_cidr",),
     "stacks.aws.endpoints": ("gateway_endpoints", "interface_endpoints"),
     "stacks.aws.image_cache": ("image_cache",),
+    "stacks.kubernetes.health": HEALTH_ADDONS,
 }
 
 
@@ -103,9 +105,11 @@ class KarpenterStack(Addressed, TerraformStack):
             options=options,
             registry=registry,
             static_capacity=bool(options.fixed_pools()),
+            node_repair=options.node_repair,
         )
         self.load_balancer_controller = LoadBalancerController(self, "alb", common, karpenter=self.karpenter, options=options)
         self.node_pools = NodePools(self, "nodepools", common, karpenter=self.karpenter, options=options)
+        self._add_addons()
 
         # The suffix is the first resource to be created.
         add_requirements(self, on=suffix)
@@ -124,6 +128,13 @@ class KarpenterStack(Addressed, TerraformStack):
             from stacks.aws.endpoints import Endpoints
 
             Endpoints(self, "endpoints", self.common, network=self.network, options=self.options)
+
+    def _add_addons(self) -> None:
+        """What few clusters have."""
+        if self.config.health_addons():
+            from stacks.kubernetes.health import Health
+
+            Health(self, "health", self.common, load_balancer_controller=self.load_balancer_controller, options=self.options)
 
     def _common(self, name: str) -> Common:
         prefix, region = Expression("var.cluster_name_prefix"), Expression("var.region")

@@ -142,6 +142,9 @@ EVERY_OPTION = ClusterConfig(
     wait_for_nodes=True,
     load_balancer_controller_version="3.5.0",
     load_balancer_controller_policy="official",
+    metrics_server=True,
+    node_monitoring=True,
+    node_repair=True,
 )
 
 # What excludes another option, or hides what another one makes.
@@ -155,6 +158,7 @@ WITHOUT_GPU_SPOT = ClusterConfig(
     gpu_spot_pool=False,
     gpu_pools=[GpuPool("inference", families=["g6e"], zones=["us-west-2a"], limit=16, weight=1)],
     general_pools=[GeneralPool("web", instance_types=["m7i.large", "m7i.47xlarge"], cpu_limit=64, weight=2)],
+    cloudwatch=True,
 )
 
 GOLDEN = {

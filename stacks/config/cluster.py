@@ -12,6 +12,7 @@ from stacks.config.checks import shortened
 from stacks.config.common import CommonOptions
 from stacks.config.control_plane import ControlPlane
 from stacks.config.endpoints import EndpointOptions
+from stacks.config.health import HealthOptions
 from stacks.config.image_cache import ImageCacheOptions
 from stacks.config.karpenter import KarpenterOptions
 from stacks.config.load_balancer_controller import LoadBalancerControllerOptions
@@ -41,6 +42,7 @@ class ClusterConfig(
     KarpenterOptions,
     NodePoolOptions,
     LoadBalancerControllerOptions,
+    HealthOptions,
     Spending,
 ):
     """A cluster, with a stack and a state of its own. The defaults are what the HCL module deployed."""

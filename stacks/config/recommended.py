@@ -17,6 +17,7 @@ RECOMMENDED: dict[str, Any] = {
     "node_traffic_all": True,
     "gpu_limit": 32,  # four p5.48xlarge
     "gpu_drift_budget": "0",
+    "metrics_server": True,
 }
 
 P = ParamSpec("P")

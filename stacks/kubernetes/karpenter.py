@@ -32,6 +32,7 @@ class Karpenter(Addressed):
         cluster: where the controller runs.
         registry: the login to public ECR; None to pull the chart anonymously.
         static_capacity: whether there are pools with replicas, which Karpenter otherwise ignores without a word.
+        node_repair: whether Karpenter replaces broken nodes.
 
     Attributes:
         aws: the module with the roles, the queue and the rules.
@@ -53,16 +54,20 @@ class Karpenter(Addressed):
         options: KarpenterOptions | None = None,
         registry: Registry | None = None,
         static_capacity: bool = False,
+        node_repair: bool = False,
     ) -> None:
         super().__init__(scope, id)
         options = options or KarpenterOptions()
-        check_arguments(Karpenter, common=common, cluster=cluster, options=options, static_capacity=static_capacity)
+        check_arguments(
+            Karpenter, common=common, cluster=cluster, options=options, static_capacity=static_capacity, node_repair=node_repair
+        )
         if mistake := karpenter_mistake(cluster.control_plane.kubernetes_version, options.karpenter_version):
             raise ConfigurationError(f"Karpenter.options.{mistake}")
         self.cluster = cluster
         self.node_role_name = common.name
         self.version = options.karpenter_version
         self.static_capacity = static_capacity
+        self._gates = {"staticCapacity": static_capacity, "nodeRepair": node_repair}
         self._registry = registry
         policy = self._further_policy(common)
         self.aws = self.add(
@@ -114,8 +119,8 @@ class Karpenter(Addressed):
             settings["clusterCABundle"] = self.cluster.eks.cluster_certificate_authority_data
         if disable_dry_run:
             settings["disableDryRun"] = "true"
-        if self.static_capacity:
-            settings["featureGates"] = "{staticCapacity: true}"
+        if gates := [f"{name}: true" for name, on in self._gates.items() if on]:
+            settings["featureGates"] = f"{{{', '.join(gates)}}}"
         return "".join(f"  {name}: {value}\n" for name, value in settings.items())
 
     def _release(

@@ -32,6 +32,7 @@ class LoadBalancerController(Addressed):
         karpenter: installed first, because this controller's webhook rejects every Service until the controller runs.
 
     Attributes:
+        cluster: where the controller runs.
         release: the Helm release.
 
     Raises:
@@ -51,7 +52,7 @@ class LoadBalancerController(Addressed):
         options = options or LoadBalancerControllerOptions()
         check_arguments(LoadBalancerController, common=common, karpenter=karpenter, options=options)
         version = options.load_balancer_controller_version
-        cluster = karpenter.cluster
+        self.cluster = cluster = karpenter.cluster
         iam_policy = self.add(
             IamPolicy,
             "aws_iam_policy.aws_load_balancer_controller",
