@@ -33,6 +33,7 @@ FURTHER = {
     "stacks.aws.secondary_subnets": ("secondary_cidr",),
     "stacks.aws.endpoints": ("gateway_endpoints", "interface_endpoints"),
     "stacks.aws.image_cache": ("image_cache",),
+    "stacks.aws.pod_identities": ("pod_identities",),
     "stacks.kubernetes.health": HEALTH_ADDONS,
 }
 
@@ -109,7 +110,7 @@ class KarpenterStack(Addressed, TerraformStack):
         )
         self.load_balancer_controller = LoadBalancerController(self, "alb", common, karpenter=self.karpenter, options=options)
         self.node_pools = NodePools(self, "nodepools", common, karpenter=self.karpenter, options=options)
-        self._add_addons()
+        self._extend_cluster()
 
         # The suffix is the first resource to be created.
         add_requirements(self, on=suffix)
@@ -129,8 +130,12 @@ class KarpenterStack(Addressed, TerraformStack):
 
             Endpoints(self, "endpoints", self.common, network=self.network, options=self.options)
 
-    def _add_addons(self) -> None:
+    def _extend_cluster(self) -> None:
         """What few clusters have."""
+        if self.config.pod_identities:
+            from stacks.aws.pod_identities import PodIdentities
+
+            PodIdentities(self, "pod_identities", self.common, cluster=self.cluster, options=self.options)
         if self.config.health_addons():
             from stacks.kubernetes.health import Health
 

@@ -10,8 +10,10 @@ from stacks.config import (
     GpuPool,
     ImageCache,
     LocalBackend,
+    PodIdentity,
     S3Backend,
     SociParallelPull,
+    Statement,
     Taint,
     VpcCni,
 )
@@ -142,6 +144,26 @@ EVERY_OPTION = ClusterConfig(
     wait_for_nodes=True,
     load_balancer_controller_version="3.5.0",
     load_balancer_controller_policy="official",
+    pod_identities=[
+        PodIdentity(
+            namespace="training",
+            service_account="trainer",
+            policies=[
+                "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
+                Statement(
+                    actions=["s3:GetObject", "s3:PutObject"],
+                    resources=["arn:aws:s3:::acme-checkpoints/${aws:PrincipalTag/kubernetes-namespace}/*"],
+                    conditions={"Bool": {"aws:SecureTransport": "true"}},
+                ),
+                Statement(effect="Deny", actions=["s3:DeleteObject*"], resources=["*"]),
+            ],
+        ),
+        PodIdentity(
+            namespace="inference",
+            service_account="vllm.models-of-a-long-name",
+            policies=["arn:aws:iam::123456789012:policy/team/models+weights"],
+        ),
+    ],
     metrics_server=True,
     node_monitoring=True,
     node_repair=True,

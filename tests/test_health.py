@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stacks.config import ClusterConfig, recommended
+from stacks.config import ClusterConfig, PodIdentity, recommended
 from stacks.config.checks import mistakes
 from stacks.config.health import HEALTH_ADDONS
 from stacks.knowledge.node_group_room import components
@@ -73,6 +73,32 @@ def test_cloudwatch_gets_metrics_by_otel_and_neither_logs_nor_agents_in_pods(gra
     }
 
 
+def test_the_cloudwatch_agent_has_the_policy_of_the_agent_from_its_start_to_its_end(graphed: Json) -> None:
+    resources = graphed["resource"]
+    role, attachment, association = (
+        resources[kind]["cloudwatch_agent"]
+        for kind in ("aws_iam_role", "aws_iam_role_policy_attachment", "aws_eks_pod_identity_association")
+    )
+    assert role["name"] == "${local.name}-cloudwatch-agent"
+    assert attachment["policy_arn"].endswith(":iam::aws:policy/CloudWatchAgentServerPolicy")
+    assert (association["namespace"], association["service_account"]) == ("amazon-cloudwatch", "cloudwatch-agent")
+    assert {
+        "aws_eks_pod_identity_association.cloudwatch_agent",
+        "aws_iam_role_policy_attachment.cloudwatch_agent",
+    } <= set(resources["aws_eks_addon"]["amazon_cloudwatch_observability"]["depends_on"])
+
+
+def test_the_account_of_the_cloudwatch_agent_is_the_users_only_without_the_option() -> None:
+    own = PodIdentity(
+        namespace="amazon-cloudwatch", service_account="cloudwatch-agent", policies=["arn:aws:iam::aws:policy/ReadOnlyAccess"]
+    )
+    assert list(mistakes("a", ClusterConfig("a", pod_identities=[own]))) == []
+    assert list(mistakes("a", ClusterConfig("a", pod_identities=[own], cloudwatch=True))) == [
+        "a.pod_identities must not contain the service account amazon-cloudwatch/cloudwatch-agent, because the CloudWatch agent "
+        "has its role already. Use a service account of your own."
+    ]
+
+
 def settings(document: Json) -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load(document["resource"]["helm_release"]["karpenter"]["values"][0])["settings"]
     return found
@@ -117,6 +143,15 @@ def test_recommended_has_metrics_server_alone() -> None:
     ("options", "changes"),
     [
         ({"metrics_server": True}, {ADDONS["metrics_server"]: "create"}),
+        (
+            {"cloudwatch": True},
+            {
+                ADDONS["cloudwatch"]: "create",
+                "aws_eks_pod_identity_association.cloudwatch_agent": "create",
+                "aws_iam_role.cloudwatch_agent": "create",
+                "aws_iam_role_policy_attachment.cloudwatch_agent": "create",
+            },
+        ),
         (
             {"node_monitoring": True, "node_repair": True},
             {ADDONS["node_monitoring"]: "create", "helm_release.karpenter": "update"},

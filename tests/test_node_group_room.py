@@ -33,16 +33,13 @@ def test_a_single_node_leaves_karpenter_the_core_and_gibibyte_that_its_guide_giv
 
 def test_everything_at_once_fits_on_two_default_nodes_and_not_on_one() -> None:
     assert shortages(EVERY_OPTION, instance_type=DEFAULT_TYPE, nodes=2) == []
-    assert shortages(EVERY_OPTION, instance_type=DEFAULT_TYPE, nodes=1) == ["1930 millicores of 2750 needed"]
+    assert shortages(EVERY_OPTION, instance_type=DEFAULT_TYPE, nodes=1) == ["1930 of 2750 millicores"]
 
 
 def test_a_small_type_lacks_pods_and_memory() -> None:
     assert shortages((), instance_type="t3.small", nodes=1) == []
-    assert shortages(EBS_AND_METRICS, instance_type="t3.small", nodes=1) == ["11 pods of 13 needed"]
-    assert shortages(("ebs", "metrics_server", "fsx"), instance_type="t3.small", nodes=1) == [
-        "1418 MiB of 1484 needed",
-        "11 pods of 16 needed",
-    ]
+    assert shortages(EBS_AND_METRICS, instance_type="t3.small", nodes=1) == ["11 of 13 pods"]
+    assert shortages(("ebs", "metrics_server", "fsx"), instance_type="t3.small", nodes=1) == ["1418 of 1484 MiB", "11 of 16 pods"]
 
 
 def test_an_unknown_type_is_not_judged() -> None:

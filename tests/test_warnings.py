@@ -81,6 +81,19 @@ def test_a_cluster_without_any_pool_is_a_warning() -> None:
     assert [warned(ClusterConfig("a", **fields)) for fields in with_pools] == [[], [], [], []]
 
 
+def test_a_node_group_on_which_not_all_fits_while_a_node_is_gone_is_a_warning() -> None:
+    small = ClusterConfig("a", karpenter_node_instance_types=["m5.large", "t3.small"], cloudwatch=True, metrics_server=True)
+    assert warned(small) == [
+        "a.karpenter_node_instance_types contains t3.small: while a node is gone, the node group has room for 11 of 15 pods, and "
+        "some pods of the cluster itself stay Pending. Use larger types, or a larger karpenter_node_min_size. See "
+        "docs/operating.md#room-on-the-node-group."
+    ]
+    for change in ({"karpenter_node_min_size": 3}, {"karpenter_node_instance_types": ["m5.large"]}, {"cloudwatch": False}):
+        assert warned(replace(small, **change)) == []
+    # Terraform judges a variable.
+    assert warned(replace(small, karpenter_node_instance_types="${var.types}", karpenter_node_min_size="${var.nodes}")) == []
+
+
 def test_types_of_a_pool_that_the_program_does_not_know_are_a_warning() -> None:
     pool = GpuPool("x", instance_types=["p5.48xlarge", "p9.48xlarge"], limit=8, weight=1)
     (warning,) = warned(ClusterConfig("a", gpu_pools=[pool]))

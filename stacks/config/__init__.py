@@ -9,6 +9,7 @@ from stacks.config.capacity_reservations import CapacityReservation
 from stacks.config.cluster import ClusterConfig
 from stacks.config.control_plane import VpcCni
 from stacks.config.image_cache import ImageCache
+from stacks.config.pod_identities import PodIdentity, Statement
 from stacks.config.pools import Budget, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint
 from stacks.config.recommended import recommended
 
@@ -22,8 +23,10 @@ __all__ = [
     "GpuPool",
     "ImageCache",
     "LocalBackend",
+    "PodIdentity",
     "S3Backend",
     "SociParallelPull",
+    "Statement",
     "Taint",
     "VpcCni",
     "recommended",

@@ -12,14 +12,17 @@ from stacks.config.checks import shortened
 from stacks.config.common import CommonOptions
 from stacks.config.control_plane import ControlPlane
 from stacks.config.endpoints import EndpointOptions
-from stacks.config.health import HealthOptions
+from stacks.config.health import CLOUDWATCH_ACCOUNT, HealthOptions
 from stacks.config.image_cache import ImageCacheOptions
+from stacks.config.karpenter import ACCOUNT as KARPENTER_ACCOUNT
 from stacks.config.karpenter import KarpenterOptions
+from stacks.config.load_balancer_controller import ACCOUNT as LOAD_BALANCER_CONTROLLER_ACCOUNT
 from stacks.config.load_balancer_controller import LoadBalancerControllerOptions
 from stacks.config.login import Login
 from stacks.config.network import NetworkOptions
 from stacks.config.node_group import NodeGroup
 from stacks.config.node_pools import NodePoolOptions
+from stacks.config.pod_identities import PodIdentityOptions, ServiceAccount
 from stacks.config.secondary_subnets import SecondarySubnetOptions, wrong_together
 from stacks.config.spending import Spending, cents, known, known_pools
 from stacks.config.stack import Stack
@@ -42,6 +45,7 @@ class ClusterConfig(
     KarpenterOptions,
     NodePoolOptions,
     LoadBalancerControllerOptions,
+    PodIdentityOptions,
     HealthOptions,
     Spending,
 ):
@@ -62,8 +66,18 @@ class ClusterConfig(
         if self.secondary_cidr:
             yield from wrong_together(self.vpc_cidr, self.secondary_cidr)
         yield from self.secrets_elsewhere(self.region)
+        yield from self.wrong_accounts(self.own_accounts())
         yield from self._wrong_versions()
         yield from self._too_expensive()
+
+    def own_accounts(self) -> dict[ServiceAccount, str]:
+        """The service accounts that have a role of the stack's own, and whose they are."""
+        always = {KARPENTER_ACCOUNT: "Karpenter", LOAD_BALANCER_CONTROLLER_ACCOUNT: "the load balancer controller"}
+        return always | ({CLOUDWATCH_ACCOUNT: "the CloudWatch agent"} if self.cloudwatch else {})
+
+    def on_node_group(self) -> tuple[str, ...]:
+        """The options whose pods run on the node group, by the words of stacks/knowledge/requests.csv."""
+        return self.health_addons()
 
     def _wrong_zones(self) -> Iterator[str]:
         """Zones of other regions, and nodes outside of the network. What AWS alone knows is for the plan."""

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from stacks.config.fields import Change
+from stacks.config.pod_identities import ServiceAccount
 
 # The fields that install an add-on.
 HEALTH_ADDONS = ("metrics_server", "node_monitoring", "cloudwatch")
+
+CLOUDWATCH_ACCOUNT = ServiceAccount("amazon-cloudwatch", "cloudwatch-agent")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -96,14 +96,14 @@ def room(node: GeneralInstanceType, *, nodes: int = 1) -> Room:
 
 
 def shortages(options: Collection[str], *, instance_type: str, nodes: int) -> list[str]:
-    """What nodes of a type have too little of, in words; [] if all fits, or the type is not known."""
+    """What nodes of a type have too little of, such as "11 of 13 pods"; [] if all fits, or the type is not known."""
     node = next((row for row in general_instance_types() if row.instance_type == instance_type), None)
     if node is None:
         return []
     needed, available = requested(options, nodes=nodes), room(node, nodes=nodes)
     figures = (
-        ("{} millicores", needed.cpu_millicores, available.cpu_millicores),
-        ("{} MiB", needed.memory_mib, available.memory_mib),
-        ("{} pods", needed.pods, available.pods),
+        (available.cpu_millicores, needed.cpu_millicores, "millicores"),
+        (available.memory_mib, needed.memory_mib, "MiB"),
+        (available.pods, needed.pods, "pods"),
     )
-    return [f"{words.format(most)} of {least} needed" for words, least, most in figures if least > most]
+    return [f"{most} of {least} {unit}" for most, least, unit in figures if least > most]

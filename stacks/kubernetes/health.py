@@ -10,9 +10,11 @@ from cdktf_cdktf_provider_aws.data_aws_eks_addon_version import DataAwsEksAddonV
 from cdktf_cdktf_provider_aws.eks_addon import EksAddon
 from constructs import Construct
 
+from stacks.aws.pod_identity import TRUST, PodIdentity
 from stacks.config.common import Common
-from stacks.config.health import HealthOptions
+from stacks.config.health import CLOUDWATCH_ACCOUNT, HealthOptions
 from stacks.hcl.expressions import Expression
+from stacks.knowledge.regions import PARTITION
 from stacks.kubernetes.load_balancer_controller import LoadBalancerController
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
@@ -62,7 +64,19 @@ class Health(Addressed):
         if options.node_monitoring:
             self._addon("eks-node-monitoring-agent", NODE_MONITORING)
         if options.cloudwatch:
-            self._addon("amazon-cloudwatch-observability", CLOUDWATCH)
+            self._addon("amazon-cloudwatch-observability", CLOUDWATCH, depends_on=self._cloudwatch_identity().credentials)
+
+    def _cloudwatch_identity(self) -> PodIdentity:
+        return PodIdentity(
+            self,
+            self._common,
+            cluster=self._controller.cluster,
+            name="cloudwatch_agent",
+            role=CLOUDWATCH_ACCOUNT.name,
+            trust=self.add_json("cloudwatch_agent_trust", TRUST),
+            account=CLOUDWATCH_ACCOUNT,
+            policies={"cloudwatch_agent": f"arn:{PARTITION}:iam::aws:policy/CloudWatchAgentServerPolicy"},
+        )
 
     def _addon(self, name: str, values: dict[str, Any], depends_on: Sequence[ITerraformDependable] = ()) -> None:
         cluster, label = self._controller.cluster, name.replace("-", "_")

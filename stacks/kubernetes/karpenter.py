@@ -15,14 +15,12 @@ from stacks.aws.cluster import Cluster
 from stacks.aws.registry import PUBLIC_ECR, Registry
 from stacks.config.checks import ConfigurationError
 from stacks.config.common import Common
-from stacks.config.karpenter import KarpenterOptions
+from stacks.config.karpenter import ACCOUNT, KarpenterOptions
 from stacks.hcl.rules import Rule
 from stacks.knowledge.regions import PARTITION
 from stacks.knowledge.versions import has_crds_apart, hashes_the_ca, karpenter_mistake, karpenter_permissions
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
-
-NAMESPACE = "kube-system"
 
 
 class Karpenter(Addressed):
@@ -145,7 +143,7 @@ class Karpenter(Addressed):
         return self.add(
             Release,
             address,
-            namespace=NAMESPACE,
+            namespace=ACCOUNT.namespace,
             name=chart,
             repository=f"{PUBLIC_ECR}/karpenter",
             repository_username=registry.user if registry else None,
