@@ -218,21 +218,21 @@ def ip_addresses() -> str:
 
 
 def node_group_room() -> str:
-    """What every cluster requests on a single node of the node group, what each option adds, and what a node has."""
+    """What every cluster requests on a single node of the node group, what each further add-on adds, and what a node has."""
 
     def figures(amount: Room) -> tuple[int, int, int]:
         return amount.cpu_millicores, amount.memory_mib, amount.pods
 
     every, (default,) = figures(requested((), nodes=1)), NodeGroup().karpenter_node_instance_types
     rows = []
-    for option in dict.fromkeys(row.option for row in components()):
-        needed = figures(requested([option], nodes=1))
-        added = (more - less for more, less in zip(needed, every, strict=True)) if option else needed
-        names = _codes(row.name for row in components() if row.option == option)
-        rows.append((_code(option) if option else "every cluster", names, *map(str, added)))
+    for addon in dict.fromkeys(row.addon for row in components()):
+        needed = figures(requested([addon], nodes=1))
+        added = (more - less for more, less in zip(needed, every, strict=True)) if addon else needed
+        names = _codes(row.name for row in components() if row.addon == addon)
+        rows.append((_code(addon) if addon else "every cluster", names, *map(str, added)))
     has = room(next(row for row in general_instance_types() if row.instance_type == default))
     rows.append((f"{default} has", "", *map(str, figures(has))))
-    return _table(("with", "pods of", "millicores", "MiB", "pods"), rows)
+    return _table(("add-on", "pods of", "millicores", "MiB", "pods"), rows)
 
 
 GENERATED: Mapping[str, Callable[[], str]] = {

@@ -34,7 +34,7 @@ FURTHER = {
     "stacks.aws.endpoints": ("gateway_endpoints", "interface_endpoints"),
     "stacks.aws.image_cache": ("image_cache",),
     "stacks.aws.pod_identities": ("pod_identities",),
-    "stacks.kubernetes.health": HEALTH_ADDONS,
+    "stacks.kubernetes.health": tuple(HEALTH_ADDONS),
 }
 
 

@@ -11,16 +11,17 @@ from stacks.knowledge.node_group_room import Room, components, requested, room, 
 
 TYPES = {row.instance_type: row for row in general_instance_types()}
 (DEFAULT_TYPE,) = NodeGroup().karpenter_node_instance_types
-EVERY_OPTION = {row.option for row in components()} - {""}
+EVERY_ADDON = {row.addon for row in components()} - {""}
 
 # What `recommended` may turn on.
-EBS_AND_METRICS = ("ebs", "metrics_server")
+EBS = "aws-ebs-csi-driver"
+EBS_AND_METRICS = (EBS, "metrics-server")
 
 
 @pytest.mark.parametrize("nodes", [1, 2])
-@pytest.mark.parametrize("options", [(), ("ebs",), EBS_AND_METRICS])
-def test_the_default_and_ebs_with_metrics_server_fit_also_with_one_node_gone(options: tuple[str, ...], nodes: int) -> None:
-    assert shortages(options, instance_type=DEFAULT_TYPE, nodes=nodes) == []
+@pytest.mark.parametrize("addons", [(), (EBS,), EBS_AND_METRICS])
+def test_the_default_and_ebs_with_metrics_server_fit_also_with_one_node_gone(addons: tuple[str, ...], nodes: int) -> None:
+    assert shortages(addons, instance_type=DEFAULT_TYPE, nodes=nodes) == []
 
 
 def test_a_single_node_leaves_karpenter_the_core_and_gibibyte_that_its_guide_gives_it() -> None:
@@ -32,18 +33,21 @@ def test_a_single_node_leaves_karpenter_the_core_and_gibibyte_that_its_guide_giv
 
 
 def test_everything_at_once_fits_on_two_default_nodes_and_not_on_one() -> None:
-    assert shortages(EVERY_OPTION, instance_type=DEFAULT_TYPE, nodes=2) == []
-    assert shortages(EVERY_OPTION, instance_type=DEFAULT_TYPE, nodes=1) == ["1930 of 2750 millicores"]
+    assert shortages(EVERY_ADDON, instance_type=DEFAULT_TYPE, nodes=2) == []
+    assert shortages(EVERY_ADDON, instance_type=DEFAULT_TYPE, nodes=1) == ["1930 of 2750 millicores"]
 
 
 def test_a_small_type_lacks_pods_and_memory() -> None:
     assert shortages((), instance_type="t3.small", nodes=1) == []
     assert shortages(EBS_AND_METRICS, instance_type="t3.small", nodes=1) == ["11 of 13 pods"]
-    assert shortages(("ebs", "metrics_server", "fsx"), instance_type="t3.small", nodes=1) == ["1418 of 1484 MiB", "11 of 16 pods"]
+    assert shortages((*EBS_AND_METRICS, "aws-fsx-csi-driver"), instance_type="t3.small", nodes=1) == [
+        "1418 of 1484 MiB",
+        "11 of 16 pods",
+    ]
 
 
 def test_an_unknown_type_is_not_judged() -> None:
-    assert shortages(EVERY_OPTION, instance_type="m99.large", nodes=1) == []
+    assert shortages(EVERY_ADDON, instance_type="m99.large", nodes=1) == []
 
 
 @pytest.mark.parametrize(

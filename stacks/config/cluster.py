@@ -75,8 +75,8 @@ class ClusterConfig(
         always = {KARPENTER_ACCOUNT: "Karpenter", LOAD_BALANCER_CONTROLLER_ACCOUNT: "the load balancer controller"}
         return always | ({CLOUDWATCH_ACCOUNT: "the CloudWatch agent"} if self.cloudwatch else {})
 
-    def on_node_group(self) -> tuple[str, ...]:
-        """The options whose pods run on the node group, by the words of stacks/knowledge/requests.csv."""
+    def further_addons(self) -> list[str]:
+        """The names of the EKS add-ons beside those that every cluster has."""
         return self.health_addons()
 
     def _wrong_zones(self) -> Iterator[str]:

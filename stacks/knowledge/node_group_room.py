@@ -1,8 +1,8 @@
 """Whether what runs on the node group fits there. Plain Python.
 
-`requests.csv` has what a pod of each component requests, all containers together; the option that installs the component; and the
-ports that the pod takes of its node. A component without `replicas` is a DaemonSet. What requests nothing has 0: Karpenter and the
-load balancer controller use what the others leave.
+`requests.csv` has what a pod of each component requests, all containers together; the EKS add-on that brings the component, unless
+every cluster has it; and the ports that the pod takes of its node. A component without `replicas` is a DaemonSet. What requests
+nothing has 0: Karpenter and the load balancer controller use what the others leave.
 """
 
 import csv
@@ -29,8 +29,8 @@ class Component:
     """What runs on the node group, by pod."""
 
     name: str
-    option: str
-    """The option that installs the component; "" if every cluster has the component."""
+    addon: str
+    """The EKS add-on that brings the component; "" if every cluster has the component."""
     replicas: int | None
     """None for a pod on each node."""
     most_per_node: int | None
@@ -61,7 +61,7 @@ def components() -> tuple[Component, ...]:
         return tuple(
             Component(
                 name=row["component"],
-                option=row["with_option"],
+                addon=row["further_addon"],
                 replicas=int(row["replicas"]) if row["replicas"] else None,
                 most_per_node=int(row["most_per_node"]) if row["most_per_node"] else None,
                 cpu_millicores=int(row["cpu_millicores"]),
@@ -73,9 +73,9 @@ def components() -> tuple[Component, ...]:
         )
 
 
-def requested(options: Collection[str], *, nodes: int) -> Room:
+def requested(addons: Collection[str], *, nodes: int) -> Room:
     """What the components of a cluster request together on a number of nodes of the node group."""
-    running = [(row, row.pods(nodes)) for row in components() if row.option in ("", *options)]
+    running = [(row, row.pods(nodes)) for row in components() if row.addon in ("", *addons)]
     return Room(
         cpu_millicores=sum(row.cpu_millicores * pods for row, pods in running),
         memory_mib=sum(row.memory_mib * pods for row, pods in running),
@@ -95,12 +95,12 @@ def room(node: GeneralInstanceType, *, nodes: int = 1) -> Room:
     )
 
 
-def shortages(options: Collection[str], *, instance_type: str, nodes: int) -> list[str]:
+def shortages(addons: Collection[str], *, instance_type: str, nodes: int) -> list[str]:
     """What nodes of a type have too little of, such as "11 of 13 pods"; [] if all fits, or the type is not known."""
     node = next((row for row in general_instance_types() if row.instance_type == instance_type), None)
     if node is None:
         return []
-    needed, available = requested(options, nodes=nodes), room(node, nodes=nodes)
+    needed, available = requested(addons, nodes=nodes), room(node, nodes=nodes)
     figures = (
         (available.cpu_millicores, needed.cpu_millicores, "millicores"),
         (available.memory_mib, needed.memory_mib, "MiB"),

@@ -136,7 +136,7 @@ def _crowded_node_group(cluster: ClusterConfig) -> Iterator[str]:
     types, size = cluster.karpenter_node_instance_types, cluster.karpenter_node_min_size
     left = 1 if is_expression(size) else max(size - 1, 1)
     for name in () if is_expression(types) else types:
-        if lacking := shortages(cluster.on_node_group(), instance_type=name, nodes=left):
+        if lacking := shortages(cluster.further_addons(), instance_type=name, nodes=left):
             yield (
                 f"{cluster.name}.karpenter_node_instance_types contains {name}: while a node is gone, the node group has room for "
                 f"{', '.join(lacking)}, and some pods of the cluster itself stay Pending. Use larger types, or a larger "
