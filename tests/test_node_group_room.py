@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from stacks.config import recommended
 from stacks.config.node_group import NodeGroup
 from stacks.knowledge.catalogue import general_instance_types
 from stacks.knowledge.node_group_room import Room, components, requested, room, shortages
@@ -16,6 +17,13 @@ EVERY_ADDON = {row.addon for row in components()} - {""}
 # What `recommended` may turn on.
 EBS = "aws-ebs-csi-driver"
 EBS_AND_METRICS = (EBS, "metrics-server")
+
+
+def test_recommended_fits_with_one_node_gone() -> None:
+    config = recommended("a")
+    (instance_type,), nodes = config.karpenter_node_instance_types, config.karpenter_node_min_size
+    assert set(config.further_addons()) <= set(EBS_AND_METRICS)
+    assert shortages(config.further_addons(), instance_type=instance_type, nodes=nodes - 1) == []
 
 
 @pytest.mark.parametrize("nodes", [1, 2])

@@ -8,6 +8,7 @@ import pytest
 
 from stacks.config import Budget, CapacityReservation, ClusterConfig, GeneralPool, GpuPool, SociParallelPull, VpcCni
 from stacks.config.pools import GPU_SOCI
+from stacks.hcl.expressions import Expression
 from stacks.reports.warnings import warnings
 
 TODAY = date(2026, 1, 1)
@@ -91,7 +92,9 @@ def test_a_node_group_on_which_not_all_fits_while_a_node_is_gone_is_a_warning() 
     for change in ({"karpenter_node_min_size": 3}, {"karpenter_node_instance_types": ["m5.large"]}, {"cloudwatch": False}):
         assert warned(replace(small, **change)) == []
     # Terraform judges a variable.
-    assert warned(replace(small, karpenter_node_instance_types="${var.types}", karpenter_node_min_size="${var.nodes}")) == []
+    assert warned(replace(small, karpenter_node_instance_types="${var.types}")) == []
+    nodes = Expression("var.nodes").value
+    assert len(warned(replace(small, karpenter_node_min_size=nodes))) == 1
 
 
 def test_types_of_a_pool_that_the_program_does_not_know_are_a_warning() -> None:
