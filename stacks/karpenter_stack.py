@@ -34,6 +34,7 @@ FURTHER = {
     "stacks.aws.endpoints": ("gateway_endpoints", "interface_endpoints"),
     "stacks.aws.image_cache": ("image_cache",),
     "stacks.aws.pod_identities": ("pod_identities",),
+    "stacks.kubernetes.storage": ("storage",),
     "stacks.kubernetes.health": tuple(HEALTH_ADDONS),
 }
 
@@ -94,6 +95,7 @@ class KarpenterStack(Addressed, TerraformStack):
             administrators=options,
             node_group=options,
             node_policies=node_policies,
+            further_addons=config.further_addons(),
         )
 
         # Kubernetes: the controllers, and the nodes that Karpenter may create.
@@ -109,8 +111,7 @@ class KarpenterStack(Addressed, TerraformStack):
             node_repair=options.node_repair,
         )
         self.load_balancer_controller = LoadBalancerController(self, "alb", common, karpenter=self.karpenter, options=options)
-        self.node_pools = NodePools(self, "nodepools", common, karpenter=self.karpenter, options=options)
-        self._extend_cluster()
+        self._add_pools()
 
         # The suffix is the first resource to be created.
         add_requirements(self, on=suffix)
@@ -130,8 +131,17 @@ class KarpenterStack(Addressed, TerraformStack):
 
             Endpoints(self, "endpoints", self.common, network=self.network, options=self.options)
 
-    def _extend_cluster(self) -> None:
-        """What few clusters have."""
+    def _add_pools(self) -> None:
+        """The pools, between what their nodes need and what needs their nodes."""
+        storage = None
+        if self.config.storage:
+            from stacks.kubernetes.storage import Storage
+
+            storage = Storage(self, "storage", self.common, cluster=self.cluster, options=self.options)
+        after = storage.before_pools if storage else ()
+        self.node_pools = NodePools(self, "nodepools", self.common, karpenter=self.karpenter, options=self.options, after=after)
+        if storage:
+            storage.add_s3(self.node_pools)
         if self.config.pod_identities:
             from stacks.aws.pod_identities import PodIdentities
 

@@ -1,17 +1,22 @@
 """The configurations of the golden files: the default, and every option away from its default."""
 
 from stacks.config import (
+    S3,
     AccessEntry,
     Budget,
     CapacityReservation,
     ClusterConfig,
     DataVolume,
+    Ebs,
+    Efs,
+    Fsx,
     GeneralPool,
     GpuPool,
     ImageCache,
     LocalBackend,
     PodIdentity,
     S3Backend,
+    Snapshots,
     SociParallelPull,
     Statement,
     Taint,
@@ -55,7 +60,7 @@ EVERY_OPTION = ClusterConfig(
     cluster_support_type="STANDARD",
     support_check=True,
     version_check=False,
-    addon_versions={"coredns": "v1.12.1-eksbuild.2"},
+    addon_versions={"coredns": "v1.12.1-eksbuild.2", "aws-ebs-csi-driver": "v1.53.0-eksbuild.1"},
     vpc_cni=VpcCni(warm_ip_target=2, minimum_ip_target=16),
     endpoint_public_access_cidrs=["203.0.113.0/24"],
     control_plane_logs=["audit"],
@@ -144,6 +149,7 @@ EVERY_OPTION = ClusterConfig(
     wait_for_nodes=True,
     load_balancer_controller_version="3.5.0",
     load_balancer_controller_policy="official",
+    storage=[Ebs(storage_class="encrypted"), Efs(), Fsx(), S3(buckets=["acme-models", "acme-checkpoints"]), Snapshots()],
     pod_identities=[
         PodIdentity(
             namespace="training",

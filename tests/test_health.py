@@ -49,9 +49,19 @@ def test_an_addon_has_the_newest_version_for_the_clusters_kubernetes_and_comes_a
         assert (addon["addon_name"], addon["cluster_name"]) == (name, "${module.eks.cluster_name}")
         assert {"module.eks", "helm_release.aws_load_balancer_controller", "module.vpc"} <= set(addon["depends_on"])
         assert addon["tags"] == watched["module"]["eks"]["tags"]
-        assert addon["addon_version"] == f"${{data.aws_eks_addon_version.{label}.version}}"
+        latest = f"data.aws_eks_addon_version.{label}.version"
+        assert addon["addon_version"] == f'${{coalesce(lookup(var.addon_versions, "{name}", null), {latest})}}'
         data = watched["data"]["aws_eks_addon_version"][label]
         assert (data["addon_name"], data["kubernetes_version"], data["most_recent"]) == (name, "1.33", True)
+
+
+def test_addon_versions_takes_the_addons_that_are_on() -> None:
+    versions = {"metrics-server": "v0.9.0-eksbuild.11"}
+    assert list(mistakes("a", ClusterConfig("a", metrics_server=True, addon_versions=versions))) == []
+    assert list(mistakes("a", ClusterConfig("a", addon_versions=versions))) == [
+        "a.addon_versions must name add-ons of the cluster: coredns, kube-proxy, eks-pod-identity-agent, vpc-cni (got "
+        '["metrics-server"]).'
+    ]
 
 
 def test_metrics_server_runs_on_the_node_group(watched: Json) -> None:

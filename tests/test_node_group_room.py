@@ -9,6 +9,7 @@ from stacks.config import recommended
 from stacks.config.node_group import NodeGroup
 from stacks.knowledge.catalogue import general_instance_types
 from stacks.knowledge.node_group_room import Room, components, requested, room, shortages
+from stacks.knowledge.storage_addons import STORAGE_ADDONS
 
 TYPES = {row.instance_type: row for row in general_instance_types()}
 (DEFAULT_TYPE,) = NodeGroup().karpenter_node_instance_types
@@ -22,8 +23,13 @@ EBS_AND_METRICS = (EBS, "metrics-server")
 def test_recommended_fits_with_one_node_gone() -> None:
     config = recommended("a")
     (instance_type,), nodes = config.karpenter_node_instance_types, config.karpenter_node_min_size
+    assert EBS in config.further_addons()
     assert set(config.further_addons()) <= set(EBS_AND_METRICS)
     assert shortages(config.further_addons(), instance_type=instance_type, nodes=nodes - 1) == []
+
+
+def test_the_sum_knows_every_addon_for_storage() -> None:
+    assert {addon.name for addon in STORAGE_ADDONS} <= EVERY_ADDON
 
 
 @pytest.mark.parametrize("nodes", [1, 2])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stacks.config import Budget, CapacityReservation, ClusterConfig, GeneralPool, GpuPool, SociParallelPull, VpcCni
+from stacks.config import Budget, CapacityReservation, ClusterConfig, Ebs, Fsx, GeneralPool, GpuPool, SociParallelPull, VpcCni
 from stacks.config.pools import GPU_SOCI
 from stacks.hcl.expressions import Expression
 from stacks.reports.warnings import warnings
@@ -83,13 +83,18 @@ def test_a_cluster_without_any_pool_is_a_warning() -> None:
 
 
 def test_a_node_group_on_which_not_all_fits_while_a_node_is_gone_is_a_warning() -> None:
-    small = ClusterConfig("a", karpenter_node_instance_types=["m5.large", "t3.small"], cloudwatch=True, metrics_server=True)
+    small = ClusterConfig("a", karpenter_node_instance_types=["m5.large", "t3.small"], storage=[Ebs(), Fsx()])
     assert warned(small) == [
-        "a.karpenter_node_instance_types contains t3.small: while a node is gone, the node group has room for 11 of 15 pods, and "
+        "a.karpenter_node_instance_types contains t3.small: while a node is gone, the node group has room for 11 of 14 pods, and "
         "some pods of the cluster itself stay Pending. Use larger types, or a larger karpenter_node_min_size. See "
         "docs/operating.md#room-on-the-node-group."
     ]
-    for change in ({"karpenter_node_min_size": 3}, {"karpenter_node_instance_types": ["m5.large"]}, {"cloudwatch": False}):
+    changes: tuple[dict[str, Any], ...] = (
+        {"karpenter_node_min_size": 3},
+        {"karpenter_node_instance_types": ["m5.large"]},
+        {"storage": []},
+    )
+    for change in changes:
         assert warned(replace(small, **change)) == []
     # Terraform judges a variable.
     assert warned(replace(small, karpenter_node_instance_types="${var.types}")) == []

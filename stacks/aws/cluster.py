@@ -1,6 +1,6 @@
 """The cluster: EKS, and the node group that Karpenter itself runs on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from imports.eks import Eks
 
@@ -10,8 +10,9 @@ from constructs import Construct
 from stacks.aws.network import Network
 from stacks.aws.offerings import zones_by_type
 from stacks.config.administrators import Administrators
+from stacks.config.checks import ConfigurationError
 from stacks.config.common import Common
-from stacks.config.control_plane import ADDONS, MALFORMED_VERSIONS, OTHER_ADDONS, ControlPlane
+from stacks.config.control_plane import ADDONS, MALFORMED_VERSIONS, ControlPlane, other_addons
 from stacks.config.node_group import INSTANCE_TYPES, NodeGroup, size_rules
 from stacks.hcl.expressions import Expression, hcl
 from stacks.hcl.rules import DISTINCT, EmptyList, Rule, shown
@@ -35,10 +36,12 @@ class Cluster(Addressed):
 
     Args:
         node_policies: the ARNs of IAM policies that every node has in addition, by name; Karpenter's nodes have them too.
+        further_addons: the names of EKS add-ons that other constructs make; `addon_versions` may name them.
 
     Attributes:
         eks: the module.
-        network, control_plane, node_policies: as given.
+        network, control_plane, node_policies, further_addons: as given.
+        addon_versions: the versions by add-on.
 
     Raises:
         ConfigurationError: a literal argument cannot be right.
@@ -55,6 +58,7 @@ class Cluster(Addressed):
         administrators: Administrators | None = None,
         node_group: NodeGroup | None = None,
         node_policies: Mapping[str, str] | None = None,
+        further_addons: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, id)
         self.control_plane = control_plane = control_plane or ControlPlane()
@@ -67,13 +71,15 @@ class Cluster(Addressed):
             administrators=administrators,
             node_group=node_group,
         )
+        if found := list(control_plane.other_addons(further_addons)):
+            raise ConfigurationError("\n".join(f"Cluster.control_plane.{mistake}" for mistake in found))
         boundary = common.permissions_boundary
         bounded = {"iam_role_permissions_boundary": boundary} if boundary else {}
-        self.network, self.node_policies = network, dict(node_policies or {})
+        self.network, self.node_policies, self.further_addons = network, dict(node_policies or {}), further_addons
         types = self.as_expression("karpenter_node_instance_types", node_group.karpenter_node_instance_types)
         chosen = self.as_expression("karpenter_node_availability_zones", node_group.karpenter_node_availability_zones)
         release = self.as_expression("karpenter_node_release_version", node_group.karpenter_node_release_version)
-        versions = self.as_expression("addon_versions", control_plane.addon_versions)
+        self.addon_versions = versions = self.as_expression("addon_versions", control_plane.addon_versions)
         low, desired, high = (
             self.as_expression(name, getattr(node_group, name))
             for name in (f"karpenter_node_{size}_size" for size in ("min", "desired", "max"))
@@ -86,7 +92,7 @@ class Cluster(Addressed):
             *(rule.rule(types) for rule in INSTANCE_TYPES),
             *size_rules(low, desired, high),
             _zones_of_other_networks(chosen, network.azs),
-            OTHER_ADDONS.rule(versions),
+            other_addons([*ADDONS, *further_addons]).rule(versions),
             MALFORMED_VERSIONS.rule(versions),
         )
         settings: dict[str, dict[str, Expression]] = {}

@@ -12,19 +12,25 @@ from stacks.config.image_cache import ImageCache
 from stacks.config.pod_identities import PodIdentity, Statement
 from stacks.config.pools import Budget, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint
 from stacks.config.recommended import recommended
+from stacks.config.storage import S3, Ebs, Efs, Fsx, Snapshots
 
 __all__ = [
+    "S3",
     "AccessEntry",
     "Budget",
     "CapacityReservation",
     "ClusterConfig",
     "DataVolume",
+    "Ebs",
+    "Efs",
+    "Fsx",
     "GeneralPool",
     "GpuPool",
     "ImageCache",
     "LocalBackend",
     "PodIdentity",
     "S3Backend",
+    "Snapshots",
     "SociParallelPull",
     "Statement",
     "Taint",

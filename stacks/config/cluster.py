@@ -12,7 +12,7 @@ from stacks.config.checks import shortened
 from stacks.config.common import CommonOptions
 from stacks.config.control_plane import ControlPlane
 from stacks.config.endpoints import EndpointOptions
-from stacks.config.health import CLOUDWATCH_ACCOUNT, HealthOptions
+from stacks.config.health import HealthOptions
 from stacks.config.image_cache import ImageCacheOptions
 from stacks.config.karpenter import ACCOUNT as KARPENTER_ACCOUNT
 from stacks.config.karpenter import KarpenterOptions
@@ -26,6 +26,7 @@ from stacks.config.pod_identities import PodIdentityOptions, ServiceAccount
 from stacks.config.secondary_subnets import SecondarySubnetOptions, wrong_together
 from stacks.config.spending import Spending, cents, known, known_pools
 from stacks.config.stack import Stack
+from stacks.config.storage import StorageOptions
 from stacks.hcl.rules import as_json
 from stacks.knowledge.versions import RELEASE, karpenter_mistake, known_kubernetes_version, kubernetes_version, parts
 
@@ -45,6 +46,7 @@ class ClusterConfig(
     KarpenterOptions,
     NodePoolOptions,
     LoadBalancerControllerOptions,
+    StorageOptions,
     PodIdentityOptions,
     HealthOptions,
     Spending,
@@ -66,18 +68,20 @@ class ClusterConfig(
         if self.secondary_cidr:
             yield from wrong_together(self.vpc_cidr, self.secondary_cidr)
         yield from self.secrets_elsewhere(self.region)
+        yield from self.other_addons(self.further_addons())
+        yield from self.without_a_pool(self.takes_any_pod())
         yield from self.wrong_accounts(self.own_accounts())
         yield from self._wrong_versions()
         yield from self._too_expensive()
 
     def own_accounts(self) -> dict[ServiceAccount, str]:
         """The service accounts that have a role of the stack's own, and whose they are."""
-        always = {KARPENTER_ACCOUNT: "Karpenter", LOAD_BALANCER_CONTROLLER_ACCOUNT: "the load balancer controller"}
-        return always | ({CLOUDWATCH_ACCOUNT: "the CloudWatch agent"} if self.cloudwatch else {})
+        controllers = {KARPENTER_ACCOUNT: "Karpenter", LOAD_BALANCER_CONTROLLER_ACCOUNT: "the load balancer controller"}
+        return controllers | self.storage_accounts() | self.health_accounts()
 
     def further_addons(self) -> list[str]:
         """The names of the EKS add-ons beside those that every cluster has."""
-        return self.health_addons()
+        return [*self.storage_addons(), *self.health_addons()]
 
     def _wrong_zones(self) -> Iterator[str]:
         """Zones of other regions, and nodes outside of the network. What AWS alone knows is for the plan."""

@@ -51,3 +51,7 @@ class HealthOptions:
     def health_addons(self) -> list[str]:
         """The names of the add-ons that are on."""
         return [addon for name, addon in HEALTH_ADDONS.items() if getattr(self, name)]
+
+    def health_accounts(self) -> dict[ServiceAccount, str]:
+        """The service accounts of the add-ons that are on and call AWS, and whose they are."""
+        return {CLOUDWATCH_ACCOUNT: "the CloudWatch agent"} if self.cloudwatch else {}

@@ -302,6 +302,10 @@ class NodePoolOptions:
                 together = wrong_node_tags({**self.node_tags, **pool.tags}) if pool.tags else ()
                 yield from (f'{kind}["{pool.name}"].tags with node_tags {text}.' for text in together if text not in of_all)
 
+    def takes_any_pod(self) -> bool:
+        """Whether there is a pool for pods without tolerations."""
+        return self.default_pool or any(not pool.taints for pool in self.general_pools)
+
     def fixed_pools(self) -> list[Pool]:
         """The pools with a fixed number of nodes, for which Karpenter needs a gate."""
         return [pool for pool in (*self.gpu_pools, *self.general_pools) if pool.replicas is not None]

@@ -131,7 +131,7 @@ class PodIdentity:
 class PodIdentityOptions:
     """What the user's own pods may do in AWS."""
 
-    pod_identities: Annotated[Sequence[PodIdentity], Change.IN_PLACE] = ()
+    pod_identities: Annotated[Sequence[PodIdentity], DECIDES, Change("U to add, R to remove (the role)")] = ()
     """IAM roles of the user's own pods, by service account. Pods take the role when they start."""
 
     def mistakes(self) -> Iterator[str]:

@@ -1,19 +1,16 @@
 """EKS add-ons that watch nodes and pods: metrics-server, the node monitoring agent, CloudWatch."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import imports  # noqa: F401  (before cdktf: CDKTF's packages load lazily)
 
 from cdktf import ITerraformDependable
-from cdktf_cdktf_provider_aws.data_aws_eks_addon_version import DataAwsEksAddonVersion
-from cdktf_cdktf_provider_aws.eks_addon import EksAddon
 from constructs import Construct
 
+from stacks.aws.addon import add_addon
 from stacks.aws.pod_identity import TRUST, PodIdentity
 from stacks.config.common import Common
 from stacks.config.health import CLOUDWATCH_ACCOUNT, HealthOptions
-from stacks.hcl.expressions import Expression
 from stacks.knowledge.regions import PARTITION
 from stacks.kubernetes.load_balancer_controller import LoadBalancerController
 from stacks.terraform.addresses import Addressed
@@ -64,7 +61,7 @@ class Health(Addressed):
         if options.node_monitoring:
             self._addon("eks-node-monitoring-agent", NODE_MONITORING)
         if options.cloudwatch:
-            self._addon("amazon-cloudwatch-observability", CLOUDWATCH, depends_on=self._cloudwatch_identity().credentials)
+            self._addon("amazon-cloudwatch-observability", CLOUDWATCH, after=self._cloudwatch_identity().credentials)
 
     def _cloudwatch_identity(self) -> PodIdentity:
         return PodIdentity(
@@ -78,23 +75,7 @@ class Health(Addressed):
             policies={"cloudwatch_agent": f"arn:{PARTITION}:iam::aws:policy/CloudWatchAgentServerPolicy"},
         )
 
-    def _addon(self, name: str, values: dict[str, Any], depends_on: Sequence[ITerraformDependable] = ()) -> None:
-        cluster, label = self._controller.cluster, name.replace("-", "_")
-        offered = Expression(f"data.aws_eks_addon_version.{label}")
-        self.add(
-            DataAwsEksAddonVersion,
-            offered.hcl,
-            addon_name=name,
-            kubernetes_version=cluster.control_plane.kubernetes_version,
-            most_recent=True,
-        )
-        self.add(
-            EksAddon,
-            f"aws_eks_addon.{label}",
-            cluster_name=cluster.eks.cluster_name,
-            addon_name=name,
-            addon_version=Expression(f"{offered.hcl}.version"),
-            configuration_values=self.add_json(f"{label}_values", values),
-            tags=self._common.tags,
-            depends_on=[*depends_on, cluster.eks, self._controller.release, *cluster.network.way_out],
-        )
+    def _addon(self, name: str, settings: Mapping[str, object], *, after: Sequence[ITerraformDependable] = ()) -> None:
+        cluster = self._controller.cluster
+        after = [*after, self._controller.release, *cluster.network.way_out]
+        add_addon(self, self._common, cluster=cluster, name=name, settings=settings, after=after)

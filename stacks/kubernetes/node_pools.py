@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from imports.kubectl import KubectlManifest
 
+from cdktf import ITerraformDependable
 from constructs import Construct
 
 from stacks.aws.gpu_types import GpuTypes
@@ -38,6 +39,11 @@ class NodePools(Addressed):
 
     Args:
         karpenter: the controller that reads the objects.
+        after: what nodes need until they are gone, such as the drivers of their volumes.
+
+    Attributes:
+        pools: the NodePools.
+        takes_any_pod: whether one of them takes pods without tolerations.
 
     Raises:
         ConfigurationError: an argument cannot be right.
@@ -51,6 +57,7 @@ class NodePools(Addressed):
         *,
         karpenter: Karpenter,
         options: NodePoolOptions,
+        after: Sequence[ITerraformDependable] = (),
     ) -> None:
         super().__init__(scope, id)
         check_arguments(NodePools, common=common, karpenter=karpenter, options=options)
@@ -62,7 +69,9 @@ class NodePools(Addressed):
             found.append("gpu_instance_types must be given, unless gpu_spot_pool is False.")
         if found:
             raise ConfigurationError("\n".join(f"NodePools.options.{mistake}" for mistake in found))
-        self._common, self._karpenter, self._options = common, karpenter, options
+        self._common, self._karpenter, self._options, self._after = common, karpenter, options, after
+        self.pools: list[KubectlManifest] = []
+        self.takes_any_pod = options.takes_any_pod()
         self._azs = karpenter.cluster.network.azs
         if options.default_pool:
             self._add_objects("default", self._default())
@@ -177,14 +186,16 @@ class NodePools(Addressed):
             f"kubectl_manifest.{class_name}",
             yaml_body=Expression(f"yamlencode({node_class.hcl})"),
             wait=self._options.wait_for_nodes or None,
-            depends_on=[self._karpenter.release],
+            depends_on=[self._karpenter.release, *self._after],
         )
-        self.add(
-            KubectlManifest,
-            f"kubectl_manifest.{pool_name}",
-            yaml_body=Expression(f"yamlencode({_without_nulls(manifest.hcl) if nullable else manifest.hcl})"),
-            wait=self._options.wait_for_nodes or None,
-            depends_on=[after],
+        self.pools.append(
+            self.add(
+                KubectlManifest,
+                f"kubectl_manifest.{pool_name}",
+                yaml_body=Expression(f"yamlencode({_without_nulls(manifest.hcl) if nullable else manifest.hcl})"),
+                wait=self._options.wait_for_nodes or None,
+                depends_on=[after],
+            )
         )
 
     def _zones_of_other_networks(self, pool: Pool) -> EmptyList:
