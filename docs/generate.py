@@ -97,11 +97,11 @@ def recommended() -> str:
 
 def parts() -> str:
     """A section for each class that a field of ClusterConfig may hold."""
-    sections = (
-        f"### {kind.__name__}\n\n{_first_paragraph(kind)}\n\n{_table(('field', *HEADER), [_row(f) for f in options_of(kind)])}"
+    return "\n\n".join(
+        f"### {kind.__name__}\n\n{_first_paragraph(kind)}"
+        + (f"\n\n{_table(('field', *HEADER), [_row(f) for f in found])}" if (found := options_of(kind)) else "")
         for kind in classes()
     )
-    return "\n\n".join(sections)
 
 
 def outputs() -> str:
