@@ -60,7 +60,7 @@ EVERY_OPTION = ClusterConfig(
     cluster_support_type="STANDARD",
     support_check=True,
     version_check=False,
-    addon_versions={"coredns": "v1.12.1-eksbuild.2", "aws-ebs-csi-driver": "v1.53.0-eksbuild.1"},
+    addon_versions={"coredns": "v1.12.1-eksbuild.2"},
     vpc_cni=VpcCni(warm_ip_target=2, minimum_ip_target=16),
     endpoint_public_access_cidrs=["203.0.113.0/24"],
     control_plane_logs=["audit"],

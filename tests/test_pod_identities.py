@@ -27,8 +27,8 @@ def identity(*policies: str | Statement, namespace: str = "training", account: s
 
 def of_length(number: int) -> Statement:
     """A statement that makes a policy of so many characters."""
-    rest = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["${aws:username}"]}]}'
-    return Statement(actions=["s3:*"], resources=["${aws:username}" + "a" * (number - len(rest))])
+    rest = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:${aws:username}"]}]}'
+    return Statement(actions=["s3:*"], resources=["arn:${aws:username}" + "a" * (number - len(rest))])
 
 
 def made(*identities: PodIdentity) -> Json:
@@ -138,12 +138,23 @@ def test_a_namespace_and_an_account_do_not_make_the_names_of_others() -> None:
         ([{"Effect": "Allow"}], "policies must be a list of strings or Statement (got ({'Effect': 'Allow'},))."),
         ([Statement(actions=["GetObject"], resources=["*"])], ".actions must be actions such as s3:GetObject (got ['GetObject'])."),
         ([Statement(actions=["s3:*"], resources=[])], ".resources must have at least one element (got [])."),
+        (
+            [Statement(actions=["s3:*"], resources=["acme-models"])],
+            ".resources must be ARNs such as arn:aws:s3:::acme-models/*, or * (got ['acme-models']).",
+        ),
     ],
 )
 def test_policies_that_iam_would_not_take_are_refused(policies: Sequence[Any], words: str) -> None:
     (mistake,) = refusals(identity(*policies))
     assert mistake.startswith('c.pod_identities["training/trainer"].policies')
     assert words in mistake
+
+
+@pytest.mark.parametrize(
+    "resource", ["*", "arn:aws:s3:::a/*", "${aws_s3_bucket.a.arn}/*", "${TfToken[TOKEN.1]}/*", "${one(var.a)}"]
+)
+def test_a_statement_takes_arns_and_expressions(resource: str) -> None:
+    assert not refusals(identity(Statement(actions=["s3:GetObject"], resources=[resource])))
 
 
 def test_ten_policies_and_6144_characters_pass() -> None:

@@ -27,6 +27,8 @@ SERVICE_ACCOUNT = matches(
     r"(?!.{254})[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*", "a Kubernetes service account such as trainer"
 )
 ACTION = matches(r"[*]|[a-z0-9-]+:[A-Za-z0-9*?]+", "actions such as s3:GetObject")
+# An expression of Terraform or a token of CDKTF names the ARN of something else in the stack.
+RESOURCE = matches(r"[*]|arn:.+|\$\{(TfToken\[|[a-z]\w*[.(]).+", "ARNs such as arn:aws:s3:::acme-models/*, or *")
 
 # A policy variable, such as ${aws:PrincipalTag/kubernetes-namespace}, which Terraform would take for an expression of its own.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
@@ -50,7 +52,7 @@ class Statement:
 
     actions: Annotated[Sequence[str], Change.IN_PLACE, not_empty, each(ACTION), distinct]
     """What the pods may do, such as s3:GetObject."""
-    resources: Annotated[Sequence[str], Change.IN_PLACE, not_empty, distinct]
+    resources: Annotated[Sequence[str], Change.IN_PLACE, not_empty, each(RESOURCE), distinct]
     """ARNs of what the pods may do it with, with wildcards if need be: arn:aws:s3:::acme-models/*."""
     effect: Annotated[Literal["Allow", "Deny"], Change.IN_PLACE] = "Allow"
     """Whether the statement allows or denies."""

@@ -100,7 +100,7 @@ class StorageOptions:
         addons = [one.addon for one in self.storage if one.addon.account]
         return {ServiceAccount(NAMESPACE, addon.account): f"the add-on {addon.name}" for addon in addons}
 
-    def without_a_pool(self, takes_any_pod: bool) -> Iterator[str]:
+    def without_a_pool(self, *, takes_any_pod: bool) -> Iterator[str]:
         """An add-on that finds no node: the schema of S3's controller takes no toleration (aws/containers-roadmap#2676)."""
         if any(isinstance(one, S3) for one in self.storage) and not takes_any_pod:
             yield (

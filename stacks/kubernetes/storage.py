@@ -68,7 +68,7 @@ class Storage(Addressed):
         """
         for one in self._options.storage:
             if isinstance(one, S3):
-                if found := list(self._options.without_a_pool(node_pools.takes_any_pod)):
+                if found := list(self._options.without_a_pool(takes_any_pod=node_pools.takes_any_pod)):
                     raise ConfigurationError("\n".join(f"Storage.options.{mistake}" for mistake in found))
                 # Pods keep their mounts while a destroy ends their nodes.
                 self._addon(one, after=node_pools.pools, preserve=True)
