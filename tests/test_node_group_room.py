@@ -52,6 +52,7 @@ def test_everything_at_once_fits_on_two_default_nodes_and_not_on_one() -> None:
 
 
 def test_a_small_type_lacks_pods_and_memory() -> None:
+    assert shortages((), instance_type="m1.small", nodes=1) == []  # 8 of 8 pods
     assert shortages((), instance_type="t3.small", nodes=1) == []
     assert shortages(EBS_AND_METRICS, instance_type="t3.small", nodes=1) == ["11 of 13 pods"]
     assert shortages((*EBS_AND_METRICS, "aws-fsx-csi-driver"), instance_type="t3.small", nodes=1) == [
