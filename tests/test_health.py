@@ -49,6 +49,7 @@ def test_an_addon_has_the_newest_version_for_the_clusters_kubernetes_and_comes_a
         assert (addon["addon_name"], addon["cluster_name"]) == (name, "${module.eks.cluster_name}")
         assert {"module.eks", "helm_release.aws_load_balancer_controller", "module.vpc"} <= set(addon["depends_on"])
         assert addon["tags"] == watched["module"]["eks"]["tags"]
+        assert (addon["resolve_conflicts_on_update"], "resolve_conflicts_on_create" in addon) == ("OVERWRITE", False)
         latest = f"data.aws_eks_addon_version.{label}.version"
         assert addon["addon_version"] == f'${{coalesce(lookup(var.addon_versions, "{name}", null), {latest})}}'
         data = watched["data"]["aws_eks_addon_version"][label]
