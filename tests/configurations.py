@@ -179,6 +179,9 @@ EVERY_OPTION = ClusterConfig(
             policies=["arn:aws:iam::123456789012:policy/team/models+weights"],
         ),
     ],
+    metrics_server=True,
+    node_monitoring=True,
+    node_repair=True,
 )
 
 # What excludes another option, or hides what another one makes.
@@ -192,6 +195,7 @@ WITHOUT_GPU_SPOT = ClusterConfig(
     gpu_spot_pool=False,
     gpu_pools=[GpuPool("inference", families=["g6e"], zones=["us-west-2a"], limit=16, weight=1)],
     general_pools=[GeneralPool("web", instance_types=["m7i.large", "m7i.47xlarge"], cpu_limit=64, weight=2)],
+    cloudwatch=True,
 )
 
 GOLDEN = {
