@@ -9,7 +9,7 @@ from stacks.config.capacity_reservations import CapacityReservation
 from stacks.config.cluster import ClusterConfig
 from stacks.config.control_plane import VpcCni
 from stacks.config.image_cache import ImageCache
-from stacks.config.pools import Budget, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint
+from stacks.config.pools import Budget, DataVolume, GeneralPool, GpuPool, Mps, SociParallelPull, Taint, TimeSlicing
 from stacks.config.recommended import recommended
 
 __all__ = [
@@ -22,9 +22,11 @@ __all__ = [
     "GpuPool",
     "ImageCache",
     "LocalBackend",
+    "Mps",
     "S3Backend",
     "SociParallelPull",
     "Taint",
+    "TimeSlicing",
     "VpcCni",
     "recommended",
 ]

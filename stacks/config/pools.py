@@ -6,7 +6,7 @@ The fields are Karpenter's: https://karpenter.sh/v1.6/concepts/nodepools/ and ht
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Annotated, Literal, NamedTuple, TypeAlias
+from typing import Annotated, ClassVar, Literal, NamedTuple, TypeAlias
 
 from stacks.config import times
 from stacks.config.capacity_reservations import MOST_TERMS, RESERVATIONS, CapacityReservation
@@ -171,8 +171,40 @@ class SociParallelPull:
 # The throughput of an ordinary data volume does not allow more.
 GENERAL_SOCI = SociParallelPull(downloads=10, chunk_size="16mb", unpacks=10)
 
+# With more, NVIDIA's device plugin offers no GPU at all: maxClients in cmd/mps-control-daemon/mps/device.go of NVIDIA/k8s-device-plugin.
+MOST_MPS_CLIENTS = 48
+
 # With NVMe disks and hundreds of Gbit/s, on p5.48xlarge: 14.24 GB from a private ECR in 35 s, measured by the HCL's authors.
 GPU_SOCI = SociParallelPull(downloads=30, chunk_size="32mb", unpacks=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeSlicing:
+    """Pods take turns on a GPU. Nothing divides its memory: a pod may take all, and the others then fail."""
+
+    setting: ClassVar[str] = "time-slicing"
+
+    replicas: Annotated[int, Change.DRIFT, at_least(2), at_most(MOST)]
+    """How many pods share a GPU."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mps:
+    """Pods run on a GPU at the same time, each with an equal part of its memory (NVIDIA's Multi-Process Service). Bottlerocket
+    1.54.0 or newer."""
+
+    setting: ClassVar[str] = "mps"
+
+    replicas: Annotated[int, Change.DRIFT, between(2, MOST_MPS_CLIENTS)]
+    """How many pods share a GPU."""
+
+
+Sharing: TypeAlias = TimeSlicing | Mps
+
+
+def pods_per_gpu(sharing: Sharing | None) -> int:
+    """How many pods share a GPU; the node counts each share as a GPU."""
+    return sharing.replicas if sharing else 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -437,6 +469,8 @@ class GpuPool(Pool):
     _: KW_ONLY
     limit: Annotated[int, Change.IN_PLACE, at_least(1), at_most(MOST)]
     """Maximum number of GPUs of all nodes of the pool together. Required: the limit caps the bill."""
+    sharing: Annotated[TimeSlicing | Mps | None, Change.DRIFT] = None
+    """How pods share a GPU: each asks for one `nvidia.com/gpu`. `limit` and prices count whole GPUs. docs/gpu-sharing.md"""
     gpu_names: Annotated[Sequence[str], TYPES, distinct] = ()
     """GPU names as in the catalogue, such as h100 or l40s."""
     min_gpu_memory_gib: Annotated[int | None, TYPES, at_least(1)] = None
