@@ -10,9 +10,11 @@ from stacks.config import (
     GpuPool,
     ImageCache,
     LocalBackend,
+    Mps,
     S3Backend,
     SociParallelPull,
     Taint,
+    TimeSlicing,
     VpcCni,
 )
 
@@ -78,6 +80,7 @@ EVERY_OPTION = ClusterConfig(
     spot_role_check=False,
     default_pool=False,
     gpu_soci=SociParallelPull(downloads=20, chunk_size="16mb", unpacks=12),
+    gpu_sharing=TimeSlicing(replicas=3),
     gpu_instance_types=["p5.48xlarge", "p5en.48xlarge"],
     gpu_capacity_type=["spot", "on-demand"],
     gpu_limit=64,
@@ -107,6 +110,7 @@ EVERY_OPTION = ClusterConfig(
             tags={"cost-center": "42"},
             bottlerocket_version="v1.54.0",
             soci=SociParallelPull(downloads=20, chunk_size="8mb", unpacks=12),
+            sharing=Mps(replicas=4),
         ),
         GpuPool("inference", gpu_names=["l40s"], limit=16, weight=6),
         GpuPool("fixed", instance_types=["p5.48xlarge", "p5en.48xlarge"], limit=24, replicas=2),

@@ -19,9 +19,11 @@ from stacks.config import (
     GpuPool,
     ImageCache,
     LocalBackend,
+    Mps,
     S3Backend,
     SociParallelPull,
     Taint,
+    TimeSlicing,
     VpcCni,
 )
 from stacks.config.checks import has_type, mistakes
@@ -138,6 +140,8 @@ SAMPLES = (
     DataVolume(size_gib=100),
     Taint(key="a"),
     SociParallelPull(downloads=1, chunk_size="16mb", unpacks=1),
+    TimeSlicing(replicas=2),
+    Mps(replicas=2),
     VpcCni(warm_ip_target=2, minimum_ip_target=16),
     ImageCache(registries=["quay.io"]),
 )

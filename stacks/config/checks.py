@@ -117,7 +117,7 @@ def type_in_words(hint: Any) -> str:
     if origin and issubclass(origin, Sequence):
         inner, _ = _parts(arguments[0])
         return f"a list of {_PLURALS.get(inner) or (inner.__name__ if isinstance(inner, type) else type_in_words(inner))}"
-    return _SINGULARS.get(hint) or f"{'an' if re.match('[AEIOU]|S[0-9]', hint.__name__) else 'a'} {hint.__name__}"
+    return _SINGULARS.get(hint) or f"{'an' if re.match('[AEIOU]|S[0-9]|Mp', hint.__name__) else 'a'} {hint.__name__}"
 
 
 def _parts(hint: Any) -> tuple[Any, tuple[Check, ...]]:

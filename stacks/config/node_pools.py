@@ -204,12 +204,12 @@ class NodePoolOptions:
     default_soci: Annotated[SociParallelPull | None, Change.DRIFT] = GENERAL_SOCI
     """How nodes of pool default pull images; None to pull without SOCI."""
     gpu_spot_pool: Annotated[bool, POOL] = True
-    """Whether there is the pool gpu-spot, to which `gpu_soci`, `gpu_sharing`, `gpu_instance_types`, `gpu_capacity_type`, `gpu_limit` and
-    `gpu_expire_after` belong. Without the pool, its nodes end."""
+    """Whether there is the pool gpu-spot, to which `gpu_soci`, `gpu_sharing`, `gpu_instance_types`, `gpu_capacity_type`, `gpu_limit`
+    and `gpu_expire_after` belong. Without the pool, its nodes end."""
     gpu_soci: Annotated[SociParallelPull | None, Change.DRIFT] = GPU_SOCI
     """How nodes of pool gpu-spot pull images; None to pull without SOCI."""
     gpu_sharing: Annotated[TimeSlicing | Mps | None, Change.DRIFT] = None
-    """How pods share a GPU of pool gpu-spot. `gpu_limit` and prices count whole GPUs. docs/gpu-sharing.md"""
+    """How pods share a GPU of pool gpu-spot. `gpu_limit` and prices count whole GPUs. See docs/gpu-sharing.md."""
     gpu_instance_types: Annotated[
         Sequence[str] | None,
         TYPES,
@@ -328,7 +328,7 @@ class NodePoolOptions:
         if self.gpu_spot_pool or self.default_pool:
             soci = gpu or (self.default_pool and self.default_soci is not None)
             yield from wrong("", self.bottlerocket_version, soci=soci, nvme=gpu, mps=isinstance(self.gpu_sharing, Mps))
-        # With SOCI, the pool gpu-spot needs what any pool without MPS needs: what it is refused for is not said of each pool again.
+        # With SOCI, pool gpu-spot needs what any pool needs, but for MPS: what it is refused for is not said again.
         for kind, nvme, pools in (("gpu_pools", True, self.gpu_pools), ("general_pools", False, self.general_pools)):
             for pool in pools:
                 mps = isinstance(pool, GpuPool) and isinstance(pool.sharing, Mps)

@@ -171,7 +171,7 @@ class SociParallelPull:
 # The throughput of an ordinary data volume does not allow more.
 GENERAL_SOCI = SociParallelPull(downloads=10, chunk_size="16mb", unpacks=10)
 
-# With more, NVIDIA's device plugin offers no GPU at all: maxClients in cmd/mps-control-daemon/mps/device.go of NVIDIA/k8s-device-plugin.
+# With more, NVIDIA's MPS daemon does not start: maxClients in cmd/mps-control-daemon/mps/device.go of NVIDIA/k8s-device-plugin.
 MOST_MPS_CLIENTS = 48
 
 # With NVMe disks and hundreds of Gbit/s, on p5.48xlarge: 14.24 GB from a private ECR in 35 s, measured by the HCL's authors.
@@ -190,8 +190,10 @@ class TimeSlicing:
 
 @dataclass(frozen=True, kw_only=True)
 class Mps:
-    """Pods run on a GPU at the same time, each with an equal part of its memory (NVIDIA's Multi-Process Service). Bottlerocket
-    1.54.0 or newer."""
+    """Pods run on a GPU at the same time, each with an equal part of its memory (NVIDIA's Multi-Process Service).
+
+    Bottlerocket 1.54.0 or newer.
+    """
 
     setting: ClassVar[str] = "mps"
 
@@ -470,7 +472,7 @@ class GpuPool(Pool):
     limit: Annotated[int, Change.IN_PLACE, at_least(1), at_most(MOST)]
     """Maximum number of GPUs of all nodes of the pool together. Required: the limit caps the bill."""
     sharing: Annotated[TimeSlicing | Mps | None, Change.DRIFT] = None
-    """How pods share a GPU: each asks for one `nvidia.com/gpu`. `limit` and prices count whole GPUs. docs/gpu-sharing.md"""
+    """How pods share a GPU: each asks for one `nvidia.com/gpu`. `limit` and prices count whole GPUs. See docs/gpu-sharing.md."""
     gpu_names: Annotated[Sequence[str], TYPES, distinct] = ()
     """GPU names as in the catalogue, such as h100 or l40s."""
     min_gpu_memory_gib: Annotated[int | None, TYPES, at_least(1)] = None
@@ -510,6 +512,19 @@ class GpuPool(Pool):
     def units_by_type(self) -> Mapping[str, int]:
         """The GPUs of a node, by instance type, as far as the catalogue knows."""
         return catalogue.gpus_by_type()
+
+    def limits_in_shares(self) -> dict[str, int]:
+        """The limits as Karpenter counts: a GPU as many as the pods that share it, once its node is there, and as one before.
+
+        With a limit of shares alone, Karpenter launches a node for each share when many pods come at once. What the vCPUs of a node
+        count never changes, so a limit of the vCPUs that belong to `limit` GPUs holds from the beginning.
+        """
+        limits = self.limits()
+        if self.sharing and GPU_TAINT in limits:
+            per_gpu = catalogue.vcpus_per_gpu()
+            limits[GPU_TAINT] *= self.sharing.replicas
+            limits["cpu"] = self.limit * max(per_gpu.get(name, catalogue.UNKNOWN_VCPUS_PER_GPU) for name in self.types())
+        return limits
 
     def most_expensive_units(self, region: str) -> float | None:
         """Dollars that an hour costs at most with the limit of GPUs; None if a type has no list price."""

@@ -21,7 +21,7 @@ from stacks.config.node_pools import (
     NodePoolOptions,
     seconds_of,
 )
-from stacks.config.pools import CATEGORIES, CPUS, DEFAULT_CPU_LIMIT, GENERAL_POOL, GPU_POOL, GPU_TAINT, Pool, Sharing, pods_per_gpu
+from stacks.config.pools import CATEGORIES, CPUS, DEFAULT_CPU_LIMIT, GENERAL_POOL, GPU_POOL, GPU_TAINT, Pool, Sharing
 from stacks.hcl.expressions import Expression, hcl
 from stacks.hcl.rules import DISTINCT, EmptyList, Rule
 from stacks.knowledge import catalogue
@@ -142,14 +142,18 @@ class NodePools(Addressed):
             "of 10%, so the list repeats the default for the other reasons.",
         )
         pool, sharing = replace(GPU_SPOT, soci=self._options.gpu_soci, expire_after=expiry), self._options.gpu_sharing
-        shares = f"{limit.hcl} * {sharing.replicas}" if sharing else limit.hcl
+        most = f'"{GPU_TAINT}" = {limit.hcl}'
+        if sharing:  # as GpuPool.limits_in_shares
+            known = self.add_local("vcpus_per_gpu", catalogue.vcpus_per_gpu())
+            vcpus = f"lookup({known.hcl}, type, {catalogue.UNKNOWN_VCPUS_PER_GPU})"
+            most += f" * {sharing.replicas}, cpu = {limit.hcl} * max([for type in {types.hcl} : {vcpus}]...)"
         return NodePool(
             pool=pool,
             node_class=self._node_class(pool, name="gpu", gpu=True, sharing=sharing),
             requirements=[_is_in(CAPACITY_TYPE_LABEL, capacity), AMD64, _is_in(INSTANCE_TYPE_LABEL, types)],
             taints=pool.all_taints(),
             labels={**GPU_LABEL, "nodepool": pool.name},
-            limits=Expression(f'{limit.hcl} == null ? null : {{"{GPU_TAINT}" = {shares}}}'),
+            limits=Expression(f"{limit.hcl} == null ? null : {{{most}}}"),
             budgets=budgets,
         )
 
@@ -161,7 +165,7 @@ class NodePools(Addressed):
             pool=pool,
             node_class=self._node_class(pool, name=pool.name, gpu=gpu, sharing=sharing),
             requirements=[_is_in(CAPACITY_TYPE_LABEL, pool.capacity_types), AMD64, *zones, *_types_of(pool)],
-            limits={unit: most * (pods_per_gpu(sharing) if unit == GPU_TAINT else 1) for unit, most in pool.limits().items()},
+            limits=pool.limits_in_shares() if isinstance(pool, GpuPool) else pool.limits(),
             budgets=pool.budgets or budgets or (),
             labels={**(GPU_LABEL if gpu else {}), "nodepool": pool.name, **pool.labels},
             taints=pool.all_taints(),

@@ -17,7 +17,7 @@ GPU, CPU, NODES = "nvidia.com/gpu", "cpu", "nodes"
 def limits_of(plan: Plan, pool: KubernetesObject) -> tuple[dict[str, Any], dict[str, Any]]:
     """The limits of a NodePool before and after, in whole GPUs: where pods share GPUs, the object has shares.
 
-    The user data of the node class says how many. Where the plan does not know the class, a share counts as a GPU, which is too many
+    The user data of the node class says how many. Where the plan does not know the class, each share counts as a GPU: too many
     rather than too few.
     """
     node_class = class_of(plan, pool)
