@@ -108,7 +108,7 @@ EVERY_OPTION = ClusterConfig(
             expire_after="Never",
             termination_grace_period="90s",
             tags={"cost-center": "42"},
-            bottlerocket_version="v1.54.0",
+            bottlerocket_version="v1.55.0",
             soci=SociParallelPull(downloads=20, chunk_size="8mb", unpacks=12),
             sharing=Mps(replicas=4),
         ),

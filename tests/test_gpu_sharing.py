@@ -97,20 +97,20 @@ def test_a_share_is_at_most_half_a_gpu(sharing: type[TimeSlicing | Mps]) -> None
         ({"gpu_sharing": Mps(replicas=49)}, "c.gpu_sharing.replicas must be between 2 and 48 (got 49)."),
         ({"gpu_sharing": 4}, "c.gpu_sharing must be a TimeSlicing or an Mps or None (got 4)."),
         (
-            {"gpu_sharing": FOUR, "bottlerocket_version": "v1.53.0"},
-            'c.bottlerocket_version must be at least "v1.54.0" for GPU sharing by MPS (got "v1.53.0").',
+            {"gpu_sharing": FOUR, "bottlerocket_version": "v1.54.0"},
+            'c.bottlerocket_version must be at least "v1.55.0" for GPU sharing by MPS (got "v1.54.0").',
         ),
         (
             {"gpu_sharing": TimeSlicing(replicas=2), "bottlerocket_version": "v1.24.1", "gpu_soci": None, "default_soci": None},
             'c.bottlerocket_version must be at least "v1.39.0" for Kubernetes 1.33 (got "v1.24.1").',
         ),
         (
-            {"gpu_pools": [gpu(sharing=FOUR)], "bottlerocket_version": "v1.53.0"},
-            'c.gpu_pools["a"].bottlerocket_version must be at least "v1.54.0" for GPU sharing by MPS (got "v1.53.0").',
+            {"gpu_pools": [gpu(sharing=FOUR)], "bottlerocket_version": "v1.54.0"},
+            'c.gpu_pools["a"].bottlerocket_version must be at least "v1.55.0" for GPU sharing by MPS (got "v1.54.0").',
         ),
         (
-            {"gpu_pools": [gpu(sharing=FOUR, bottlerocket_version="v1.53.9")]},
-            'c.gpu_pools["a"].bottlerocket_version must be at least "v1.54.0" for GPU sharing by MPS (got "v1.53.9").',
+            {"gpu_pools": [gpu(sharing=FOUR, bottlerocket_version="v1.54.9")]},
+            'c.gpu_pools["a"].bottlerocket_version must be at least "v1.55.0" for GPU sharing by MPS (got "v1.54.9").',
         ),
         (
             {"gpu_spot_pool": False, "gpu_sharing": FOUR},
@@ -123,7 +123,7 @@ def test_a_mistake_is_said_once(config: dict[str, Any], said: str) -> None:
 
 
 def test_a_bottlerocket_with_the_setting_is_accepted() -> None:
-    pools = [gpu(sharing=FOUR, bottlerocket_version="v1.54.0"), gpu("b", sharing=TimeSlicing(replicas=2), weight=2)]
+    pools = [gpu(sharing=FOUR, bottlerocket_version="v1.55.0"), gpu("b", sharing=TimeSlicing(replicas=2), weight=2)]
     assert list(mistakes("c", ClusterConfig("c", bottlerocket_version="v1.53.0", gpu_pools=pools))) == []
     assert list(mistakes("c", ClusterConfig("c", gpu_sharing=FOUR, gpu_pools=[gpu(sharing=FOUR)]))) == []
 

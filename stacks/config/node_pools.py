@@ -204,8 +204,8 @@ class NodePoolOptions:
     default_soci: Annotated[SociParallelPull | None, Change.DRIFT] = GENERAL_SOCI
     """How nodes of pool default pull images; None to pull without SOCI."""
     gpu_spot_pool: Annotated[bool, POOL] = True
-    """Whether there is the pool gpu-spot, to which `gpu_soci`, `gpu_sharing`, `gpu_instance_types`, `gpu_capacity_type`, `gpu_limit`
-    and `gpu_expire_after` belong. Without the pool, its nodes end."""
+    """Whether there is the pool gpu-spot, to which `gpu_soci`, `gpu_sharing`, `gpu_instance_types`, `gpu_capacity_type`,
+    `gpu_limit` and `gpu_expire_after` belong. Without the pool, its nodes end."""
     gpu_soci: Annotated[SociParallelPull | None, Change.DRIFT] = GPU_SOCI
     """How nodes of pool gpu-spot pull images; None to pull without SOCI."""
     gpu_sharing: Annotated[TimeSlicing | Mps | None, Change.DRIFT] = None

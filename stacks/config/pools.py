@@ -192,7 +192,7 @@ class TimeSlicing:
 class Mps:
     """Pods run on a GPU at the same time, each with an equal part of its memory (NVIDIA's Multi-Process Service).
 
-    Bottlerocket 1.54.0 or newer.
+    Bottlerocket 1.55.0 or newer.
     """
 
     setting: ClassVar[str] = "mps"

@@ -318,9 +318,9 @@ BOTTLEROCKET_THAT_MOUNTS_ALL = "1.46.0"
 # 1.50.0 has CK 10.9.0 (BR#4682).
 BOTTLEROCKET_THAT_MOUNTS_TWICE = "1.50.0"
 
-# The first with NVIDIA's Multi-Process Service (CK#789; 0.20.0 of settings-models in bottlerocket-os/bottlerocket-settings-sdk).
-# Time-slicing came with 1.25.0, before the first image for any Kubernetes above.
-BOTTLEROCKET_WITH_MPS = "1.54.0"
+# The first in which containers reach NVIDIA's MPS daemon (CK 13.0.0; CK#831). 1.54.0 has the setting (CK 12.3.0; CK#789), and
+# containers fail there. Time-slicing came with 1.25.0, before the first image for any Kubernetes above.
+BOTTLEROCKET_WITH_MPS = "1.55.0"
 
 LATEST = "latest"
 
