@@ -32,6 +32,7 @@ FURTHER = {
     "stacks.aws.secondary_subnets": ("secondary_cidr",),
     "stacks.aws.endpoints": ("gateway_endpoints", "interface_endpoints"),
     "stacks.aws.image_cache": ("image_cache",),
+    "stacks.aws.placement_groups": ("placement_groups",),
 }
 
 
@@ -91,7 +92,9 @@ class KarpenterStack(Addressed, TerraformStack):
             administrators=options,
             node_group=options,
             node_policies=node_policies,
+            efa=bool(options.efa_pools),
         )
+        placement_groups = self._placement_groups()
 
         # Kubernetes: the controllers, and the nodes that Karpenter may create.
         add_cluster_providers(self, cluster=self.cluster, login=options, registry=registry)
@@ -103,9 +106,16 @@ class KarpenterStack(Addressed, TerraformStack):
             options=options,
             registry=registry,
             static_capacity=bool(options.fixed_pools()),
+            placement_groups=list(placement_groups.values()),
         )
         self.load_balancer_controller = LoadBalancerController(self, "alb", common, karpenter=self.karpenter, options=options)
-        self.node_pools = NodePools(self, "nodepools", common, karpenter=self.karpenter, options=options)
+        self.node_pools = NodePools(
+            self, "nodepools", common, karpenter=self.karpenter, options=options, placement_groups=placement_groups
+        )
+        if options.efa_pools:
+            from stacks.kubernetes.efa_device_plugin import EfaDevicePlugin
+
+            EfaDevicePlugin(self, "efa_device_plugin", common, node_pools=self.node_pools)
 
         # The suffix is the first resource to be created.
         add_requirements(self, on=suffix)
@@ -124,6 +134,14 @@ class KarpenterStack(Addressed, TerraformStack):
             from stacks.aws.endpoints import Endpoints
 
             Endpoints(self, "endpoints", self.common, network=self.network, options=self.options)
+
+    def _placement_groups(self) -> dict[str, str]:
+        """The names of the placement groups, by the name of their pool."""
+        if not self.config.placement_groups:
+            return {}
+        from stacks.aws.placement_groups import PlacementGroups
+
+        return PlacementGroups(self, "placement_groups", self.common, pools=self.config.placement_groups).names
 
     def _common(self, name: str) -> Common:
         prefix, region = Expression("var.cluster_name_prefix"), Expression("var.region")

@@ -29,16 +29,21 @@ NODE_TRAFFIC = {
     "self": True,
 }
 
+# EFA's traffic passes only if the rules name the group itself, both ways: the module's rule of 0.0.0.0/0 does not count.
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-start.html#efa-start-security
+EFA_TRAFFIC = {**NODE_TRAFFIC, "description": "Node to node EFA", "type": "egress"}
+
 
 class Cluster(Addressed):
     """An EKS cluster with its control plane in the intra subnets and its nodes in the private ones.
 
     Args:
         node_policies: the ARNs of IAM policies that every node has in addition, by name; Karpenter's nodes have them too.
+        efa: whether the security group of the nodes lets EFA's traffic pass.
 
     Attributes:
         eks: the module.
-        network, control_plane, node_policies: as given.
+        network, control_plane, node_policies, efa: as given.
 
     Raises:
         ConfigurationError: a literal argument cannot be right.
@@ -55,6 +60,7 @@ class Cluster(Addressed):
         administrators: Administrators | None = None,
         node_group: NodeGroup | None = None,
         node_policies: Mapping[str, str] | None = None,
+        efa: bool = False,
     ) -> None:
         super().__init__(scope, id)
         self.control_plane = control_plane = control_plane or ControlPlane()
@@ -69,7 +75,7 @@ class Cluster(Addressed):
         )
         boundary = common.permissions_boundary
         bounded = {"iam_role_permissions_boundary": boundary} if boundary else {}
-        self.network, self.node_policies = network, dict(node_policies or {})
+        self.network, self.node_policies, self.efa = network, dict(node_policies or {}), efa
         types = self.as_expression("karpenter_node_instance_types", node_group.karpenter_node_instance_types)
         chosen = self.as_expression("karpenter_node_availability_zones", node_group.karpenter_node_availability_zones)
         release = self.as_expression("karpenter_node_release_version", node_group.karpenter_node_release_version)
@@ -89,6 +95,8 @@ class Cluster(Addressed):
             OTHER_ADDONS.rule(versions),
             MALFORMED_VERSIONS.rule(versions),
         )
+        rules = {"ingress_self_all": NODE_TRAFFIC} if network.options.node_traffic_all or efa else {}
+        rules |= {"egress_self_all": EFA_TRAFFIC} if efa else {}
         settings: dict[str, dict[str, Expression]] = {}
         if cni := control_plane.vpc_cni:
             settings["vpc-cni"] = {"configuration_values": Expression(f"jsonencode({hcl(cni.settings())})")}
@@ -134,7 +142,7 @@ class Cluster(Addressed):
                     **({"iam_role_additional_policies": self.node_policies} if self.node_policies else {}),
                 }
             },
-            node_security_group_additional_rules={"ingress_self_all": NODE_TRAFFIC} if network.options.node_traffic_all else None,
+            node_security_group_additional_rules=rules or None,
             node_security_group_tags={**common.tags, "karpenter.sh/discovery": common.name},
             tags=common.tags,
         )

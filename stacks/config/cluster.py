@@ -82,6 +82,7 @@ class ClusterConfig(
             yield mistake
             return
         yield from self.newer_than(self.karpenter_version)
+        yield from self.mixed_layouts(self.karpenter_version)
         if release := self.karpenter_node_release_version:
             least, (number, hyphen, _) = kubernetes_version(self.kubernetes_version).bottlerocket, release.partition("-")
             if hyphen and RELEASE.fullmatch(number) and parts(number) < parts(least):

@@ -9,6 +9,7 @@ from stacks.config.checks import DECIDES, at_least, at_most, distinct, ipv4_netw
 from stacks.config.fields import Change, Variable
 from stacks.hcl.expressions import is_expression
 from stacks.hcl.rules import MOST, VALUE, Elements, found, matches
+from stacks.knowledge.efa import EfaInterface
 from stacks.knowledge.ip_addresses import addresses_by_type
 from stacks.knowledge.versions import known_kubernetes_version
 
@@ -98,6 +99,6 @@ class ControlPlane:
         if self.endpoint_public_access_cidrs and not self.endpoint_public_access:
             yield "endpoint_public_access_cidrs must be () if endpoint_public_access is False."
 
-    def addresses_by_type(self) -> dict[str, int]:
-        """The GPU types, with the addresses that a node takes."""
-        return addresses_by_type(**(asdict(self.vpc_cni) if self.vpc_cni else {}))
+    def addresses_by_type(self, *, efa: EfaInterface | None = None) -> dict[str, int]:
+        """The GPU types, with the addresses that a node takes, by its interfaces of EFA."""
+        return addresses_by_type(**(asdict(self.vpc_cni) if self.vpc_cni else {}), efa=efa)

@@ -146,11 +146,12 @@ def _shared_beyond_limits(cluster: ClusterConfig) -> Iterator[str]:
 
 def _short_of_addresses(cluster: ClusterConfig) -> Iterator[str]:
     """Limits of GPU pools whose nodes do not all find addresses in one zone. Of gpu_limit a plan warns."""
-    first, by_type, gpus = cluster.addresses_per_zone(), cluster.addresses_by_type(), gpus_by_type()
+    first, gpus = cluster.addresses_per_zone(), gpus_by_type()
     if first is None:
         return
     available = first + cluster.secondary_addresses_per_zone()
     for pool in cluster.gpu_pools:
+        by_type = cluster.addresses_by_type(efa=pool.efa_interface(cluster.karpenter_version))
         fitting = {name: available // by_type[name] for name in pool.types() if name in by_type}
         told = [
             nodes_that_fit(
@@ -165,7 +166,8 @@ def _short_of_addresses(cluster: ClusterConfig) -> Iterator[str]:
         ]
         if told:
             place = f'{cluster.name}.gpu_pools["{pool.name}"].limit'
-            yield more_than_fit(place, str(pool.limit), str(available), "; ".join(told))
+            zone = pool.zones[0] if pool.efa else None
+            yield more_than_fit(place, str(pool.limit), str(available), "; ".join(told), zone=zone)
 
 
 def _more_unpacks_than_vcpus(cluster: ClusterConfig) -> Iterator[str]:
