@@ -122,6 +122,14 @@ def test_a_mistake_is_said_once(config: dict[str, Any], said: str) -> None:
     assert list(mistakes("c", ClusterConfig("c", **config))) == [said]
 
 
+def test_a_pool_with_efa_has_whole_gpus() -> None:
+    assert wrong(gpu(efa=True, zones=["us-west-2a"], sharing=FOUR)) == [
+        'gpu_pools["a"].sharing must be None if efa is True (got Mps(...)): a job over EFA has a process for each whole GPU, and '
+        "NCCL refuses two on one GPU. Use a pool of its own for shared GPUs."
+    ]
+    assert wrong(gpu(efa=True, zones=["us-west-2a"])) == []
+
+
 def test_a_bottlerocket_with_the_setting_is_accepted() -> None:
     pools = [gpu(sharing=FOUR, bottlerocket_version="v1.55.0"), gpu("b", sharing=TimeSlicing(replicas=2), weight=2)]
     assert list(mistakes("c", ClusterConfig("c", bottlerocket_version="v1.53.0", gpu_pools=pools))) == []

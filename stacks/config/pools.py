@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, TypeAlias
 
 from stacks.config import times
 from stacks.config.capacity_reservations import MOST_TERMS, RESERVATIONS, CapacityReservation
-from stacks.config.checks import at_least, at_most, between, distinct, each, has_at_most, matches, not_empty, user_tags
+from stacks.config.checks import at_least, at_most, between, distinct, each, has_at_most, matches, not_empty, shortened, user_tags
 from stacks.config.fields import Change
 from stacks.hcl.rules import MOST
 from stacks.knowledge import catalogue, prices, regions
@@ -601,6 +601,11 @@ class GpuPool(Pool):
 
     def _wrong_efa(self) -> Iterator[str]:
         """What a pool with EFA cannot have. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa.html#efa-limits"""
+        if self.sharing:
+            yield (
+                f"sharing must be None if efa is True (got {shortened(self.sharing)}): a job over EFA has a process for each whole "
+                "GPU, and NCCL refuses two on one GPU. Use a pool of its own for shared GPUs."
+            )
         if len(self.zones) != 1:
             yield (
                 f"zones must have exactly one zone if efa is True (got {list(self.zones)!r}): EFA traffic cannot cross zones. Use "
