@@ -615,7 +615,7 @@ GENERAL_FIELDS: dict[str, Any] = {"data_volume": DataVolume(size_gib=100), "cpu_
 # Names, other ways to name types, and what needs further fields: the tests of the rules above have plans of these.
 OTHERWISE_TRIED = {
     *("name", "families", "gpu_names", "min_gpu_memory_gib", "instance_types"),
-    *("capacity_reservations", "replicas"),
+    *("capacity_reservations", "replicas", "efa", "placement_group"),
 }
 
 

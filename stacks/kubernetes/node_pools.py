@@ -121,7 +121,7 @@ class NodePools(Addressed):
             data_volume=pool.data_volume,
             capacity_reservations=pool.capacity_reservations,
             network_interfaces=[interface for layout in layouts for interface in layout.interfaces()],
-            placement_group=self._placement_groups[pool.name] if pool.name in self._options.placement_groups else None,
+            placement_group=self._placement_groups.get(pool.name),
             ami_alias=f"bottlerocket@{pool.bottlerocket_version or self._options.bottlerocket_version}",
         )
 
