@@ -230,13 +230,14 @@ def test_sharing_replaces_the_nodes_and_leaves_the_limit_and_the_price() -> None
     letter, words = planned(cluster(sharing=None), cluster())
     assert letter == "D"
     assert words.startswith("all nodes drift (user data).")
-    assert not any(word in words for word in ("GPUs", "expensive hour"))
+    assert not any(word in words for word in ("GPUs", "vCPUs", "expensive hour"))
+    assert not any(word in planned(cluster(), cluster(sharing=None))[1] for word in ("GPUs", "vCPUs", "expensive hour"))
 
 
 def test_a_limit_of_shares_is_told_and_priced_in_whole_gpus() -> None:
     letter, words = planned(cluster(), cluster(limit=16))
     assert letter == "U"
-    assert words.startswith("limit 32 to 64 vCPUs. limit 8 to 16 GPUs. Most expensive hour $14.89 to $29.78.")
+    assert words.startswith("limit 8 to 16 GPUs. Most expensive hour $14.89 to $29.78.")
 
 
 @pytest.mark.terraform

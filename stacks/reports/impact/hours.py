@@ -15,7 +15,7 @@ GPU, CPU, NODES = "nvidia.com/gpu", "cpu", "nodes"
 
 
 def limits_of(plan: Plan, pool: KubernetesObject) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The limits of a NodePool before and after, in whole GPUs: where pods share GPUs, the object has shares.
+    """The limits of a NodePool before and after, in whole GPUs: where pods share GPUs, the object has shares, and their vCPUs.
 
     The user data of the node class says how many. Where the plan does not know the class, each share counts as a GPU: too many
     rather than too few.
@@ -28,7 +28,10 @@ def limits_of(plan: Plan, pool: KubernetesObject) -> tuple[dict[str, Any], dict[
 
 def _in_gpus(spec: Values, node_class: Values) -> dict[str, Any]:
     limits = dict(spec.get("limits") or {})
-    return limits | {GPU: int(limits[GPU]) // pods_per_gpu(node_class.get("userData") or "")} if GPU in limits else limits
+    if GPU in limits and (pods := pods_per_gpu(node_class.get("userData") or "")) > 1:
+        limits.pop(CPU, None)  # says the same
+        limits[GPU] = int(limits[GPU]) // pods
+    return limits
 
 
 def pods_per_gpu(user_data: str) -> int:
