@@ -121,9 +121,9 @@ def test_a_node_class_with_efa_passes_the_crds_of_the_releases_that_get_one(inst
         (
             efa(instance_types=["p5.48xlarge", "p5e.48xlarge", "p5en.48xlarge"]),
             NEWER,
-            "instance_types must have equal network cards if efa is True (got p5.48xlarge, p5e.48xlarge: 32 network cards with EFA; "
-            "p5en.48xlarge: 16 network cards with EFA): Karpenter launches only types that fit the network interfaces of the node "
-            "class, and does not say which it leaves out. Use a pool for each.",
+            "instance_types must have equal network cards if efa is True (got p5.48xlarge, p5e.48xlarge: 32 network cards with "
+            "EFA; p5en.48xlarge: 16 network cards with EFA): Karpenter launches only types that fit the network interfaces of the "
+            "node class, and does not say which it leaves out. Use a pool for each.",
         ),
         (
             efa(instance_types=["p6-b300.48xlarge"]),
@@ -200,6 +200,7 @@ def test_a_placement_group_outlives_its_nodes(newer: Json) -> None:
     """EC2 does not delete a group with nodes in it: `wait` ends when Karpenter has removed them."""
     group = newer["resource"]["aws_placement_group"]["train"]
     assert (group["name"], group["strategy"]) == ("${local.name}-train", "cluster")
+    assert group["lifecycle"] == {"create_before_destroy": True}
     assert newer["locals"]["ec2nodeclass_train"]["spec"]["placementGroupSelector"] == {"name": "${aws_placement_group.train.name}"}
     manifests = newer["resource"]["kubectl_manifest"]
     assert {name for name, made in manifests.items() if made.get("wait")} == {"ec2nodeclass_train", "nodepool_train"}
@@ -265,6 +266,13 @@ def test_the_zone_must_offer_every_type(newer: Json) -> None:
     assert "nodepool_train_types_are_offered" not in newer["check"]
 
 
+def test_the_sum_of_addresses_is_that_of_the_page() -> None:
+    sums = {
+        kind: [nodes * addresses_of_node(TYPES["p5.48xlarge"], efa=kind) for nodes in (4, 32, 100)] for kind in ("efa", "efa-only")
+    }
+    assert sums == {"efa": [524, 4192, 13100], "efa-only": [200, 1600, 5000]}
+
+
 # --- What running jobs notice -----------------------------------------------------------------------------------------------------
 
 
@@ -285,7 +293,8 @@ def test_efa_on_a_pool_that_exists_replaces_its_nodes(field: str, words: str) ->
             )
         )
     )
-    assert found.change == "D" and any(words in one.words for one in found.changes)
+    assert found.change == "D"
+    assert any(words in one.words for one in found.changes)
     assert found.change in next(one.change for one in options_of(GpuPool) if one.name == field)
 
 
@@ -312,7 +321,6 @@ def test_a_plan_refuses_a_zone_without_the_types_or_without_addresses(tmp_path: 
     )
 
 
-# Created and updated on a state that the HCL left, beside what the release of Karpenter brings.
 @pytest.mark.terraform
 @needs_terraform
 @needs_modules
@@ -322,8 +330,8 @@ def test_efa_replaces_nothing_on_an_adopted_state(tmp_path: Path, reference: Pat
     added: dict[str, set[str]] = {}
     for name, config in {
         "efa": ClusterConfig("karpenter", gpu_pools=[efa()]),
-        "newer": ClusterConfig("karpenter", karpenter_version="1.14.1"),
-        "group": cluster("1.14.1", efa(placement_group=True)),
+        **{version: ClusterConfig("karpenter", karpenter_version=version) for version in (NEWER, "1.14.1")},
+        **{f"group on {version}": cluster(version, efa(placement_group=True)) for version in (NEWER, "1.14.1")},
     }.items():
         write_stack(workspace.folder, config)
         changes = [change for change in workspace.plan()["resource_changes"] if change["mode"] == "managed"]
@@ -332,11 +340,22 @@ def test_efa_replaces_nothing_on_an_adopted_state(tmp_path: Path, reference: Pat
     rules = {f'module.eks.aws_security_group_rule.node["{way}_self_all"]' for way in ("ingress", "egress")}
     objects = {"kubectl_manifest.ec2nodeclass_train", "kubectl_manifest.nodepool_train"}
     assert added["efa"] == {"helm_release.aws_efa_k8s_device_plugin", *rules, *objects}
-    assert added["group"] - added["newer"] == added["efa"] | {"aws_placement_group.train"}
-
-
-def test_the_sum_of_addresses_is_that_of_the_page() -> None:
-    sums = {
-        kind: [nodes * addresses_of_node(TYPES["p5.48xlarge"], efa=kind) for nodes in (4, 32, 100)] for kind in ("efa", "efa-only")
+    policy = {
+        "aws_iam_policy.karpenter_additional",
+        'module.karpenter.aws_iam_role_policy_attachment.controller_additional["additional"]',
     }
-    assert sums == {"efa": [524, 4192, 13100], "efa-only": [200, 1600, 5000]}
+    grouped = added["efa"] | {"aws_placement_group.train"}
+    assert added[f"group on {NEWER}"] - added[NEWER] == grouped | policy
+    assert added["group on 1.14.1"] - added["1.14.1"] == grouped
+
+
+@pytest.mark.terraform
+@needs_terraform
+def test_a_group_that_a_pool_no_longer_has_goes_after_its_class_has_changed(tmp_path: Path) -> None:
+    """EC2 refuses to delete a group with nodes in it. In the other order, the class that lets the nodes go would wait for that."""
+    given: dict[str, Any] = {"region": "us-west-2", "gpu_spot_pool": False}
+    workspace = Workspace(tmp_path, write_stack(tmp_path, cluster(NEWER, efa(placement_group=True), **given)))
+    workspace.run("apply", "-auto-approve", "-input=false")
+    write_stack(workspace.folder, cluster(NEWER, efa(), **given))
+    said = workspace.run("apply", "-auto-approve", "-input=false").output
+    assert 0 < said.index("ec2nodeclass_train: Modifications complete") < said.index("aws_placement_group.train: Destroying")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cdktf import TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.placement_group import PlacementGroup
 from constructs import Construct
 
@@ -33,6 +34,9 @@ class PlacementGroups(Addressed):
                 name=f"{common.name}-{pool}",
                 strategy="cluster",
                 tags=common.tags,
+                # Otherwise Terraform deletes a group that a pool no longer has before it changes the node class. EC2 refuses that
+                # while the group has nodes, and they would stay, because the node class waits for the deletion.
+                lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
             ).name
             for pool in pools
         }
