@@ -14,12 +14,14 @@ from stacks.config import (
     GpuPool,
     ImageCache,
     LocalBackend,
+    Mps,
     PodIdentity,
     S3Backend,
     Snapshots,
     SociParallelPull,
     Statement,
     Taint,
+    TimeSlicing,
     VpcCni,
 )
 
@@ -85,6 +87,7 @@ EVERY_OPTION = ClusterConfig(
     spot_role_check=False,
     default_pool=False,
     gpu_soci=SociParallelPull(downloads=20, chunk_size="16mb", unpacks=12),
+    gpu_sharing=TimeSlicing(replicas=3),
     gpu_instance_types=["p5.48xlarge", "p5en.48xlarge"],
     gpu_capacity_type=["spot", "on-demand"],
     gpu_limit=64,
@@ -112,8 +115,9 @@ EVERY_OPTION = ClusterConfig(
             expire_after="Never",
             termination_grace_period="90s",
             tags={"cost-center": "42"},
-            bottlerocket_version="v1.54.0",
+            bottlerocket_version="v1.55.0",
             soci=SociParallelPull(downloads=20, chunk_size="8mb", unpacks=12),
+            sharing=Mps(replicas=4),
         ),
         GpuPool(
             "train",

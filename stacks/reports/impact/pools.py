@@ -23,7 +23,7 @@ from stacks.reports.impact.drift import (
     swallowed,
     template,
 )
-from stacks.reports.impact.hours import dollars, most_expensive_hour
+from stacks.reports.impact.hours import dollars, limits_of, most_expensive_hour
 from stacks.reports.impact.plan import KARPENTER, KubernetesObject, Plan, Values
 from stacks.reports.impact.quantities import quantity
 from stacks.reports.impact.requirements import ALL, capacity_types, types, widened
@@ -147,10 +147,10 @@ def _ended(plan: Plan, pool: KubernetesObject) -> Effect:
 
 
 def _created(plan: Plan, pool: KubernetesObject) -> Effect:
-    spec = pool.after or {}
+    spec, (_, limits) = pool.after or {}, limits_of(plan, pool)
     said = ["A new pool" + (f" of {', '.join(names)}" if (names := types(template(spec).get("requirements") or ())) else "")]
-    said += [f"limit {_limit(unit, value)}" for unit, value in (spec.get("limits") or {}).items()] or ["without a limit"]
-    hour = most_expensive_hour(spec, plan.region)
+    said += [f"limit {_limit(unit, value)}" for unit, value in limits.items()] or ["without a limit"]
+    hour = most_expensive_hour(spec, limits, plan.region)
     words = f"{', '.join(said)}.{f' Most expensive hour {dollars(hour)}.' if hour is not None else ''}"
     if spec.get("replicas"):
         words += f" Karpenter launches {_nodes(spec['replicas'])} at once, billed from the apply on."
@@ -200,7 +200,7 @@ def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> 
             "replace the nodes, apply Karpenter's release first, alone.",
         )
     yield from _disruption(before, after, drifting=any(drift.nodes == ALL for drift in found))
-    yield from _capacity(plan, before, after)
+    yield from _capacity(plan, before, after, limits_of(plan, pool))
     if node_class and (added := reservations_added(node_class)):
         yield Effect(
             Level.NONE, "U", f"Karpenter may also use the capacity reservations of {', '.join(added)}. Running nodes stay."
@@ -291,9 +291,9 @@ def _disruption(before: Values, after: Values, *, drifting: bool) -> Iterator[Ef
 DISRUPTION = {"budgets": "budgets", "consolidationPolicy": "consolidation policy", "consolidateAfter": "time before empty nodes go"}
 
 
-def _capacity(plan: Plan, before: Values, after: Values) -> Iterator[Effect]:
-    """Limits, a fixed size, weight, and what else Karpenter may launch."""
-    old, new = (spec.get("limits") or {} for spec in (before, after))
+def _capacity(plan: Plan, before: Values, after: Values, limits: tuple[Values, Values]) -> Iterator[Effect]:
+    """Limits, in whole GPUs, a fixed size, weight, and what else Karpenter may launch."""
+    old, new = limits
     said = [
         _limits(unit, old.get(unit), new.get(unit))
         for unit in dict.fromkeys((*old, *new))
@@ -304,7 +304,7 @@ def _capacity(plan: Plan, before: Values, after: Values) -> Iterator[Effect]:
         said.append(f"Karpenter may also launch {wider}.")
     if before.get("weight") != after.get("weight"):
         said.append(f"weight {before.get('weight') or 'none'} to {after.get('weight') or 'none'}.")
-    hours = [most_expensive_hour(spec, plan.region) for spec in (before, after)]
+    hours = [most_expensive_hour(spec, most, plan.region) for spec, most in zip((before, after), limits, strict=True)]
     if hours[0] != hours[1]:
         said.append(f"Most expensive hour {' to '.join('not known' if hour is None else dollars(hour) for hour in hours)}.")
     sizes = [int(spec.get("replicas") or 0) for spec in (before, after)]
