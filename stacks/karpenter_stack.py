@@ -130,19 +130,19 @@ class KarpenterStack(Addressed, TerraformStack):
 
     def _add_pools(self) -> None:
         """The pools, between what their nodes need and what needs their nodes."""
-        storage = None
+        storage, before = None, []
+        if self.config.pod_identities:
+            from stacks.aws.pod_identities import PodIdentities
+
+            before += PodIdentities(self, "pod_identities", self.common, cluster=self.cluster, options=self.options).credentials
         if self.config.storage:
             from stacks.kubernetes.storage import Storage
 
             storage = Storage(self, "storage", self.common, cluster=self.cluster, options=self.options)
-        after = storage.before_pools if storage else ()
-        self.node_pools = NodePools(self, "nodepools", self.common, karpenter=self.karpenter, options=self.options, after=after)
+            before += storage.before_pools
+        self.node_pools = NodePools(self, "nodepools", self.common, karpenter=self.karpenter, options=self.options, after=before)
         if storage:
             storage.add_s3(self.node_pools)
-        if self.config.pod_identities:
-            from stacks.aws.pod_identities import PodIdentities
-
-            PodIdentities(self, "pod_identities", self.common, cluster=self.cluster, options=self.options)
 
     def _common(self, name: str) -> Common:
         prefix, region = Expression("var.cluster_name_prefix"), Expression("var.region")
