@@ -142,12 +142,16 @@ class KarpenterStack(Addressed, TerraformStack):
 
     def _add_pools(self, placement_groups: Mapping[str, str]) -> None:
         """The pools, between what their nodes need and what needs their nodes."""
-        storage = None
+        storage, before = None, []
+        if self.config.pod_identities:
+            from stacks.aws.pod_identities import PodIdentities
+
+            before += PodIdentities(self, "pod_identities", self.common, cluster=self.cluster, options=self.options).credentials
         if self.config.storage:
             from stacks.kubernetes.storage import Storage
 
             storage = Storage(self, "storage", self.common, cluster=self.cluster, options=self.options)
-        after = storage.before_pools if storage else ()
+            before += storage.before_pools
         self.node_pools = NodePools(
             self,
             "nodepools",
@@ -155,7 +159,7 @@ class KarpenterStack(Addressed, TerraformStack):
             karpenter=self.karpenter,
             options=self.options,
             placement_groups=placement_groups,
-            after=after,
+            after=before,
         )
         if self.options.efa_pools:
             from stacks.kubernetes.efa_device_plugin import EfaDevicePlugin
@@ -163,10 +167,6 @@ class KarpenterStack(Addressed, TerraformStack):
             EfaDevicePlugin(self, "efa_device_plugin", self.common, node_pools=self.node_pools)
         if storage:
             storage.add_s3(self.node_pools)
-        if self.config.pod_identities:
-            from stacks.aws.pod_identities import PodIdentities
-
-            PodIdentities(self, "pod_identities", self.common, cluster=self.cluster, options=self.options)
 
     def _common(self, name: str) -> Common:
         prefix, region = Expression("var.cluster_name_prefix"), Expression("var.region")
