@@ -153,7 +153,44 @@ def test_what_only_new_nodes_notice_leaves_running_nodes_alone(before: Json, aft
 def test_a_looser_drift_budget_lets_earlier_drift_through() -> None:
     level, letter, words = only(node_pool(pool(DRIFT_0), pool([{"nodes": "10%"}, {"nodes": "1", "reasons": ["Drifted"]}])))
     assert (level, letter) == ("replaces", "D")
-    assert words == "Nodes that drifted earlier and were held back are replaced from now on, one at a time."
+    assert words == "Nodes that drifted earlier and were held back, if there are any, are replaced from now on, one at a time."
+
+
+def test_nodes_that_wait_for_their_turn_go_faster_with_a_looser_budget() -> None:
+    faster = "Nodes that drifted earlier and wait for their turn, if there are any, are replaced faster from now on, all at once."
+    for nodes in ("1", "10%"):
+        found = only(node_pool(pool([{"nodes": nodes}]), pool([{"nodes": "100%"}])))
+        assert found == ("replaces", "D", faster)
+
+
+def test_earlier_drift_goes_on_beside_nodes_that_drift_now_unless_those_are_all() -> None:
+    loose: list[Json] = [{"nodes": "1"}]
+    both = only(node_pool(pool(DRIFT_0), pool(loose, requirements=types("p5.48xlarge"))))[2]
+    assert both.startswith("nodes of type p5en.48xlarge drift, if there are any. Karpenter replaces one at a time")
+    assert "Nodes that drifted earlier and were held back, if there are any, are replaced from now on, one at a time." in both
+    assert "drifted earlier" not in only(node_pool(pool(DRIFT_0), pool(loose, labels={"a": "b"})))[2]
+
+
+def night(start: int) -> list[Json]:
+    """One node at a time, in the four hours before a full hour."""
+    return [{"nodes": "1"}, {"nodes": "0", "reasons": ["Drifted"], "schedule": f"0 {start} * * *", "duration": "20h"}]
+
+
+def test_a_budget_that_moves_to_other_times_loosens_and_tightens() -> None:
+    moved = "one at a time between 06:00 and 10:00 UTC"
+    assert only(node_pool(pool(night(6)), pool(night(10)))) == (
+        "replaces",
+        "D",
+        f"Nodes that drifted earlier and were held back, if there are any, are replaced from now on, {moved}. At other times fewer are "
+        "replaced than before.",
+    )
+    changed = node_class(CLASS, {**CLASS, "userData": "x = 2"})
+    assert only(node_pool(pool(night(6)), pool(night(10))), changed) == (
+        "replaces",
+        "D",
+        f"all nodes drift (user data). {AT_NIGHT} The budgets of this plan come after that: {moved}. Apply the budgets first, alone. "
+        "Other budgets.",
+    )
 
 
 def test_a_stricter_budget_alone_does_nothing_to_running_nodes() -> None:
@@ -198,10 +235,13 @@ def test_a_class_that_goes_without_its_pool_stops_launches() -> None:
     assert "until then Karpenter launches no node in training" in words
 
 
+IN_SPITE = "in spite of PodDisruptionBudgets and pods with karpenter.sh/do-not-disrupt."
+
+
 def test_a_grace_period_ends_what_pods_hold_back() -> None:
     before, after = (pool(NIGHTS, terminationGracePeriod="2h", labels=labels) for labels in ({}, {"a": "b"}))
     (one,) = explained(node_pool(before, after)).changes
-    assert one.words.endswith("2h later its pods end, in spite of PodDisruptionBudgets and karpenter.sh/do-not-disrupt.")
+    assert one.words.endswith(f"Pods end at the latest 2h after their node begins to drain, {IN_SPITE}")
     assert one.held_back_by == ("drift budget of 0 between 06:00 and 02:00 UTC",)
 
 
@@ -233,6 +273,36 @@ def test_a_limit_without_room_for_a_replacement_holds_a_fixed_pool_back_for_ever
     assert "never replaces them" in words
 
 
+@pytest.mark.parametrize(("sizes", "limits"), [((2, 2), (2, 4)), ((2, 2), ("2", "4")), ((3, 2), (3, 3)), ((2, 2), (1, 3))])
+def test_room_for_a_replacement_lets_earlier_drift_through(sizes: tuple[int, int], limits: tuple[Any, Any]) -> None:
+    before, after = (pool(replicas=size, limits={"nodes": most}) for size, most in zip(sizes, limits, strict=True))
+    level, letter, words = only(node_pool(before, after))
+    assert (level, letter) == ("replaces" if sizes[0] == sizes[1] else "ends", "D")
+    assert "and were held back, if there are any, are replaced from now on, 10% of them at a time." in words
+    assert "Running nodes stay." not in words
+
+
+def test_a_drift_budget_of_0_or_a_fixed_size_of_0_leaves_nothing_to_replace_in_new_room() -> None:
+    before, after = (pool(DRIFT_0, replicas=2, limits={"nodes": most}) for most in (2, 4))
+    assert only(node_pool(before, after))[:2] == ("none", "U")
+    before, after = (pool(replicas=0, limits={"nodes": most}) for most in (0, 4))
+    assert only(node_pool(before, after))[:2] == ("none", "U")
+
+
+def test_a_fixed_size_knows_no_consolidation() -> None:
+    other = {"consolidationPolicy": "WhenEmptyOrUnderutilized"}
+    before, after = pool(replicas=2), pool(replicas=2, disruption=other)
+    assert only(node_pool(before, after)) == ("none", "U", "Other consolidation policy. Running nodes stay.")
+    before, after = (pool(DRIFT_0, replicas=2, expireAfter="Never", labels=labels) for labels in ({}, {"a": "b"}))
+    assert only(node_pool(before, after))[2].endswith("holds them back until they are interrupted.")
+
+
+def test_a_smaller_fixed_size_ends_pods_after_their_grace_period() -> None:
+    (one,) = explained(node_pool(*(pool(replicas=size, terminationGracePeriod="1h") for size in (3, 1)))).changes
+    assert (one.level, one.held_back_by) == (Level.ENDS, ())
+    assert f"delay that. Pods end at the latest 1h after their node begins to drain, {IN_SPITE}" in one.words
+
+
 def test_a_pool_that_gets_another_name_ends_the_nodes_of_the_old_one() -> None:
     one = node_pool(pool(), pool(), actions="delete create")
     one["change"]["after"] = manifest("NodePool", "other", pool())
@@ -247,6 +317,92 @@ def test_a_pool_that_moves_to_another_address_is_two_pools() -> None:
 def test_a_forgotten_pool_goes_on() -> None:
     level, _, words = only(node_pool(pool(), None, actions="forget"))
     assert (level, words.startswith("Terraform forgets the pool.")) == ("none", True)
+    hours = explained(node_pool(pool(limits={"nvidia.com/gpu": 32}), None, actions="forget")).price["pools"]["training"]
+    assert hours == {"before": 253.18, "after": 253.18}
+
+
+def test_a_forgotten_pool_drifts_with_its_class() -> None:
+    found = only(node_pool(pool(NIGHTS), None, actions="forget"), node_class(CLASS, {**CLASS, "tags": {"a": "c"}}))
+    assert found[:2] == ("replaces", "D")
+    assert found[2].startswith(f"all nodes drift (tags). {AT_NIGHT} Terraform forgets the pool.")
+
+
+def test_a_forgotten_pool_misses_a_class_that_goes() -> None:
+    found = explained(node_pool(pool(), None, actions="forget"), node_class(CLASS, None))
+    assert (str(found.level), found.change) == ("restarts", "R")
+    assert "until then Karpenter launches no node in training" in found.changes[0].words
+
+
+def test_a_forgotten_class_goes_on() -> None:
+    level, letter, words = only(node_pool(pool(), pool()), node_class(CLASS, None, actions="forget"))
+    assert (level, letter, words.startswith("Terraform forgets the node class, which stays")) == ("none", "U", True)
+
+
+@pytest.mark.parametrize(("wait", "waits"), [({}, False), ({"wait": True}, True)])
+def test_a_class_that_a_pool_leaves_goes_after_the_nodes(wait: Json, waits: bool) -> None:
+    gone = node_class(CLASS, None, name="old")
+    gone["change"]["before"] |= wait
+    moved = node_pool(pool(nodeClassRef={"name": "old"}), pool())
+    found = explained(moved, gone, node_class(CLASS, CLASS))
+    assert [str(one.level) for one in found.changes] == ["replaces", "none"]
+    assert found.changes[0].words.startswith("all nodes drift (node class). Karpenter replaces 10% of them at a time")
+    words = found.changes[1].words
+    assert words.startswith("Kubernetes deletes the node class when the last node of training that uses the class has ended.")
+    assert ("The apply waits 20 minutes for that at most, and then fails." in words) == waits
+
+
+def test_a_class_that_the_plan_does_not_have_is_named_where_nodes_need_the_class() -> None:
+    assert explained(node_pool(pool(), pool())).level is Level.NONE
+    words = only(node_pool(pool(), pool(nodeClassRef={"name": "elsewhere"})), node_class(CLASS, CLASS))[2]
+    assert "The plan does not have the node class elsewhere." in words
+    cluster = change("module.eks.aws_eks_cluster.this[0]", {"version": "1.34"}, {"version": "1.35"})
+    words = explained(node_pool(pool(), pool()), cluster).changes[0].words
+    assert words.startswith("The plan does not have the node class training, which may select other images for Kubernetes 1.35. If")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "field"),
+    [
+        ({}, {"future": 1}, "spec.template.spec.future"),
+        ({"future": {"a": 1}}, {"future": {"a": 2}}, "spec.template.spec.future"),
+        ({}, {"disruption": {"future": "x"}}, "spec.disruption.future"),
+    ],
+)
+def test_a_field_that_the_rules_do_not_know_is_named(before: Json, after: Json, field: str) -> None:
+    level, letter, words = only(node_pool(pool(**before), pool(**after)))
+    assert (level, letter) == ("replaces", "D")
+    assert words.startswith(
+        f"The pool changes in {field}, which this program does not know. If nodes drift, Karpenter replaces 10%"
+    )
+    assert only(node_pool(pool(), {**pool(), "future": 1}))[2].startswith("The pool changes in spec.future, which")
+    assert render.text(explained(node_pool(pool(), pool(future=False)))) == render.NOTHING
+
+
+@pytest.mark.parametrize(
+    ("unit", "one", "other"),
+    [("cpu", 1000, "1k"), ("cpu", "1500m", 1.5), ("memory", "1Ki", 1024), ("nvidia.com/gpu", "32", 32), ("nodes", "1e1", "10")],
+)
+def test_limits_compare_by_value(unit: str, one: Any, other: Any) -> None:
+    assert render.text(explained(node_pool(pool(limits={unit: one}), pool(limits={unit: other})))) == render.NOTHING
+    assert only(node_pool(pool(limits={unit: one}), pool(limits={unit: "2k"})))[2].startswith(f"limit {one} to 2k ")
+
+
+def test_bounds_compare_by_value() -> None:
+    def spec(bound: str) -> Json:
+        return pool(requirements=[*types("a"), {"key": "karpenter.k8s.aws/instance-memory", "operator": "Gt", "values": [bound]}])
+
+    assert explained(node_pool(spec("1000"), spec("1k"))).level is Level.NONE
+    words = only(node_pool(spec("1000"), spec("1Ki")))[2]
+    assert words.startswith("nodes whose instance memory is at most 1Ki drift, if there are any.")
+
+
+def test_nodes_have_the_labels_of_their_template() -> None:
+    def spec(*teams: str) -> Json:
+        own = [{"key": "example.com/team", "operator": "In", "values": list(teams)}] if teams else []
+        return pool(labels={"example.com/team": "a"}, requirements=[*types("p5.48xlarge"), *own])
+
+    assert explained(node_pool(spec(), spec("a", "b"))).level is Level.NONE
+    assert only(node_pool(spec(), spec("b")))[2].startswith("nodes whose team is a drift, if there are any.")
 
 
 def test_a_new_pool_names_its_types_and_its_limit() -> None:
@@ -346,6 +502,14 @@ def test_an_apply_past_karpenter_1_12_swallows_the_drift_of_a_class() -> None:
     )
     assert found.level is Level.RESTARTS
     assert explained(node_pool(pool(), pool()), changed, karpenter("1.12.2", "1.14.1")).level is Level.REPLACES
+
+
+def test_whether_nodes_drift_by_a_class_is_not_known_where_karpenter_goes_back_past_1_12() -> None:
+    found = explained(node_pool(pool(), pool()), node_class(CLASS, {**CLASS, "userData": "x = 2"}), karpenter("1.14.1", "1.9.2"))
+    assert found.changes[0].words == (
+        "The node class changes (user data), while the same apply takes Karpenter back past 1.12. If nodes drift, Karpenter replaces "
+        "10% of them at a time."
+    )
 
 
 def test_another_ca_bundle_makes_every_node_drift_from_karpenter_1_12_on() -> None:
@@ -650,7 +814,8 @@ def test_the_class_of_a_field_of_a_pool_is_that_of_its_manifests(variants: Json,
     before, after = (
         {key: variants[f"{key}_{pool}"]["spec"] for key in ("nodepool", "ec2nodeclass")} for pool in (base, name.replace("_", "-"))
     )
-    after["nodepool"] = json.loads(json.dumps(after["nodepool"]).replace(f'"{name.replace("_", "-")}"', f'"{base}"'))
+    own = rf'"{name.replace("_", "-")}"(?!:)'  # the name of the pool, and not the field `weight`
+    after["nodepool"] = json.loads(re.sub(own, f'"{base}"', json.dumps(after["nodepool"])))
     if name != "weight":
         del after["nodepool"]["weight"]
     found = explained(
@@ -687,7 +852,7 @@ SAVED = {
     "crd-destroyed": ("ends", "R", "Budgets do not delay that."),
     "data-volume": ("replaces", "D", "all nodes drift (volumes)."),
     "destroy": ("loses", "R", "The cluster and every pod in it end"),
-    "drift-budget": ("replaces", "D", "Nodes that drifted earlier and were held back are replaced from now on, one at a time."),
+    "drift-budget": ("replaces", "D", "were held back, if there are any, are replaced from now on, one at a time."),
     "endpoint-cidrs": ("none", "U", "The way to the Kubernetes API changes"),
     "endpoint-private": ("none", "U", "The way to the Kubernetes API changes"),
     "expire": (

@@ -35,6 +35,7 @@ def budget(nodes: str, schedule: str = "", duration: str = "", *reasons: str) ->
             "two at a time between 18:00 and 06:00 UTC and one at a time between 06:00 and 18:00 UTC",
         ),
         ([budget("2"), budget("0", "0 0 1 * *", "48h")], "two at a time, and none for 48h from each `0 0 1 * *` (cron, UTC) on"),
+        ([budget("100%")], "all at once"),
         ([budget("0")], ""),
         ([budget("0%")], ""),
     ],
@@ -55,7 +56,11 @@ def test_a_window_that_ends_after_midnight_of_the_week_goes_on() -> None:
         ([budget("1")], [budget("0")], False, True),
         ([budget("1")], [budget("2")], False, False),
         ([budget("2")], [budget("1")], False, True),
-        ([budget("10%")], [budget("1")], False, False),  # 10% of ten nodes is one
+        ([budget("10%")], [budget("1")], False, True),
+        ([budget("1")], [budget("10%")], False, False),
+        ([budget("10%")], [budget("2")], False, True),  # of more than 20 nodes
+        ([budget("2")], [budget("10%")], False, True),  # of fewer
+        ([budget("100%")], [budget("2")], False, True),
         ([budget("0", "0 6 * * *", "20h")], [budget("0", "0 8 * * *", "18h")], True, False),
         ([budget("0", "0 8 * * *", "18h")], [budget("0", "0 6 * * *", "20h")], False, True),
         ([budget("0", "0 0 1 * *", "48h")], [], True, True),

@@ -8,6 +8,7 @@ from stacks.knowledge.prices import PRICED_REGION, hourly_usd, most_expensive_vc
 from stacks.knowledge.prices import most_expensive_hour as most_expensive_gpus
 from stacks.reports.impact.drift import template
 from stacks.reports.impact.plan import Plan, Values
+from stacks.reports.impact.quantities import quantity
 from stacks.reports.impact.requirements import shape, types
 
 GPU, CPU, NODES = "nvidia.com/gpu", "cpu", "nodes"
@@ -22,9 +23,9 @@ def most_expensive_hour(spec: Values, region: str) -> float | None:
     if not known or len(known) < len(usd):
         return None
     hours = [
-        most_expensive_gpus(names, gpus_by_type(), int(limits[GPU]), where) if GPU in limits else None,
-        most_expensive_vcpus(names, vcpus_by_type(), int(limits[CPU]), where) if CPU in limits else None,
-        int(nodes) * max(known) if (nodes := limits.get(NODES) or spec.get("replicas")) else None,
+        most_expensive_gpus(names, gpus_by_type(), int(quantity(limits[GPU])), where) if GPU in limits else None,
+        most_expensive_vcpus(names, vcpus_by_type(), int(quantity(limits[CPU])), where) if CPU in limits else None,
+        int(quantity(nodes)) * max(known) if (nodes := limits.get(NODES) or spec.get("replicas")) else None,
     ]
     return min((cents(hour) for hour in hours if hour is not None), default=None)
 

@@ -55,7 +55,10 @@ class Resource:
 
 @dataclass(frozen=True)
 class KubernetesObject:
-    """A NodePool or an EC2NodeClass: its spec before and after, None where the object is not there or the plan does not know it."""
+    """A NodePool or an EC2NodeClass: its spec before and after, None where the object is not there or the plan does not know it.
+
+    An object that Terraform forgets is there after the apply as before.
+    """
 
     name: str
     resource: Resource
@@ -143,7 +146,9 @@ class Plan:
             if one is not None and one.get("kind") == kind:
                 name = one["metadata"]["name"]
                 key = resource.address if name in found else name  # Terraform may move an object to another address
-                found[key] = KubernetesObject(name, resource, _spec(before), _spec(after))
+                found[key] = KubernetesObject(
+                    name, resource, _spec(before), _spec(before if resource.action == "forget" else after)
+                )
         return found
 
 

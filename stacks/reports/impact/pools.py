@@ -5,13 +5,29 @@ Nothing here says how many nodes there are, because only a living cluster knows 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from stacks.config.times import NEVER
 from stacks.reports.impact.budgets import Allowance, allowance
 from stacks.reports.impact.change import QUIET, Change, Class, Level, worst_class
-from stacks.reports.impact.drift import Drift, class_of, drifts, refused_role, reservations_added, same, swallowed, template
+from stacks.reports.impact.drift import (
+    DISRUPTION,
+    HASHES_ANEW,
+    Drift,
+    class_name,
+    class_of,
+    crosses,
+    drifts,
+    not_known,
+    refused_role,
+    reservations_added,
+    same,
+    swallowed,
+    template,
+)
 from stacks.reports.impact.hours import dollars, most_expensive_hour
 from stacks.reports.impact.plan import KARPENTER, KubernetesObject, Plan, Values
+from stacks.reports.impact.quantities import quantity
 from stacks.reports.impact.requirements import ALL, capacity_types, types, widened
 
 DRIFTED, EMPTY, UNDERUTILIZED = "Drifted", "Empty", "Underutilized"
@@ -62,9 +78,10 @@ def _together(effects: Sequence[Effect]) -> str:
 def _of_class(plan: Plan, node_class: KubernetesObject, users: Sequence[KubernetesObject], *, said: bool) -> Iterator[Change]:
     """What a plan does to a class. `said`: something happens to the class's pools, which says the rest."""
     action, address = node_class.resource.action, node_class.resource.address
-    left = [pool.name for pool in users if pool.resource.action not in ("delete", "replace", "forget")]
+    left = [pool.name for pool in users if pool.resource.action not in ("delete", action)]
+    moved = [pool.name for pool in plan.pools.values() if class_name(pool.before) == node_class.name and pool not in users]
+    waits = bool(node_class.resource.before.get("wait"))
     if action in ("delete", "replace") and left:
-        waits = action == "replace" and node_class.resource.before.get("wait")
         back = (
             "The apply waits 20 minutes for that, and then fails." if waits else "After that the class is gone until a later apply."
         )
@@ -75,6 +92,13 @@ def _of_class(plan: Plan, node_class: KubernetesObject, users: Sequence[Kubernet
             f"Kubernetes deletes the node class when the last node of {_and(left)} has ended, and until then Karpenter launches no "
             f"node in {_and(left)}. {back} Running nodes stay.",
         )
+    elif action in ("delete", "replace") and moved:
+        late = " The apply waits 20 minutes for that at most, and then fails." if waits else ""
+        ended = f"Kubernetes deletes the node class when the last node of {_and(moved)} that uses the class has ended.{late}"
+        yield Change(address, Level.NONE, "R", ended)
+    elif action == "forget":
+        stays = "Terraform forgets the node class, which stays, and no plan changes the class any more."
+        yield Change(address, Level.NONE, "U", f"{stays} {STAY}")
     elif action == "delete" and not users:
         yield Change(address, Level.NONE, "R", QUIET)
     elif refused_role(plan, node_class):
@@ -96,8 +120,9 @@ def _effects(plan: Plan, pool: KubernetesObject) -> Iterator[Effect]:
             yield Effect(
                 Level.NONE,
                 "U",
-                "Terraform forgets the pool. The pool and its nodes stay and cost, and no plan changes them any more.",
+                "Terraform forgets the pool. The pool and its nodes stay and cost, and no plan changes the pool any more.",
             )
+            yield from _kept(plan, pool, pool.before or {}, pool.before or {})
         case "create":
             yield _created(plan, pool)
         case _ if pool.unknown:
@@ -152,14 +177,24 @@ def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> 
             )
     if node_class and node_class.unknown:
         yield _unknown(pool, "The plan does not know what the node class will be.")
-    if lost := swallowed(plan, pool):
+    old, new = plan.kubernetes
+    if old != new and not node_class:
+        yield _unknown(
+            pool, f"The plan does not have the node class {class_name(after)}, which may select other images for Kubernetes {new}."
+        )
+    if foreign := list(not_known(before, after)):
+        yield _unknown(pool, f"The pool changes in {_and(foreign)}, which this program does not know.")
+    lost = swallowed(plan, pool)
+    if lost and not crosses(plan, HASHES_ANEW):
+        yield _unknown(pool, f"The node class changes ({', '.join(lost)}), while the same apply takes Karpenter back past 1.12.")
+    elif lost:
         yield Effect(
             Level.NONE,
             "D",
             f"Running nodes keep the old {_and(lost)} and do not drift, because the same apply brings Karpenter past 1.12. To "
             "replace the nodes, apply Karpenter's release first, alone.",
         )
-    yield from _disruption(before, after, drifting=bool(found))
+    yield from _disruption(before, after, all_drift=any(drift.nodes == ALL for drift in found))
     yield from _capacity(plan, before, after)
     if node_class and (added := reservations_added(node_class)):
         yield Effect(
@@ -182,8 +217,12 @@ def _drift(plan: Plan, before: Values, after: Values, found: list[Drift]) -> Eff
     applies, late = new, "".join(f" {unless}" for unless in dict.fromkeys(drift.unless for drift in found if drift.unless))
     if any(drift.early for drift in found) and new.stricter(old):
         applies = old
-        late += " The stricter budget of this plan comes after that: apply the budget first, alone."
-    if (fixed := after.get("replicas")) and (after.get("limits") or {}).get("nodes") == fixed:
+        late += (
+            f" The budgets of this plan come after that: {new.words()}. Apply the budgets first, alone."
+            if old.stricter(new)
+            else " The stricter budget of this plan comes after that: apply the budget first, alone."
+        )
+    if not _room(after):
         held = "Karpenter never replaces them, because the limit of nodes leaves no room for a replacement."
         return Effect(Level.DEFERRED, "D", f"{nodes} {held}{late}", ("limit of nodes",))
     if applies.never:
@@ -204,31 +243,35 @@ def _unknown(pool: KubernetesObject, words: str) -> Effect:
     return Effect(Level.REPLACES, "D", f"{words} If nodes drift, Karpenter replaces {applies.words()}.", held)
 
 
-def _disruption(before: Values, after: Values, *, drifting: bool) -> Iterator[Effect]:
-    """Other budgets and another policy of consolidation."""
+def _disruption(before: Values, after: Values, *, all_drift: bool) -> Iterator[Effect]:
+    """Other budgets, another policy of consolidation, and room for replacements."""
     old, new = (spec.get("disruption") or {} for spec in (before, after))
     drift = [allowance(_budgets(spec), DRIFTED) for spec in (before, after)]
     budgets = [allowance(_budgets(spec), UNDERUTILIZED) for spec in (before, after)]
-    moves = [_consolidates(one) and not allowed.never for one, allowed in zip((old, new), budgets, strict=True)]
+    moves = [_consolidates(spec) and not allowed.never for spec, allowed in zip((before, after), budgets, strict=True)]
     said = False
-    if drift[0].opens(drift[1]) and not drifting:
+    held_back = drift[0].opens(drift[1]) or (not _room(before) and not drift[1].never)
+    if (held_back or drift[0].stricter(drift[1])) and _room(after) and not all_drift:
         said = True
+        which, when = ("were held back", "from now on") if held_back else ("wait for their turn", "faster from now on")
+        fewer = " At other times fewer are replaced than before." if drift[1].stricter(drift[0]) else ""
         yield Effect(
             Level.REPLACES,
             "D",
-            f"Nodes that drifted earlier and were held back are replaced from now on, {drift[1].words()}.{_grace(before)}",
+            f"Nodes that drifted earlier and {which}, if there are any, are replaced {when}, {drift[1].words()}.{fewer}"
+            f"{_grace(before)}",
             (*_closed(drift[1]), *_pods(before)),
         )
-    if moves[1] and (not moves[0] or budgets[0].opens(budgets[1])):
+    if moves[1] and (not moves[0] or budgets[0].stricter(budgets[1])):
         said = True
+        how = "faster than before" if moves[0] else "from now on"
         yield Effect(
             Level.REPLACES,
             "D",
-            "Running pods may move: from now on Karpenter also removes or replaces nodes whose pods fit elsewhere, "
-            f"{budgets[1].words()}.",
+            f"Running pods may move: {how}, Karpenter removes or replaces nodes whose pods fit elsewhere, {budgets[1].words()}.",
             (*_closed(budgets[1]), *_pods(before)),
         )
-    elif _consolidates(new) and not _consolidates(old):
+    elif _consolidates(after) and not _consolidates(before):
         said = True
         yield Effect(
             Level.DEFERRED,
@@ -237,11 +280,8 @@ def _disruption(before: Values, after: Values, *, drifting: bool) -> Iterator[Ef
             ("budget of 0 for Underutilized",),
         )
     if not said and not same(old, new):
-        changed = [words for key, words in DISRUPTION.items() if not same(old.get(key), new.get(key))]
-        yield Effect(Level.NONE, "U", f"Other {_and(changed)}. Running nodes stay.")
-
-
-DISRUPTION = {"budgets": "budgets", "consolidationPolicy": "consolidation policy", "consolidateAfter": "time before empty nodes go"}
+        if changed := [words for key, words in DISRUPTION.items() if not same(old.get(key), new.get(key))]:
+            yield Effect(Level.NONE, "U", f"Other {_and(changed)}. Running nodes stay.")
 
 
 def _capacity(plan: Plan, before: Values, after: Values) -> Iterator[Effect]:
@@ -250,7 +290,7 @@ def _capacity(plan: Plan, before: Values, after: Values) -> Iterator[Effect]:
     said = [
         _limits(unit, old.get(unit), new.get(unit))
         for unit in dict.fromkeys((*old, *new))
-        if str(old.get(unit)) != str(new.get(unit))
+        if _amount(old, unit) != _amount(new, unit)
     ]
     requirements = [template(spec).get("requirements") or () for spec in (before, after)]
     if wider := widened(*requirements):
@@ -266,9 +306,20 @@ def _capacity(plan: Plan, before: Values, after: Values) -> Iterator[Effect]:
         yield Effect(Level.NONE, "U", f"fixed size {sizes[0]} to {_nodes(sizes[1])}. {more}")
     elif sizes[1] < sizes[0]:
         ended = f"Karpenter ends {_nodes(sizes[0] - sizes[1])}, and budgets do not delay that."
-        yield Effect(Level.ENDS, "U", f"fixed size {sizes[0]} to {_nodes(sizes[1])}. {ended}", _pods(before))
+        yield Effect(Level.ENDS, "U", f"fixed size {sizes[0]} to {_nodes(sizes[1])}. {ended}{_grace(before)}", _pods(before))
     if said:
         yield Effect(Level.NONE, "U", " ".join([*said, STAY]))
+
+
+def _amount(limits: Values, unit: str) -> Decimal | None:
+    """A limit; None for none."""
+    return None if limits.get(unit) is None else quantity(limits[unit])
+
+
+def _room(spec: Values) -> bool:
+    """Whether the limit of nodes lets a replacement start beside a fixed number of nodes."""
+    most = _amount(spec.get("limits") or {}, "nodes")
+    return not spec.get("replicas") or most is None or most > spec["replicas"]
 
 
 def _limits(unit: str, before: object, after: object) -> str:
@@ -285,15 +336,21 @@ def _budgets(spec: Values) -> list[Values] | None:
     return (spec.get("disruption") or {}).get("budgets")
 
 
-def _consolidates(disruption: Values) -> bool:
-    """Whether Karpenter removes nodes whose pods fit elsewhere. The CRD's default policy does."""
-    return disruption.get("consolidationPolicy") != WHEN_EMPTY and disruption.get("consolidateAfter") != NEVER
+def _consolidates(spec: Values) -> bool:
+    """Whether Karpenter removes nodes whose pods fit elsewhere. The CRD's default policy does; a fixed size excludes that."""
+    disruption = spec.get("disruption") or {}
+    policy, after = disruption.get("consolidationPolicy"), disruption.get("consolidateAfter")
+    return "replicas" not in spec and policy != WHEN_EMPTY and after != NEVER
 
 
 def _until(before: Values, after: Values) -> str:
     """When a held-back node goes nevertheless. A running node keeps its old expiry."""
     disruption, spec = after.get("disruption") or {}, template(before)
-    empties = disruption.get("consolidateAfter") != NEVER and not allowance(disruption.get("budgets"), EMPTY).never
+    empties = (
+        "replicas" not in after
+        and disruption.get("consolidateAfter") != NEVER
+        and not allowance(disruption.get("budgets"), EMPTY).never
+    )
     ways = ["are empty"] if empties else []
     ways += ["expire"] if spec.get("expireAfter") != NEVER else []
     ways += ["are interrupted"] if "spot" in capacity_types(spec.get("requirements") or ()) else []
@@ -315,7 +372,8 @@ def _pods(spec: Values) -> tuple[str, ...]:
 
 def _grace(spec: Values) -> str:
     grace = template(spec).get("terminationGracePeriod")
-    return f" {grace} later its pods end, in spite of PodDisruptionBudgets and karpenter.sh/do-not-disrupt." if grace else ""
+    late = f" Pods end at the latest {grace} after their node begins to drain, in spite of {_and(list(PODS))}."
+    return late if grace else ""
 
 
 def _nodes(number: int, more: str = "") -> str:
