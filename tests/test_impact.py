@@ -181,15 +181,15 @@ def test_a_budget_that_moves_to_other_times_loosens_and_tightens() -> None:
     assert only(node_pool(pool(night(6)), pool(night(10)))) == (
         "replaces",
         "D",
-        f"Nodes that drifted earlier and were held back, if there are any, are replaced from now on, {moved}. At other times fewer are "
-        "replaced than before.",
+        f"Nodes that drifted earlier and were held back, if there are any, are replaced from now on, {moved}. At other times "
+        "fewer are replaced than before.",
     )
     changed = node_class(CLASS, {**CLASS, "userData": "x = 2"})
     assert only(node_pool(pool(night(6)), pool(night(10))), changed) == (
         "replaces",
         "D",
-        f"all nodes drift (user data). {AT_NIGHT} The budgets of this plan come after that: {moved}. Apply the budgets first, alone. "
-        "Other budgets.",
+        f"all nodes drift (user data). {AT_NIGHT} The budgets of this plan come after that: {moved}. Apply the budgets first, "
+        "alone. Other budgets.",
     )
 
 
@@ -507,8 +507,8 @@ def test_an_apply_past_karpenter_1_12_swallows_the_drift_of_a_class() -> None:
 def test_whether_nodes_drift_by_a_class_is_not_known_where_karpenter_goes_back_past_1_12() -> None:
     found = explained(node_pool(pool(), pool()), node_class(CLASS, {**CLASS, "userData": "x = 2"}), karpenter("1.14.1", "1.9.2"))
     assert found.changes[0].words == (
-        "The node class changes (user data), while the same apply takes Karpenter back past 1.12. If nodes drift, Karpenter replaces "
-        "10% of them at a time."
+        "The node class changes (user data), while the same apply takes Karpenter back past 1.12. If nodes drift, Karpenter "
+        "replaces 10% of them at a time."
     )
 
 

@@ -103,9 +103,8 @@ def drifts(plan: Plan, pool: KubernetesObject) -> Iterator[Drift]:
         if _hashed(field, before.get(field)) != _hashed(field, after.get(field)):
             absent = field == "nodeClassRef" and not node_class
             yield Drift(ALL, words, early=False, unless=NO_CLASS.format(other_class) if absent else "")
-    own = [
-        {"key": key, "operator": "In", "values": [value]} for key, value in (before.get("labels") or {}).items()
-    ]  # nodes have them
+    labels = before.get("labels") or {}  # running nodes have them
+    own = [{"key": key, "operator": "In", "values": [value]} for key, value in labels.items()]
     for nodes in narrowed((*own, *(before.get("requirements") or ())), after.get("requirements") or ()):
         yield Drift(nodes, early=False)
     if node_class and refused_role(plan, node_class):

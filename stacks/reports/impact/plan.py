@@ -141,14 +141,13 @@ class Plan:
         for resource in self.resources:
             if resource.type != "kubectl_manifest":
                 continue
-            before, after = (_manifest(values) for values in (resource.before, resource.after))
+            later = resource.before if resource.action == "forget" else resource.after
+            before, after = (_manifest(values) for values in (resource.before, later))
             one = before or after
             if one is not None and one.get("kind") == kind:
                 name = one["metadata"]["name"]
                 key = resource.address if name in found else name  # Terraform may move an object to another address
-                found[key] = KubernetesObject(
-                    name, resource, _spec(before), _spec(before if resource.action == "forget" else after)
-                )
+                found[key] = KubernetesObject(name, resource, _spec(before), _spec(after))
         return found
 
 

@@ -279,9 +279,9 @@ def _disruption(before: Values, after: Values, *, all_drift: bool) -> Iterator[E
             "Karpenter would now remove nodes whose pods fit elsewhere; the budget of 0 for that holds them back.",
             ("budget of 0 for Underutilized",),
         )
-    if not said and not same(old, new):
-        if changed := [words for key, words in DISRUPTION.items() if not same(old.get(key), new.get(key))]:
-            yield Effect(Level.NONE, "U", f"Other {_and(changed)}. Running nodes stay.")
+    changed = [words for key, words in DISRUPTION.items() if not same(old.get(key), new.get(key))]
+    if changed and not said:
+        yield Effect(Level.NONE, "U", f"Other {_and(changed)}. Running nodes stay.")
 
 
 def _capacity(plan: Plan, before: Values, after: Values) -> Iterator[Effect]:
