@@ -141,6 +141,11 @@ def test_a_key_that_excludes_nodes_makes_those_drift() -> None:
             "limit 32 to 64 GPUs. Most expensive hour $253.18 to $506.37. Running nodes stay.",
         ),
         ({"limits": {"cpu": 100}}, {}, "no limit of vCPUs any more (100 before): nothing caps the bill. Running nodes stay."),
+        (
+            {"limits": {"memory": "1Ti", "a": 2}},
+            {"limits": {"memory": "1Ti"}},
+            "no limit of a any more (2 before). Running nodes stay.",
+        ),
         ({"weight": 5}, {"weight": 7}, "weight 5 to 7. Running nodes stay."),
         ({"requirements": types("a")}, {"requirements": types("a", "b")}, "Karpenter may also launch b. Running nodes stay."),
         ({}, {"disruption": {"consolidateAfter": "2h"}}, "Other time before empty nodes go. Running nodes stay."),
@@ -181,15 +186,14 @@ def test_a_budget_that_moves_to_other_times_loosens_and_tightens() -> None:
     assert only(node_pool(pool(night(6)), pool(night(10)))) == (
         "replaces",
         "D",
-        f"Nodes that drifted earlier and were held back, if there are any, are replaced from now on, {moved}. At other times "
-        "fewer are replaced than before.",
+        f"Nodes that drifted earlier, if there are any, are replaced at other times or in other numbers from now on: {moved}.",
     )
     changed = node_class(CLASS, {**CLASS, "userData": "x = 2"})
     assert only(node_pool(pool(night(6)), pool(night(10))), changed) == (
         "replaces",
         "D",
         f"all nodes drift (user data). {AT_NIGHT} The budgets of this plan come after that: {moved}. Apply the budgets first, "
-        "alone. Other budgets.",
+        "alone.",
     )
 
 
@@ -214,6 +218,9 @@ def test_consolidation_of_used_nodes_may_move_pods() -> None:
     assert words.startswith("Running pods may move: ")
     held = [{"nodes": "0", "reasons": ["Underutilized"]}]
     assert only(node_pool(pool(held), pool(held, disruption=other)))[0] == "deferred"
+    budgets: list[list[Json]] = [[{"nodes": nodes, "reasons": ["Underutilized"]}] for nodes in ("1", "3")]
+    words = only(node_pool(*(pool(nodes, disruption=other) for nodes in budgets)))[2]
+    assert words.startswith("Running pods may move sooner: ")
 
 
 @pytest.mark.parametrize(("after", "actions"), [(None, "delete"), (pool(DRIFT_0), "delete create")])
@@ -316,7 +323,7 @@ def test_a_pool_that_moves_to_another_address_is_two_pools() -> None:
 
 def test_a_forgotten_pool_goes_on() -> None:
     level, _, words = only(node_pool(pool(), None, actions="forget"))
-    assert (level, words.startswith("Terraform forgets the pool.")) == ("none", True)
+    assert (level, words.startswith("Terraform forgets the pool")) == ("none", True)
     hours = explained(node_pool(pool(limits={"nvidia.com/gpu": 32}), None, actions="forget")).price["pools"]["training"]
     assert hours == {"before": 253.18, "after": 253.18}
 
@@ -324,7 +331,7 @@ def test_a_forgotten_pool_goes_on() -> None:
 def test_a_forgotten_pool_drifts_with_its_class() -> None:
     found = only(node_pool(pool(NIGHTS), None, actions="forget"), node_class(CLASS, {**CLASS, "tags": {"a": "c"}}))
     assert found[:2] == ("replaces", "D")
-    assert found[2].startswith(f"all nodes drift (tags). {AT_NIGHT} Terraform forgets the pool.")
+    assert found[2].startswith(f"all nodes drift (tags). {AT_NIGHT} Terraform forgets the pool")
 
 
 def test_a_forgotten_pool_misses_a_class_that_goes() -> None:
@@ -879,7 +886,7 @@ SAVED = {
     "pool-added": ("none", "U", "A new pool of g6.xlarge"),
     "pool-bottlerocket": ("replaces", "D", "nodes with another image than bottlerocket@v1.60.0 drift, if there are any."),
     "pool-budget": ("replaces", "D", "replaced from now on, 10% of them at a time."),
-    "pool-forgotten": ("none", "U", "Terraform forgets the pool."),
+    "pool-forgotten": ("none", "U", "Terraform forgets the pool"),
     "pool-removed": ("ends", "R", "Karpenter drains and ends every node of research. Budgets do not delay that."),
     "pool-replaced": ("ends", "R", "The new pool begins empty."),
     "pool-zones": ("replaces", "D", "nodes outside us-west-2a and us-west-2b drift, if there are any."),

@@ -120,7 +120,7 @@ def _effects(plan: Plan, pool: KubernetesObject) -> Iterator[Effect]:
             yield Effect(
                 Level.NONE,
                 "U",
-                "Terraform forgets the pool. The pool and its nodes stay and cost, and no plan changes the pool any more.",
+                f"Terraform forgets the pool, which stays, with what its nodes cost, and no plan changes the pool any more. {STAY}",
             )
             yield from _kept(plan, pool, pool.before or {}, pool.before or {})
         case "create":
@@ -194,7 +194,10 @@ def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> 
             f"Running nodes keep the old {_and(lost)} and do not drift, because the same apply brings Karpenter past 1.12. To "
             "replace the nodes, apply Karpenter's release first, alone.",
         )
-    yield from _disruption(before, after, all_drift=any(drift.nodes == ALL for drift in found))
+    all_drift = any(drift.nodes == ALL for drift in found)
+    earlier = [] if all_drift else list(_earlier_drift(before, after))
+    yield from earlier
+    yield from _disruption(before, after, said=all_drift or bool(earlier))
     yield from _capacity(plan, before, after)
     if node_class and (added := reservations_added(node_class)):
         yield Effect(
@@ -243,32 +246,33 @@ def _unknown(pool: KubernetesObject, words: str) -> Effect:
     return Effect(Level.REPLACES, "D", f"{words} If nodes drift, Karpenter replaces {applies.words()}.", held)
 
 
-def _disruption(before: Values, after: Values, *, all_drift: bool) -> Iterator[Effect]:
-    """Other budgets, another policy of consolidation, and room for replacements."""
+def _earlier_drift(before: Values, after: Values) -> Iterator[Effect]:
+    """Nodes that drifted earlier, and that other budgets or new room for replacements let go."""
+    old, new = (allowance(_budgets(spec), DRIFTED) for spec in (before, after))
+    opens = not new.never and (old.opens(new) or not _room(before))
+    if not _room(after) or not (opens or old.stricter(new)):
+        return
+    if new.stricter(old) and _room(before):
+        which, how = "", "at other times or in other numbers from now on:"
+    else:
+        which, how = (" and were held back", "from now on,") if opens else (" and wait for their turn", "faster from now on,")
+    words = f"Nodes that drifted earlier{which}, if there are any, are replaced {how} {new.words()}.{_grace(before)}"
+    yield Effect(Level.REPLACES, "D", words, (*_closed(new), *_pods(before)))
+
+
+def _disruption(before: Values, after: Values, *, said: bool) -> Iterator[Effect]:
+    """Other budgets and another policy of consolidation. `said`: the budgets are explained with the nodes that drift."""
     old, new = (spec.get("disruption") or {} for spec in (before, after))
-    drift = [allowance(_budgets(spec), DRIFTED) for spec in (before, after)]
     budgets = [allowance(_budgets(spec), UNDERUTILIZED) for spec in (before, after)]
     moves = [_consolidates(spec) and not allowed.never for spec, allowed in zip((before, after), budgets, strict=True)]
-    said = False
-    held_back = drift[0].opens(drift[1]) or (not _room(before) and not drift[1].never)
-    if (held_back or drift[0].stricter(drift[1])) and _room(after) and not all_drift:
-        said = True
-        which, when = ("were held back", "from now on") if held_back else ("wait for their turn", "faster from now on")
-        fewer = " At other times fewer are replaced than before." if drift[1].stricter(drift[0]) else ""
-        yield Effect(
-            Level.REPLACES,
-            "D",
-            f"Nodes that drifted earlier and {which}, if there are any, are replaced {when}, {drift[1].words()}.{fewer}"
-            f"{_grace(before)}",
-            (*_closed(drift[1]), *_pods(before)),
-        )
     if moves[1] and (not moves[0] or budgets[0].stricter(budgets[1])):
         said = True
-        how = "faster than before" if moves[0] else "from now on"
+        sooner = " sooner" if moves[0] else ""
         yield Effect(
             Level.REPLACES,
             "D",
-            f"Running pods may move: {how}, Karpenter removes or replaces nodes whose pods fit elsewhere, {budgets[1].words()}.",
+            f"Running pods may move{sooner}: from now on Karpenter removes or replaces nodes whose pods fit elsewhere, "
+            f"{budgets[1].words()}.",
             (*_closed(budgets[1]), *_pods(before)),
         )
     elif _consolidates(after) and not _consolidates(before):
@@ -288,7 +292,7 @@ def _capacity(plan: Plan, before: Values, after: Values) -> Iterator[Effect]:
     """Limits, a fixed size, weight, and what else Karpenter may launch."""
     old, new = (spec.get("limits") or {} for spec in (before, after))
     said = [
-        _limits(unit, old.get(unit), new.get(unit))
+        _limits(unit, old.get(unit), new.get(unit), capped=bool(new) or "replicas" in after)
         for unit in dict.fromkeys((*old, *new))
         if _amount(old, unit) != _amount(new, unit)
     ]
@@ -322,9 +326,9 @@ def _room(spec: Values) -> bool:
     return not spec.get("replicas") or most is None or most > spec["replicas"]
 
 
-def _limits(unit: str, before: object, after: object) -> str:
+def _limits(unit: str, before: object, after: object, *, capped: bool) -> str:
     if after is None:
-        return f"no limit of {UNITS.get(unit, unit)} any more ({before} before): nothing caps the bill."
+        return f"no limit of {UNITS.get(unit, unit)} any more ({before} before){'' if capped else ': nothing caps the bill'}."
     return f"limit {before if before is not None else 'none'} to {_limit(unit, after)}."
 
 
