@@ -221,6 +221,8 @@ def test_consolidation_of_used_nodes_may_move_pods() -> None:
     budgets: list[list[Json]] = [[{"nodes": nodes, "reasons": ["Underutilized"]}] for nodes in ("1", "3")]
     words = only(node_pool(*(pool(nodes, disruption=other) for nodes in budgets)))[2]
     assert words.startswith("Running pods may move sooner: ")
+    (one,) = explained(node_pool(*(pool(terminationGracePeriod="1h", disruption=one) for one in ({}, other)))).changes
+    assert (one.held_back_by, "1h" in one.words) == (("PodDisruptionBudgets", "pods with karpenter.sh/do-not-disrupt"), False)
 
 
 @pytest.mark.parametrize(("after", "actions"), [(None, "delete"), (pool(DRIFT_0), "delete create")])
@@ -307,7 +309,9 @@ def test_a_fixed_size_knows_no_consolidation() -> None:
 def test_a_smaller_fixed_size_ends_pods_after_their_grace_period() -> None:
     (one,) = explained(node_pool(*(pool(replicas=size, terminationGracePeriod="1h") for size in (3, 1)))).changes
     assert (one.level, one.held_back_by) == (Level.ENDS, ())
-    assert f"delay that. Pods end at the latest 1h after their node begins to drain, {IN_SPITE}" in one.words
+    assert one.words.endswith(f"Pods end at the latest 1h after their node begins to drain, {IN_SPITE}")
+    drained = explained(node_pool(*(pool(replicas=size, terminationGracePeriod="1h", labels={"a": str(size)}) for size in (3, 1))))
+    assert drained.changes[0].words.count("Pods end at the latest 1h") == 1
 
 
 def test_a_pool_that_gets_another_name_ends_the_nodes_of_the_old_one() -> None:

@@ -34,6 +34,7 @@ DRIFTED, EMPTY, UNDERUTILIZED = "Drifted", "Empty", "Underutilized"
 WHEN_EMPTY = "WhenEmpty"
 
 PODS = ("PodDisruptionBudgets", "pods with karpenter.sh/do-not-disrupt")
+HELD = f"budget of 0 for {UNDERUTILIZED}"
 STAY = "Running nodes stay."
 UNITS = {"nvidia.com/gpu": "GPUs", "cpu": "vCPUs", "memory": "of memory", "nodes": "nodes"}
 
@@ -57,7 +58,7 @@ def of_pools(plan: Plan) -> Iterator[Change]:
                 name,
                 effects[0].level,
                 worst_class([effect.change for effect in effects]),
-                _together(effects),
+                _together(effects, pool.before or {}),
                 tuple(dict.fromkeys(held for effect in effects for held in effect.held_back_by)),
             )
         elif pool.resource.action == "update":
@@ -67,12 +68,14 @@ def of_pools(plan: Plan) -> Iterator[Change]:
         yield from _of_class(plan, node_class, users, said=any(found[pool.name] for pool in users))
 
 
-def _together(effects: Sequence[Effect]) -> str:
-    """The words of all effects. That running nodes stay is said once, and only where nothing else says otherwise."""
+def _together(effects: Sequence[Effect], before: Values) -> str:
+    """The words of all effects. That running nodes stay, or when their pods end, is said once, and only where that is so."""
     words = " ".join(effect.words for effect in effects)
     short = words.replace(f" {STAY}", "")
     stay = effects[0].level < Level.DEFERRED and short != words
-    return f"{short} {STAY}" if stay else short
+    ends = any(effect.level >= Level.REPLACES and PODS[0] not in effect.held_back_by for effect in effects)
+    grace = _grace(before) if ends else ""
+    return f"{short} {STAY}" if stay else short + grace
 
 
 def _of_class(plan: Plan, node_class: KubernetesObject, users: Sequence[KubernetesObject], *, said: bool) -> Iterator[Change]:
@@ -138,7 +141,7 @@ def _ended(plan: Plan, pool: KubernetesObject) -> Effect:
     else:
         after = " The new pool begins empty." if pool.resource.action == "replace" else ""
     words = f"Karpenter drains and ends every node of {pool.name}. Budgets do not delay that.{after}"
-    return Effect(Level.ENDS, "R", words + _grace(pool.before or {}), _pods(pool.before or {}))
+    return Effect(Level.ENDS, "R", words, _pods(pool.before or {}))
 
 
 def _created(plan: Plan, pool: KubernetesObject) -> Effect:
@@ -231,7 +234,7 @@ def _drift(plan: Plan, before: Values, after: Values, found: list[Drift]) -> Eff
     if applies.never:
         words = f"{nodes} The drift budget of 0 holds them back {_until(before, after)}.{late}"
         return Effect(Level.DEFERRED, "D", words, ("drift budget of 0",))
-    words = f"{nodes} Karpenter replaces {applies.words()}, each after its replacement is ready.{late}{_grace(before)}"
+    words = f"{nodes} Karpenter replaces {applies.words()}, each after its replacement is ready.{late}"
     return Effect(Level.REPLACES, "D", words, (*_closed(applies), *_pods(before)))
 
 
@@ -256,7 +259,7 @@ def _earlier_drift(before: Values, after: Values) -> Iterator[Effect]:
         which, how = "", "at other times or in other numbers from now on:"
     else:
         which, how = (" and were held back", "from now on,") if opens else (" and wait for their turn", "faster from now on,")
-    words = f"Nodes that drifted earlier{which}, if there are any, are replaced {how} {new.words()}.{_grace(before)}"
+    words = f"Nodes that drifted earlier{which}, if there are any, are replaced {how} {new.words()}."
     yield Effect(Level.REPLACES, "D", words, (*_closed(new), *_pods(before)))
 
 
@@ -273,7 +276,10 @@ def _disruption(before: Values, after: Values, *, said: bool) -> Iterator[Effect
             "D",
             f"Running pods may move{sooner}: from now on Karpenter removes or replaces nodes whose pods fit elsewhere, "
             f"{budgets[1].words()}.",
-            (*_closed(budgets[1]), *_pods(before)),
+            (
+                *_closed(budgets[1], HELD),
+                *PODS,
+            ),  # a grace period ends that for drift only: NewCandidate in pkg/controllers/disruption
         )
     elif _consolidates(after) and not _consolidates(before):
         said = True
@@ -281,7 +287,7 @@ def _disruption(before: Values, after: Values, *, said: bool) -> Iterator[Effect
             Level.DEFERRED,
             "D",
             "Karpenter would now remove nodes whose pods fit elsewhere; the budget of 0 for that holds them back.",
-            ("budget of 0 for Underutilized",),
+            (HELD,),
         )
     changed = [words for key, words in DISRUPTION.items() if not same(old.get(key), new.get(key))]
     if changed and not said:
@@ -310,7 +316,7 @@ def _capacity(plan: Plan, before: Values, after: Values) -> Iterator[Effect]:
         yield Effect(Level.NONE, "U", f"fixed size {sizes[0]} to {_nodes(sizes[1])}. {more}")
     elif sizes[1] < sizes[0]:
         ended = f"Karpenter ends {_nodes(sizes[0] - sizes[1])}, and budgets do not delay that."
-        yield Effect(Level.ENDS, "U", f"fixed size {sizes[0]} to {_nodes(sizes[1])}. {ended}{_grace(before)}", _pods(before))
+        yield Effect(Level.ENDS, "U", f"fixed size {sizes[0]} to {_nodes(sizes[1])}. {ended}", _pods(before))
     if said:
         yield Effect(Level.NONE, "U", " ".join([*said, STAY]))
 
@@ -363,10 +369,10 @@ def _until(before: Values, after: Values) -> str:
     )
 
 
-def _closed(applies: Allowance) -> tuple[str, ...]:
+def _closed(applies: Allowance, budget: str = "drift budget of 0") -> tuple[str, ...]:
     """The budget of 0 that applies at times."""
     closed = applies.closed()
-    return (f"drift budget of 0 {closed}",) if closed else ()
+    return (f"{budget} {closed}",) if closed else ()
 
 
 def _pods(spec: Values) -> tuple[str, ...]:
