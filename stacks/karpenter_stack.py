@@ -145,12 +145,16 @@ class KarpenterStack(Addressed, TerraformStack):
 
     def _add_pools(self, placement_groups: Mapping[str, str]) -> None:
         """The pools, between what their nodes need and what needs their nodes."""
-        storage = None
+        storage, before = None, []
+        if self.config.pod_identities:
+            from stacks.aws.pod_identities import PodIdentities
+
+            before += PodIdentities(self, "pod_identities", self.common, cluster=self.cluster, options=self.options).credentials
         if self.config.storage:
             from stacks.kubernetes.storage import Storage
 
             storage = Storage(self, "storage", self.common, cluster=self.cluster, options=self.options)
-        after = storage.before_pools if storage else ()
+            before += storage.before_pools
         self.node_pools = NodePools(
             self,
             "nodepools",
@@ -158,7 +162,7 @@ class KarpenterStack(Addressed, TerraformStack):
             karpenter=self.karpenter,
             options=self.options,
             placement_groups=placement_groups,
-            after=after,
+            after=before,
         )
         if self.options.efa_pools:
             from stacks.kubernetes.efa_device_plugin import EfaDevicePlugin
@@ -166,10 +170,6 @@ class KarpenterStack(Addressed, TerraformStack):
             EfaDevicePlugin(self, "efa_device_plugin", self.common, node_pools=self.node_pools)
         if storage:
             storage.add_s3(self.node_pools)
-        if self.config.pod_identities:
-            from stacks.aws.pod_identities import PodIdentities
-
-            PodIdentities(self, "pod_identities", self.common, cluster=self.cluster, options=self.options)
         if self.config.health_addons():
             from stacks.kubernetes.health import Health
 

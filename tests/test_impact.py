@@ -145,6 +145,11 @@ def test_a_key_that_excludes_nodes_makes_those_drift() -> None:
             "limit 32 to 64 GPUs. Most expensive hour $253.18 to $506.37. Running nodes stay.",
         ),
         ({"limits": {"cpu": 100}}, {}, "no limit of vCPUs any more (100 before): nothing caps the bill. Running nodes stay."),
+        (
+            {"limits": {"memory": "1Ti", "a": 2}},
+            {"limits": {"memory": "1Ti"}},
+            "no limit of a any more (2 before). Running nodes stay.",
+        ),
         ({"weight": 5}, {"weight": 7}, "weight 5 to 7. Running nodes stay."),
         ({"requirements": types("a")}, {"requirements": types("a", "b")}, "Karpenter may also launch b. Running nodes stay."),
         ({}, {"disruption": {"consolidateAfter": "2h"}}, "Other time before empty nodes go. Running nodes stay."),
@@ -160,46 +165,39 @@ def test_a_looser_drift_budget_lets_earlier_drift_through() -> None:
     assert words == "Nodes that drifted earlier and were held back are replaced from now on, one at a time, if there are any."
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "words"),
-    [
-        ([{"nodes": "1"}], [{"nodes": "100%"}], "Nodes that drifted earlier and still wait are replaced from now on, 100% of them"),
-        ([{"nodes": "10%"}], [{"nodes": "1"}], "Other budgets. Running nodes stay."),  # one node is at most 10%, rounded up
-        # Tightened in the morning, loosened in the evening: the new times say both.
-        (
-            [{"nodes": "1"}, {"nodes": "0", "schedule": "0 12 * * *", "duration": "12h"}],
-            [{"nodes": "1"}, {"nodes": "0", "schedule": "0 0 * * *", "duration": "12h"}],
-            "Nodes that drifted earlier and were held back are replaced from now on, one at a time between 12:00 and 00:00 UTC, if "
-            "there are any.",
-        ),
-    ],
-)
-def test_another_drift_budget_lets_waiting_nodes_go_faster(before: list[Json], after: list[Json], words: str) -> None:
-    keep = {"nodes": "0", "reasons": ["Underutilized"]}
-    assert only(node_pool(pool([*before, keep]), pool([*after, keep])))[2].startswith(words)
+def test_nodes_that_wait_for_their_turn_go_faster_with_a_looser_budget() -> None:
+    faster = "Nodes that drifted earlier and wait for their turn are replaced faster from now on, all at once, if there are any."
+    for nodes in ("1", "10%"):
+        found = only(node_pool(pool([{"nodes": nodes}]), pool([{"nodes": "100%"}])))
+        assert found == ("replaces", "D", faster)
 
 
-def test_a_looser_budget_beside_the_drift_of_some_nodes_speaks_of_the_others() -> None:
-    before, after = (pool(DRIFT_0, requirements=types("p5.48xlarge", "p5en.48xlarge")), pool(requirements=types("p5.48xlarge")))
-    (one,) = explained(node_pool(before, after)).changes
-    assert "nodes of type p5en.48xlarge drift, if there are any." in one.words
-    assert (
-        "Nodes that drifted earlier and were held back are replaced from now on, 10% of them at a time, if there are any."
-        in one.words
+def test_earlier_drift_goes_on_beside_nodes_that_drift_now_unless_those_are_all() -> None:
+    loose: list[Json] = [{"nodes": "1"}]
+    both = only(node_pool(pool(DRIFT_0), pool(loose, requirements=types("p5.48xlarge"))))[2]
+    assert both.startswith("nodes of type p5en.48xlarge drift, if there are any. Karpenter replaces one at a time")
+    assert "Nodes that drifted earlier and were held back are replaced from now on, one at a time, if there are any." in both
+    assert "drifted earlier" not in only(node_pool(pool(DRIFT_0), pool(loose, labels={"a": "b"})))[2]
+
+
+def night(start: int) -> list[Json]:
+    """One node at a time, in the four hours before a full hour."""
+    return [{"nodes": "1"}, {"nodes": "0", "reasons": ["Drifted"], "schedule": f"0 {start} * * *", "duration": "20h"}]
+
+
+def test_a_budget_that_moves_to_other_times_loosens_and_tightens() -> None:
+    moved = "one at a time between 06:00 and 10:00 UTC"
+    assert only(node_pool(pool(night(6)), pool(night(10)))) == (
+        "replaces",
+        "D",
+        f"Nodes that drifted earlier are replaced at other times or in other numbers from now on: {moved}, if there are any.",
     )
-    everything = only(node_pool(before, {**after, "template": pool(labels={"a": "b"})["template"]}))
-    assert "drifted earlier" not in everything[2]
-
-
-def test_budgets_that_are_stricter_at_some_times_and_looser_at_others_come_after_the_class() -> None:
-    old, new = ([{"nodes": "1"}, {"nodes": "0", "schedule": f"0 {hour} * * *", "duration": "12h"}] for hour in (12, 0))
-    found = explained(node_pool(pool(old), pool(new)), node_class(CLASS, {**CLASS, "userData": "x = 2"}))
-    assert found.changes[0].words.startswith(
-        "all nodes drift (user data). Karpenter replaces one at a time between 00:00 and 12:00 UTC"
-    )
-    assert (
-        "The other budgets of this plan come after that (one at a time between 12:00 and 00:00 UTC): apply the budget first, alone."
-        in found.changes[0].words
+    changed = node_class(CLASS, {**CLASS, "userData": "x = 2"})
+    assert only(node_pool(pool(night(6)), pool(night(10))), changed) == (
+        "replaces",
+        "D",
+        f"all nodes drift (user data). {AT_NIGHT} The budgets of this plan come after that: {moved}. Apply the budgets first, "
+        "alone.",
     )
 
 
@@ -224,6 +222,11 @@ def test_consolidation_of_used_nodes_may_move_pods() -> None:
     assert words.startswith("Running pods may move: ")
     held = [{"nodes": "0", "reasons": ["Underutilized"]}]
     assert only(node_pool(pool(held), pool(held, disruption=other)))[0] == "deferred"
+    budgets: list[list[Json]] = [[{"nodes": nodes, "reasons": ["Underutilized"]}] for nodes in ("1", "3")]
+    words = only(node_pool(*(pool(nodes, disruption=other) for nodes in budgets)))[2]
+    assert words.startswith("Running pods may move sooner: ")
+    (one,) = explained(node_pool(*(pool(terminationGracePeriod="1h", disruption=one) for one in ({}, other)))).changes
+    assert (one.held_back_by, "1h" in one.words) == (("PodDisruptionBudgets", "pods with karpenter.sh/do-not-disrupt"), False)
 
 
 @pytest.mark.parametrize(("after", "actions"), [(None, "delete"), (pool(DRIFT_0), "delete create")])
@@ -239,43 +242,19 @@ def test_a_removed_class_comes_below_its_removed_pool() -> None:
     assert [one.what for one in found.changes] == ["training"]
 
 
-@pytest.mark.parametrize(("wait", "ends"), [(False, "has ended."), (True, "The apply waits 20 minutes for that, and then fails.")])
-def test_a_class_whose_pool_takes_another_goes_when_its_nodes_have_gone(wait: bool, ends: str) -> None:
-    gone = node_class(CLASS, None)
-    gone["change"]["before"]["wait"] = wait
-    found = explained(node_pool(pool(), pool(nodeClassRef={"name": "other"})), gone, node_class(None, CLASS, name="other"))
-    words = {one.what: one.words for one in found.changes}
-    assert words["training"].startswith("all nodes drift (node class).")
-    gone_words = words["kubectl_manifest.ec2nodeclass_training"]
-    assert gone_words.startswith("Kubernetes deletes the node class when the last node of training that has the class has ended.")
-    assert gone_words.endswith(ends)
-
-
-def test_a_forgotten_class_goes_on() -> None:
-    assert only(node_pool(pool(), pool()), node_class(CLASS, None, actions="forget")) == (
-        "none",
-        "U",
-        "Terraform forgets the node class, which stays, and no plan changes the class any more.",
-    )
-
-
-def test_a_pool_whose_class_is_elsewhere_says_so_where_the_image_may_change() -> None:
-    cluster = change("module.eks.aws_eks_cluster.this[0]", {"version": "1.34"}, {"version": "1.35"})
-    words = {one.what: one.words for one in explained(cluster, node_pool(pool(), pool())).changes}
-    assert words["training"].startswith("The plan does not have the pool's node class, whose image may be that of Kubernetes 1.35")
-    assert "training" not in {one.what for one in explained(node_pool(pool(), pool())).changes}
-
-
 def test_a_class_that_goes_without_its_pool_stops_launches() -> None:
     level, letter, words = only(node_pool(pool(), pool()), node_class(CLASS, CLASS, actions="delete create"))
     assert (level, letter) == ("restarts", "R")
     assert "until then Karpenter launches no node in training" in words
 
 
+IN_SPITE = "in spite of PodDisruptionBudgets and pods with karpenter.sh/do-not-disrupt."
+
+
 def test_a_grace_period_ends_what_pods_hold_back() -> None:
     before, after = (pool(NIGHTS, terminationGracePeriod="2h", labels=labels) for labels in ({}, {"a": "b"}))
     (one,) = explained(node_pool(before, after)).changes
-    assert one.words.endswith("2h later the node's pods end, in spite of PodDisruptionBudgets and karpenter.sh/do-not-disrupt.")
+    assert one.words.endswith(f"Pods end at the latest 2h after their node begins to drain, {IN_SPITE}")
     assert one.held_back_by == ("drift budget of 0 between 06:00 and 02:00 UTC",)
 
 
@@ -300,6 +279,14 @@ def test_a_fixed_size(before: Json, after: Json, level: str, letter: str, words:
     assert found[2].startswith(words)
 
 
+def test_a_fixed_size_grows_up_to_the_limit_of_nodes() -> None:
+    before, after = (pool(replicas=size, limits={"nodes": 3}) for size in (2, 4))
+    assert (
+        "Karpenter launches 1 more node now, billed from the apply on. The limit of 3 nodes allows no more."
+        in only(node_pool(before, after))[2]
+    )
+
+
 def test_a_limit_without_room_for_a_replacement_holds_a_fixed_pool_back_for_ever() -> None:
     before, after = (pool(replicas=2, limits={"nodes": 2}, labels=labels) for labels in ({}, {"a": "b"}))
     level, _, words = only(node_pool(before, after))
@@ -307,38 +294,36 @@ def test_a_limit_without_room_for_a_replacement_holds_a_fixed_pool_back_for_ever
     assert "never replaces them" in words
 
 
-def test_a_limit_that_leaves_room_again_frees_what_had_drifted() -> None:
-    before, after = (pool(replicas=2, limits={"nodes": limit}) for limit in (2, 3))
+@pytest.mark.parametrize(("sizes", "limits"), [((2, 2), (2, 4)), ((2, 2), ("2", "4")), ((3, 2), (3, 3)), ((2, 2), (1, 3))])
+def test_room_for_a_replacement_lets_earlier_drift_through(sizes: tuple[int, int], limits: tuple[Any, Any]) -> None:
+    before, after = (pool(replicas=size, limits={"nodes": most}) for size, most in zip(sizes, limits, strict=True))
     level, letter, words = only(node_pool(before, after))
-    assert (level, letter) == ("replaces", "D")
-    assert (
-        "Nodes that drifted earlier and were held back are replaced from now on, 10% of them at a time, if there are any." in words
-    )
-    held = only(node_pool(pool(DRIFT_0, replicas=2, limits={"nodes": 2}), pool(DRIFT_0, replicas=2, limits={"nodes": 3})))
-    assert (held[0], "drifted earlier" in held[2]) == ("none", False)
+    assert (level, letter) == ("replaces" if sizes[0] == sizes[1] else "ends", "D")
+    assert "and were held back are replaced from now on, 10% of them at a time, if there are any." in words
+    assert "Running nodes stay." not in words
 
 
-def test_a_smaller_fixed_size_ends_pods_after_the_grace_period() -> None:
-    (one,) = explained(node_pool(*(pool(replicas=size, terminationGracePeriod="2h") for size in (3, 1)))).changes
-    assert "2h later the node's pods end, in spite of PodDisruptionBudgets" in one.words
-    assert one.held_back_by == ()
-    (one,) = explained(node_pool(*(pool(replicas=size) for size in (3, 1)))).changes
-    assert one.held_back_by == ("PodDisruptionBudgets", "pods with karpenter.sh/do-not-disrupt")
+def test_a_drift_budget_of_0_or_a_fixed_size_of_0_leaves_nothing_to_replace_in_new_room() -> None:
+    before, after = (pool(DRIFT_0, replicas=2, limits={"nodes": most}) for most in (2, 4))
+    assert only(node_pool(before, after))[:2] == ("none", "U")
+    before, after = (pool(replicas=0, limits={"nodes": most}) for most in (0, 4))
+    assert only(node_pool(before, after))[:2] == ("none", "U")
 
 
-@pytest.mark.parametrize(("before", "after"), [("1000", "1k"), (2, "2000m"), ("1Ki", 1024)])
-def test_a_limit_that_is_written_otherwise_is_not_a_change(before: object, after: object) -> None:
-    assert render.text(explained(node_pool(*(pool(limits={"cpu": limit}) for limit in (before, after))))) == render.NOTHING
+def test_a_fixed_size_knows_no_consolidation() -> None:
+    other = {"consolidationPolicy": "WhenEmptyOrUnderutilized"}
+    before, after = pool(replicas=2), pool(replicas=2, disruption=other)
+    assert only(node_pool(before, after)) == ("none", "U", "Other consolidation policy. Running nodes stay.")
+    before, after = (pool(DRIFT_0, replicas=2, expireAfter="Never", labels=labels) for labels in ({}, {"a": "b"}))
+    assert only(node_pool(before, after))[2].endswith("holds them back until they are interrupted.")
 
 
-def test_a_field_of_a_later_karpenter_is_named_as_not_known() -> None:
-    level, letter, words = only(node_pool(pool(NIGHTS), pool(NIGHTS, replacementPolicy="Eager")))
-    assert (level, letter) == ("replaces", "D")
-    assert words.startswith(
-        "The pool's replacementPolicy changes, and this program does not know what that means. If nodes drift, "
-    )
-    top = {**pool(), "somethingNew": {"a": 1}}
-    assert only(node_pool(pool(), top))[2].startswith("The pool's somethingNew changes")
+def test_a_smaller_fixed_size_ends_pods_after_their_grace_period() -> None:
+    (one,) = explained(node_pool(*(pool(replicas=size, terminationGracePeriod="1h") for size in (3, 1)))).changes
+    assert (one.level, one.held_back_by) == (Level.ENDS, ())
+    assert one.words.endswith(f"Pods end at the latest 1h after their node begins to drain, {IN_SPITE}")
+    drained = explained(node_pool(*(pool(replicas=size, terminationGracePeriod="1h", labels={"a": str(size)}) for size in (3, 1))))
+    assert drained.changes[0].words.count("Pods end at the latest 1h") == 1
 
 
 def test_a_pool_that_gets_another_name_ends_the_nodes_of_the_old_one() -> None:
@@ -354,7 +339,93 @@ def test_a_pool_that_moves_to_another_address_is_two_pools() -> None:
 
 def test_a_forgotten_pool_goes_on() -> None:
     level, _, words = only(node_pool(pool(), None, actions="forget"))
-    assert (level, words.startswith("Terraform forgets the pool.")) == ("none", True)
+    assert (level, words.startswith("Terraform forgets the pool")) == ("none", True)
+    hours = explained(node_pool(pool(limits={"nvidia.com/gpu": 32}), None, actions="forget")).price["pools"]["training"]
+    assert hours == {"before": 253.18, "after": 253.18}
+
+
+def test_a_forgotten_pool_drifts_with_its_class() -> None:
+    found = only(node_pool(pool(NIGHTS), None, actions="forget"), node_class(CLASS, {**CLASS, "tags": {"a": "c"}}))
+    assert found[:2] == ("replaces", "D")
+    assert found[2].startswith(f"all nodes drift (tags). {AT_NIGHT} Terraform forgets the pool")
+
+
+def test_a_forgotten_pool_misses_a_class_that_goes() -> None:
+    found = explained(node_pool(pool(), None, actions="forget"), node_class(CLASS, None))
+    assert (str(found.level), found.change) == ("restarts", "R")
+    assert "until then Karpenter launches no node in training" in found.changes[0].words
+
+
+def test_a_forgotten_class_goes_on() -> None:
+    level, letter, words = only(node_pool(pool(), pool()), node_class(CLASS, None, actions="forget"))
+    assert (level, letter, words.startswith("Terraform forgets the node class, which stays")) == ("none", "U", True)
+
+
+@pytest.mark.parametrize(("wait", "waits"), [({}, False), ({"wait": True}, True)])
+def test_a_class_that_a_pool_leaves_goes_after_the_nodes(wait: Json, waits: bool) -> None:
+    gone = node_class(CLASS, None, name="old")
+    gone["change"]["before"] |= wait
+    moved = node_pool(pool(nodeClassRef={"name": "old"}), pool())
+    found = explained(moved, gone, node_class(CLASS, CLASS))
+    assert [str(one.level) for one in found.changes] == ["replaces", "none"]
+    assert found.changes[0].words.startswith("all nodes drift (node class). Karpenter replaces 10% of them at a time")
+    words = found.changes[1].words
+    assert words.startswith("Kubernetes deletes the node class when the last node of training that uses the class has ended.")
+    assert ("The apply waits 20 minutes for that at most, and then fails." in words) == waits
+
+
+def test_a_class_that_the_plan_does_not_have_is_named_where_nodes_need_the_class() -> None:
+    assert explained(node_pool(pool(), pool())).level is Level.NONE
+    words = only(node_pool(pool(), pool(nodeClassRef={"name": "elsewhere"})), node_class(CLASS, CLASS))[2]
+    assert "The plan does not have the node class elsewhere." in words
+    cluster = change("module.eks.aws_eks_cluster.this[0]", {"version": "1.34"}, {"version": "1.35"})
+    words = explained(node_pool(pool(), pool()), cluster).changes[0].words
+    assert words.startswith("The plan does not have the node class training, which may select other images for Kubernetes 1.35. If")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "field"),
+    [
+        ({}, {"future": 1}, "spec.template.spec.future"),
+        ({"future": {"a": 1}}, {"future": {"a": 2}}, "spec.template.spec.future"),
+        ({}, {"disruption": {"future": "x"}}, "spec.disruption.future"),
+    ],
+)
+def test_a_field_that_the_rules_do_not_know_is_named(before: Json, after: Json, field: str) -> None:
+    level, letter, words = only(node_pool(pool(**before), pool(**after)))
+    assert (level, letter) == ("replaces", "D")
+    assert words.startswith(
+        f"The pool changes in {field}, which this program does not know. If nodes drift, Karpenter replaces 10%"
+    )
+    assert only(node_pool(pool(), {**pool(), "future": 1}))[2].startswith("The pool changes in spec.future, which")
+    assert render.text(explained(node_pool(pool(), pool(future=False)))) == render.NOTHING
+
+
+@pytest.mark.parametrize(
+    ("unit", "one", "other"),
+    [("cpu", 1000, "1k"), ("cpu", "1500m", 1.5), ("memory", "1Ki", 1024), ("nvidia.com/gpu", "32", 32), ("nodes", "1e1", "10")],
+)
+def test_limits_compare_by_value(unit: str, one: Any, other: Any) -> None:
+    assert render.text(explained(node_pool(pool(limits={unit: one}), pool(limits={unit: other})))) == render.NOTHING
+    assert only(node_pool(pool(limits={unit: one}), pool(limits={unit: "2k"})))[2].startswith(f"limit {one} to 2k ")
+
+
+def test_bounds_compare_by_value() -> None:
+    def spec(bound: str) -> Json:
+        return pool(requirements=[*types("a"), {"key": "karpenter.k8s.aws/instance-memory", "operator": "Gt", "values": [bound]}])
+
+    assert explained(node_pool(spec("1000"), spec("1k"))).level is Level.NONE
+    words = only(node_pool(spec("1000"), spec("1Ki")))[2]
+    assert words.startswith("nodes whose instance memory is at most 1Ki drift, if there are any.")
+
+
+def test_nodes_have_the_labels_of_their_template() -> None:
+    def spec(*teams: str) -> Json:
+        own = [{"key": "example.com/team", "operator": "In", "values": list(teams)}] if teams else []
+        return pool(labels={"example.com/team": "a"}, requirements=[*types("p5.48xlarge"), *own])
+
+    assert explained(node_pool(spec(), spec("a", "b"))).level is Level.NONE
+    assert only(node_pool(spec(), spec("b")))[2].startswith("nodes whose team is a drift, if there are any.")
 
 
 def test_a_new_pool_names_its_types_and_its_limit() -> None:
@@ -456,12 +527,11 @@ def test_an_apply_past_karpenter_1_12_swallows_the_drift_of_a_class() -> None:
     assert explained(node_pool(pool(), pool()), changed, karpenter("1.12.2", "1.14.1")).level is Level.REPLACES
 
 
-def test_a_class_that_changes_while_karpenter_goes_back_is_named_as_not_known() -> None:
-    step, changed = karpenter("1.12.2", "1.9.2"), node_class(CLASS, {**CLASS, "userData": "x = 2"})
-    words = {one.what: one.words for one in explained(node_pool(pool(NIGHTS), pool(NIGHTS)), changed, step).changes}
-    assert words["training"] == (
-        "The class gets other user data, and the same apply brings Karpenter back to before 1.12. If nodes drift, Karpenter "
-        "replaces one at a time between 02:00 and 06:00 UTC."
+def test_whether_nodes_drift_by_a_class_is_not_known_where_karpenter_goes_back_past_1_12() -> None:
+    found = explained(node_pool(pool(), pool()), node_class(CLASS, {**CLASS, "userData": "x = 2"}), karpenter("1.14.1", "1.9.2"))
+    assert found.changes[0].words == (
+        "The node class changes (user data), while the same apply takes Karpenter back past 1.12. If nodes drift, Karpenter "
+        "replaces 10% of them at a time."
     )
 
 
@@ -933,7 +1003,8 @@ def test_the_class_of_a_field_of_a_pool_is_that_of_its_manifests(variants: Json,
     before, after = (
         {key: variants[f"{key}_{pool}"]["spec"] for key in ("nodepool", "ec2nodeclass")} for pool in (base, name.replace("_", "-"))
     )
-    after["nodepool"] = json.loads(json.dumps(after["nodepool"]).replace(f': "{name.replace("_", "-")}"', f': "{base}"'))
+    own = rf'"{name.replace("_", "-")}"(?!:)'  # the name of the pool, and not the field `weight`
+    after["nodepool"] = json.loads(re.sub(own, f'"{base}"', json.dumps(after["nodepool"])))
     if name != "weight":
         del after["nodepool"]["weight"]
     found = explained(
@@ -970,11 +1041,7 @@ SAVED = {
     "crd-destroyed": ("ends", "R", "Budgets do not delay that."),
     "data-volume": ("replaces", "D", "all nodes drift (volumes)."),
     "destroy": ("loses", "R", "The cluster and every pod in it end"),
-    "drift-budget": (
-        "replaces",
-        "D",
-        "Nodes that drifted earlier and were held back are replaced from now on, one at a time, if there are any.",
-    ),
+    "drift-budget": ("replaces", "D", "were held back are replaced from now on, one at a time, if there are any."),
     "endpoint-cidrs": ("none", "U", "The way to the Kubernetes API changes"),
     "endpoint-private": ("none", "U", "The way to the Kubernetes API changes"),
     "expire": (
@@ -1000,8 +1067,8 @@ SAVED = {
     "outside-scale": ("replaces", "D", "The plan does not say what changed."),
     "pool-added": ("none", "U", "A new pool of g6.xlarge"),
     "pool-bottlerocket": ("replaces", "D", "nodes with another image than bottlerocket@v1.60.0 drift, if there are any."),
-    "pool-budget": ("replaces", "D", "replaced from now on, 10% of them at a time, if there are any."),
-    "pool-forgotten": ("none", "U", "Terraform forgets the pool."),
+    "pool-budget": ("replaces", "D", "are replaced from now on, 10% of them at a time, if there are any."),
+    "pool-forgotten": ("none", "U", "Terraform forgets the pool"),
     "pool-removed": ("ends", "R", "Karpenter drains and ends every node of research. Budgets do not delay that."),
     "pool-replaced": ("ends", "R", "The new pool begins empty."),
     "pool-zones": ("replaces", "D", "nodes outside us-west-2a and us-west-2b drift, if there are any."),

@@ -13,7 +13,7 @@ from stacks.config.checks import ConfigurationError, mistakes
 from stacks.config.common import CLUSTER_NAME_PREFIX_LENGTH, Common
 from stacks.config.pod_identities import PodIdentityOptions, escaped, role_name
 from tests.constructs import cluster
-from tests.synthesis import Json, addresses, synth
+from tests.synthesis import Json, addresses, synth, synth_stack
 
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
@@ -69,6 +69,17 @@ def test_an_identity_is_a_role_its_policies_and_an_association() -> None:
         "pod_identity_training_trainer": "${aws_iam_policy.pod_identity_training_trainer.arn}",
         "pod_identity_training_trainer_AmazonS3ReadOnlyAccess": READ_ONLY,
     }
+
+
+def test_pods_keep_their_roles_until_their_nodes_are_gone() -> None:
+    config = ClusterConfig("karpenter", pod_identities=[identity(READ_ONLY)])
+    for name in ("default", "gpu"):
+        after = synth_stack(config)["resource"]["kubectl_manifest"][f"ec2nodeclass_{name}"]["depends_on"]
+        assert after == [
+            "helm_release.karpenter",
+            "aws_eks_pod_identity_association.pod_identity_training_trainer",
+            "aws_iam_role_policy_attachment.pod_identity_training_trainer_AmazonS3ReadOnlyAccess",
+        ]
 
 
 def test_statements_are_one_policy_in_which_terraform_leaves_the_variables_of_iam() -> None:

@@ -220,8 +220,9 @@ def test_storage_and_identities_only_create_on_an_adopted_state(tmp_path: Path, 
 @pytest.mark.terraform
 @needs_terraform
 @needs_modules
-def test_a_destroy_keeps_the_drivers_until_the_pools_are_gone(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path, write_stack(tmp_path, ClusterConfig("karpenter", storage=ALL)))
+def test_a_destroy_keeps_drivers_and_identities_until_the_pools_are_gone(tmp_path: Path) -> None:
+    identity = PodIdentity(namespace="training", service_account="trainer", policies=[READ_ONLY])
+    workspace = Workspace(tmp_path, write_stack(tmp_path, ClusterConfig("karpenter", storage=ALL, pod_identities=[identity])))
     workspace.variables()
     workspace.run("apply", "-auto-approve", "-input=false")
     happened = workspace.destroyed()
@@ -229,6 +230,9 @@ def test_a_destroy_keeps_the_drivers_until_the_pools_are_gone(tmp_path: Path) ->
     begun = {address: n for n, (kind, address) in enumerate(happened) if kind == "apply_start"}
     pools = [f"kubectl_manifest.{kind}_{name}" for kind in ("nodepool", "ec2nodeclass") for name in ("default", "gpu")]
     assert gone["aws_eks_addon.aws_mountpoint_s3_csi_driver"] < min(begun[pool] for pool in pools)
+    for kind in ("eks_pod_identity_association", "iam_role_policy_attachment"):
+        own = next(address for address in begun if address.startswith(f"aws_{kind}.pod_identity_training_trainer"))
+        assert max(gone[pool] for pool in pools) < begun[own]
     for driver in DRIVERS:
         assert max(gone[pool] for pool in pools) < begun[driver]
         name = driver.partition(".")[2]

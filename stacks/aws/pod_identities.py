@@ -1,5 +1,8 @@
 """IAM roles of the user's own pods."""
 
+import imports  # noqa: F401  (before cdktf: CDKTF's packages load lazily)
+
+from cdktf import ITerraformDependable
 from constructs import Construct
 
 from stacks.aws.cluster import Cluster
@@ -17,6 +20,9 @@ class PodIdentities(Addressed):
     Args:
         cluster: where the pods run.
 
+    Attributes:
+        credentials: what pods need until they are gone: a pod that ends may write a last checkpoint.
+
     Raises:
         ConfigurationError: a literal argument cannot be right.
     """
@@ -25,8 +31,9 @@ class PodIdentities(Addressed):
         super().__init__(scope, id)
         check_arguments(PodIdentities, common=common, cluster=cluster, options=options)
         trust = self.add_json("pod_identities_trust", TRUST)
+        self.credentials: list[ITerraformDependable] = []
         for identity in options.pod_identities:
-            PodIdentity(
+            made = PodIdentity(
                 self,
                 common,
                 cluster=cluster,
@@ -37,6 +44,7 @@ class PodIdentities(Addressed):
                 policies=identity.arns(),
                 own_policy=self._own_policy(identity),
             )
+            self.credentials += made.credentials
 
     def _own_policy(self, identity: Options) -> OwnPolicy | None:
         if not (document := identity.document()):

@@ -13,6 +13,7 @@ from stacks.config.times import FIELDS, seconds
 
 Budget: TypeAlias = Mapping[str, Any]
 
+MOST_NODES = 1000  # of a pool, to compare a number with a percentage
 DAY, WEEK = 1440, 7 * 1440  # minutes
 DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -41,20 +42,14 @@ class Size:
         """Whether no node may be disrupted."""
         return 0 in (self.number, self.percent)
 
-    def stricter(self, than: "Size") -> bool:
-        """Whether fewer nodes are allowed for certain. A number and a percentage do not compare."""
-        if self.zero or than.zero:
-            return self.zero and not than.zero
-        pairs = ((self.number, than.number), (self.percent, than.percent))
-        return any(mine is not None and (other is None or mine < other) for mine, other in pairs) and not any(
-            other is not None and (mine is None or mine > other) for mine, other in pairs
-        )
+    def of(self, nodes: int) -> int:
+        """How many of some nodes that is."""
+        percent = nodes if self.percent is None else -(-nodes * self.percent // 100)
+        return min(nodes, percent, nodes if self.number is None else self.number)
 
-    def looser(self, than: "Size") -> bool:
-        """Whether more nodes may be allowed. One node is never more, because a percentage rounds up."""
-        if self.zero or than.zero:
-            return than.zero and not self.zero
-        return self != than and self.number != 1 and not self.stricter(than)
+    def stricter(self, than: "Size") -> bool:
+        """Whether fewer nodes are allowed in a pool of some size. Of a number and a percentage, each may be stricter."""
+        return any(self.of(nodes) < than.of(nodes) for nodes in range(1, MOST_NODES + 1))
 
     def words(self) -> str:
         """Such as "one at a time"."""
@@ -108,17 +103,12 @@ class Allowance:
         ended = self.irregular != after.irregular and any(_size([budget]).zero for budget in self.irregular)
         return ended or any(one.zero and not other.zero for one, other in self._beside(after))
 
-    def loosens(self, after: "Allowance") -> bool:
-        """Whether another allowance may allow more nodes at some time."""
-        ended = set(map(str, self.irregular)) - set(map(str, after.irregular))
-        return bool(ended) or any(other.looser(one) for one, other in self._beside(after))
-
     def _beside(self, other: "Allowance") -> Iterator[tuple[Size, Size]]:
         """The pairs of sizes that apply in the same minute."""
         return ((self.sizes[mine], other.sizes[theirs]) for mine, theirs in set(zip(self.minutes, other.minutes, strict=True)))
 
     def stricter(self, than: "Allowance") -> bool:
-        """Whether fewer nodes are allowed at some time."""
+        """Whether fewer nodes are allowed at some time. Of two allowances, each may be stricter."""
         return any(one.stricter(other) for one, other in self._beside(than)) or bool(
             set(map(str, self.irregular)) - set(map(str, than.irregular))
         )
@@ -155,7 +145,7 @@ def _size(budgets: Sequence[Budget]) -> Size:
     texts = [str(budget.get("nodes", "")) for budget in budgets]
     numbers = [int(text) for text in texts if text.isdecimal()]
     percents = [int(text[:-1]) for text in texts if text.endswith("%") and text[:-1].isdecimal()]
-    number, percent = min(numbers, default=None), min(percents, default=None)
+    number, percent = min(numbers, default=None), min((one for one in percents if one < 100), default=None)
     return Size(number, None if number == 1 and percent else percent)  # one node is at least every percentage of some
 
 

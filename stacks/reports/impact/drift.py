@@ -27,7 +27,13 @@ TEMPLATE = {
     "expireAfter": "expiry",
     "terminationGracePeriod": "grace period",
 }
-KNOWN = (*TEMPLATE, "requirements", "template", "disruption", "limits", "weight", "replicas")
+DISRUPTION = {"budgets": "budgets", "consolidationPolicy": "consolidation policy", "consolidateAfter": "time before empty nodes go"}
+# The fields of a NodePool that the rules know, by the fields that hold them.
+KNOWN: dict[str, Any] = {
+    "template": {"metadata": dict.fromkeys(("labels", "annotations")), "spec": dict.fromkeys((*TEMPLATE, "requirements"))},
+    "disruption": dict.fromkeys(DISRUPTION),
+    **dict.fromkeys(("limits", "replicas", "weight")),
+}
 # What an EC2NodeClass does not hash, because Karpenter compares what each node has with what the class selects.
 SELECTED = {
     "amiSelectorTerms": "image",
@@ -63,6 +69,9 @@ DEFAULTS: dict[str, Any] = {
 }
 DURATIONS = ("expireAfter", "terminationGracePeriod")
 
+NO_CLASS = (
+    "The plan does not have the node class {}. If the cluster does not have the class either, Karpenter launches no replacement."
+)
 NOTHING_FOUND = "If the terms find nothing, no node drifts, and Karpenter launches none."
 
 HASHES_ANEW = "1.12"  # the hash version of classes goes from v4 to v5; measured with 1.6.0 and 1.12.2
@@ -89,31 +98,33 @@ class Drift:
 def drifts(plan: Plan, pool: KubernetesObject) -> Iterator[Drift]:
     """Why nodes of a pool drift that is there before and after."""
     before, after = template(pool.before or {}), template(pool.after or {})
+    node_class, other_class = class_of(plan, pool), class_name(pool.after)
     for field, words in TEMPLATE.items():
         if _hashed(field, before.get(field)) != _hashed(field, after.get(field)):
-            yield Drift(ALL, words, early=False)
-    for nodes in narrowed(before.get("requirements") or (), after.get("requirements") or ()):
+            absent = field == "nodeClassRef" and not node_class
+            yield Drift(ALL, words, early=False, unless=NO_CLASS.format(other_class) if absent else "")
+    labels = before.get("labels") or {}  # running nodes have them
+    own = [{"key": key, "operator": "In", "values": [value]} for key, value in labels.items()]
+    for nodes in narrowed((*own, *(before.get("requirements") or ())), after.get("requirements") or ()):
         yield Drift(nodes, early=False)
-    node_class = class_of(plan, pool)
     if node_class and refused_role(plan, node_class):
         return  # the apply fails there, and says so
     if node_class and node_class.before is not None and node_class.after is not None and node_class.resource.action == "update":
         yield from _of_class(plan, node_class.before, node_class.after)
     old, new = plan.kubernetes
-    if old != new and node_class and not pins_images(node_class.after or {}):
+    if old != new and node_class and not pins_images(node_class.after or node_class.before or {}):
         yield Drift(ALL, f"the image for Kubernetes {new}")
     if ca_changes(plan):
         yield Drift(ALL, "the cluster's CA bundle")
 
 
 def swallowed(plan: Plan, pool: KubernetesObject) -> list[str]:
-    """What changes of the pool's class while the same apply brings Karpenter past 1.12, or back.
+    """What changes of the pool's class without a drift, because the same apply brings Karpenter past 1.12, or perhaps back.
 
-    Terraform changes the class before the new Karpenter leads, which then writes the hash of the new class on old nodes. That is
-    measured for the way up.
+    Terraform changes the class before the new Karpenter leads, which then writes the hash of the new class on old nodes.
     """
     node_class = class_of(plan, pool)
-    if not _hashes_otherwise(plan) or not node_class or node_class.before is None or node_class.after is None:
+    if not hashes_anew(plan) or not node_class or node_class.before is None or node_class.after is None:
         return []
     return list(_hashed_fields(node_class.before, node_class.after))
 
@@ -132,36 +143,41 @@ def crosses(plan: Plan, release: str) -> bool:
     return bool(before and after) and parts(before) < parts(release) <= parts(after)
 
 
-def _hashes_otherwise(plan: Plan) -> bool:
+def hashes_anew(plan: Plan) -> bool:
+    """Whether the plan brings Karpenter past 1.12 or back, so that Karpenter writes the hashes of all nodes anew."""
     before, after = plan.karpenter
     return bool(before and after) and (parts(before) < parts(HASHES_ANEW)) != (parts(after) < parts(HASHES_ANEW))
+
+
+def not_known(before: Values, after: Values, known: Values = KNOWN, path: str = "spec") -> Iterator[str]:
+    """The fields of a NodePool that change and that the rules do not know, such as `spec.template.spec.resources`."""
+    for key in dict.fromkeys((*before, *after)):
+        old, new = before.get(key), after.get(key)
+        if key not in known:
+            if not same({key: old}, {key: new}):
+                yield f"{path}.{key}"
+        elif known[key]:
+            yield from not_known(old or {}, new or {}, known[key], f"{path}.{key}")
 
 
 def ca_changes(plan: Plan) -> bool:
     """Whether Karpenter gets another CA bundle, which is part of the hash from 1.12 on (aws/karpenter-provider-aws#9485)."""
     release = plan.resource(KARPENTER)
-    if not release or "values" not in release.changed or not plan.karpenter[0] or parts(plan.karpenter[0]) < parts(HASHES_ANEW):
+    versions = plan.karpenter
+    if not release or "values" not in release.changed or any(not one or parts(one) < parts(HASHES_ANEW) for one in versions):
         return False
-    before, after = (
-        (helm_values(values).get("settings") or {}).get("clusterCABundle") for values in (release.before, release.after)
-    )
+    before, after = ((helm_values(one).get("settings") or {}).get("clusterCABundle") for one in (release.before, release.after))
     return bool(before and after) and before != after
 
 
 def class_of(plan: Plan, pool: KubernetesObject) -> KubernetesObject | None:
-    """The node class of a pool, after the plan."""
-    return plan.classes.get(class_name(pool.after or pool.before or {}))
+    """The node class of a pool."""
+    return plan.classes.get(class_name(pool.after or pool.before))
 
 
-def class_name(spec: Values) -> str:
-    """The node class that a pool names."""
-    return str((template(spec).get("nodeClassRef") or {}).get("name", ""))
-
-
-def others(before: Values, after: Values) -> list[str]:
-    """What changes of a pool that this program does not know."""
-    old, new = ({**template(spec), **spec} for spec in (before, after))
-    return [key for key in dict.fromkeys((*old, *new)) if key not in KNOWN and not same(old.get(key), new.get(key))]
+def class_name(spec: Values | None) -> str:
+    """The name of the node class that a NodePool refers to; "" for none."""
+    return str((template(spec or {}).get("nodeClassRef") or {}).get("name", ""))
 
 
 def template(spec: Values) -> dict[str, Any]:
@@ -192,7 +208,7 @@ def same(one: object, other: object) -> bool:
 
 
 def _of_class(plan: Plan, before: Values, after: Values) -> Iterator[Drift]:
-    if not _hashes_otherwise(plan):
+    if not hashes_anew(plan):
         for words in _hashed_fields(before, after):
             yield Drift(ALL, words)
     for field, words in SELECTED.items():

@@ -57,7 +57,10 @@ class Resource:
 
 @dataclass(frozen=True)
 class KubernetesObject:
-    """A NodePool or an EC2NodeClass: its spec before and after, None where the object is not there or the plan does not know it."""
+    """A NodePool or an EC2NodeClass: its spec before and after, None where the object is not there or the plan does not know it.
+
+    An object that Terraform forgets is there after the apply as before.
+    """
 
     name: str
     resource: Resource
@@ -140,7 +143,8 @@ class Plan:
         for resource in self.resources:
             if resource.type != "kubectl_manifest":
                 continue
-            before, after = (_manifest(values) for values in (resource.before, resource.after))
+            later = resource.before if resource.action == "forget" else resource.after
+            before, after = (_manifest(values) for values in (resource.before, later))
             one = before or after
             if one is not None and one.get("kind") == kind:
                 name = one["metadata"]["name"]

@@ -5,18 +5,20 @@ Nothing here says how many nodes there are, because only a living cluster knows 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from stacks.config.times import NEVER
 from stacks.reports.impact.budgets import Allowance, allowance
 from stacks.reports.impact.change import QUIET, Change, Class, Level, worst_class
 from stacks.reports.impact.drift import (
+    DISRUPTION,
     HASHES_ANEW,
     Drift,
     class_name,
     class_of,
     crosses,
     drifts,
-    others,
+    not_known,
     refused_role,
     reservations_added,
     same,
@@ -32,6 +34,7 @@ DRIFTED, EMPTY, UNDERUTILIZED = "Drifted", "Empty", "Underutilized"
 WHEN_EMPTY = "WhenEmpty"
 
 PODS = ("PodDisruptionBudgets", "pods with karpenter.sh/do-not-disrupt")
+HELD = f"budget of 0 for {UNDERUTILIZED}"
 STAY = "Running nodes stay."
 UNITS = {"nvidia.com/gpu": "GPUs", "cpu": "vCPUs", "memory": "of memory", "nodes": "nodes"}
 
@@ -55,7 +58,7 @@ def of_pools(plan: Plan) -> Iterator[Change]:
                 name,
                 effects[0].level,
                 worst_class([effect.change for effect in effects]),
-                _together(effects),
+                _together(effects, pool.before or {}),
                 tuple(dict.fromkeys(held for effect in effects for held in effect.held_back_by)),
             )
         elif pool.resource.action == "update":
@@ -65,20 +68,23 @@ def of_pools(plan: Plan) -> Iterator[Change]:
         yield from _of_class(plan, node_class, users, said=any(found[pool.name] for pool in users))
 
 
-def _together(effects: Sequence[Effect]) -> str:
-    """The words of all effects. That running nodes stay is said once, and only where nothing else says otherwise."""
+def _together(effects: Sequence[Effect], before: Values) -> str:
+    """The words of all effects. That running nodes stay, or when their pods end, is said once, and only where that is so."""
     words = " ".join(effect.words for effect in effects)
     short = words.replace(f" {STAY}", "")
     stay = effects[0].level < Level.DEFERRED and short != words
-    return f"{short} {STAY}" if stay else short
+    ends = any(effect.level >= Level.REPLACES and PODS[0] not in effect.held_back_by for effect in effects)
+    grace = _grace(before) if ends else ""
+    return f"{short} {STAY}" if stay else short + grace
 
 
 def _of_class(plan: Plan, node_class: KubernetesObject, users: Sequence[KubernetesObject], *, said: bool) -> Iterator[Change]:
     """What a plan does to a class. `said`: something happens to the class's pools, which says the rest."""
     action, address = node_class.resource.action, node_class.resource.address
-    left = [pool.name for pool in users if pool.resource.action not in ("delete", "replace", "forget")]
+    left = [pool.name for pool in users if pool.resource.action not in ("delete", action)]
+    moved = [pool.name for pool in plan.pools.values() if class_name(pool.before) == node_class.name and pool not in users]
+    waits = bool(node_class.resource.before.get("wait"))
     if action in ("delete", "replace") and left:
-        waits = action == "replace" and node_class.resource.before.get("wait")
         back = (
             "The apply waits 20 minutes for that, and then fails." if waits else "After that the class is gone until a later apply."
         )
@@ -89,15 +95,15 @@ def _of_class(plan: Plan, node_class: KubernetesObject, users: Sequence[Kubernet
             f"Kubernetes deletes the node class when the last node of {_and(left)} has ended, and until then Karpenter launches no "
             f"node in {_and(left)}. {back} Running nodes stay.",
         )
-    elif action == "delete" and (moved := _moved(plan, node_class)):
-        waits = "The apply waits 20 minutes for that, and then fails." if node_class.resource.before.get("wait") else ""
-        words = f"Kubernetes deletes the node class when the last node of {_and(moved)} that has the class has ended. {waits}"
-        yield Change(address, Level.NONE, "R", words.rstrip())
+    elif action in ("delete", "replace") and moved:
+        late = " The apply waits 20 minutes for that at most, and then fails." if waits else ""
+        ended = f"Kubernetes deletes the node class when the last node of {_and(moved)} that uses the class has ended.{late}"
+        yield Change(address, Level.NONE, "R", ended)
+    elif action == "forget":
+        stays = "Terraform forgets the node class, which stays, and no plan changes the class any more."
+        yield Change(address, Level.NONE, "U", f"{stays} {STAY}")
     elif action == "delete" and not users:
         yield Change(address, Level.NONE, "R", QUIET)
-    elif action == "forget":
-        words = "Terraform forgets the node class, which stays, and no plan changes the class any more."
-        yield Change(address, Level.NONE, "U", words)
     elif refused_role(plan, node_class):
         yield Change(
             address,
@@ -109,15 +115,6 @@ def _of_class(plan: Plan, node_class: KubernetesObject, users: Sequence[Kubernet
         yield Change(address, Level.NONE, "U", QUIET)
 
 
-def _moved(plan: Plan, node_class: KubernetesObject) -> list[str]:
-    """The pools that the plan moves from a class to another."""
-    return [
-        pool.name
-        for pool in plan.pools.values()
-        if class_name(pool.before or {}) == node_class.name and class_name(pool.after or {}) not in ("", node_class.name)
-    ]
-
-
 def _effects(plan: Plan, pool: KubernetesObject) -> Iterator[Effect]:
     match pool.resource.action:
         case "delete" | "replace":
@@ -126,8 +123,9 @@ def _effects(plan: Plan, pool: KubernetesObject) -> Iterator[Effect]:
             yield Effect(
                 Level.NONE,
                 "U",
-                "Terraform forgets the pool. The pool and its nodes stay and cost, and no plan changes them any more.",
+                f"Terraform forgets the pool, which stays, with what its nodes cost, and no plan changes the pool any more. {STAY}",
             )
+            yield from _kept(plan, pool, pool.before or {}, pool.before or {})
         case "create":
             yield _created(plan, pool)
         case _ if pool.unknown:
@@ -143,7 +141,7 @@ def _ended(plan: Plan, pool: KubernetesObject) -> Effect:
     else:
         after = " The new pool begins empty." if pool.resource.action == "replace" else ""
     words = f"Karpenter drains and ends every node of {pool.name}. Budgets do not delay that.{after}"
-    return Effect(Level.ENDS, "R", words + _grace(pool.before or {}), _pods(pool.before or {}))
+    return Effect(Level.ENDS, "R", words, _pods(pool.before or {}))
 
 
 def _created(plan: Plan, pool: KubernetesObject) -> Effect:
@@ -182,16 +180,16 @@ def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> 
             )
     if node_class and node_class.unknown:
         yield _unknown(pool, "The plan does not know what the node class will be.")
-    if node_class is None and plan.kubernetes[0] != plan.kubernetes[1]:
-        words = (
-            f"The plan does not have the pool's node class, whose image may be that of Kubernetes {plan.kubernetes[1]} from now on."
+    old, new = plan.kubernetes
+    if old != new and not node_class:
+        yield _unknown(
+            pool, f"The plan does not have the node class {class_name(after)}, which may select other images for Kubernetes {new}."
         )
-        yield _unknown(pool, words)
-    if unread := others(before, after):
-        yield _unknown(pool, f"The pool's {_and(unread)} changes, and this program does not know what that means.")
+    if foreign := list(not_known(before, after)):
+        yield _unknown(pool, f"The pool changes in {_and(foreign)}, which this program does not know.")
     lost = swallowed(plan, pool)
     if lost and not crosses(plan, HASHES_ANEW):
-        yield _unknown(pool, f"The class gets other {_and(lost)}, and the same apply brings Karpenter back to before 1.12.")
+        yield _unknown(pool, f"The node class changes ({', '.join(lost)}), while the same apply takes Karpenter back past 1.12.")
     elif lost:
         yield Effect(
             Level.NONE,
@@ -199,7 +197,10 @@ def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> 
             f"Running nodes keep the old {_and(lost)} and do not drift, because the same apply brings Karpenter past 1.12. To "
             "replace the nodes, apply Karpenter's release first, alone.",
         )
-    yield from _disruption(before, after, drifting=any(drift.nodes == ALL for drift in found))
+    all_drift = any(drift.nodes == ALL for drift in found)
+    earlier = [] if all_drift else list(_earlier_drift(before, after))
+    yield from earlier
+    yield from _disruption(before, after, said=all_drift or bool(earlier))
     yield from _capacity(plan, before, after, limits_of(plan, pool))
     if node_class and (added := reservations_added(node_class)):
         yield Effect(
@@ -222,19 +223,18 @@ def _drift(plan: Plan, before: Values, after: Values, found: list[Drift]) -> Eff
     applies, late = new, "".join(f" {unless}" for unless in dict.fromkeys(drift.unless for drift in found if drift.unless))
     if any(drift.early for drift in found) and new.stricter(old):
         applies = old
-        then = (
-            f"The other budgets of this plan come after that ({new.words()})"
-            if old.loosens(new)
-            else "The stricter budget of this plan comes after that"
+        late += (
+            f" The budgets of this plan come after that: {new.words()}. Apply the budgets first, alone."
+            if old.stricter(new)
+            else " The stricter budget of this plan comes after that: apply the budget first, alone."
         )
-        late += f" {then}: apply the budget first, alone."
-    if _no_room(after):
+    if not _room(after):
         held = "Karpenter never replaces them, because the limit of nodes leaves no room for a replacement."
         return Effect(Level.DEFERRED, "D", f"{nodes} {held}{late}", ("limit of nodes",))
     if applies.never:
         words = f"{nodes} The drift budget of 0 holds them back {_until(before, after)}.{late}"
         return Effect(Level.DEFERRED, "D", words, ("drift budget of 0",))
-    words = f"{nodes} Karpenter replaces {applies.words()}, each after its replacement is ready.{late}{_grace(before)}"
+    words = f"{nodes} Karpenter replaces {applies.words()}, each after its replacement is ready.{late}"
     return Effect(Level.REPLACES, "D", words, (*_closed(applies), *_pods(before)))
 
 
@@ -249,55 +249,58 @@ def _unknown(pool: KubernetesObject, words: str) -> Effect:
     return Effect(Level.REPLACES, "D", f"{words} If nodes drift, Karpenter replaces {applies.words()}.", held)
 
 
-def _disruption(before: Values, after: Values, *, drifting: bool) -> Iterator[Effect]:
-    """Other budgets and another policy of consolidation."""
+def _earlier_drift(before: Values, after: Values) -> Iterator[Effect]:
+    """Nodes that drifted earlier, and that other budgets or new room for replacements let go."""
+    old, new = (allowance(_budgets(spec), DRIFTED) for spec in (before, after))
+    opens = not new.never and (old.opens(new) or not _room(before))
+    if not _room(after) or not (opens or old.stricter(new)):
+        return
+    if new.stricter(old) and _room(before):
+        which, how = "", "at other times or in other numbers from now on:"
+    else:
+        which, how = (" and were held back", "from now on,") if opens else (" and wait for their turn", "faster from now on,")
+    words = f"Nodes that drifted earlier{which} are replaced {how} {new.words()}, if there are any."
+    yield Effect(Level.REPLACES, "D", words, (*_closed(new), *_pods(before)))
+
+
+def _disruption(before: Values, after: Values, *, said: bool) -> Iterator[Effect]:
+    """Other budgets and another policy of consolidation. `said`: the budgets are explained with the nodes that drift."""
     old, new = (spec.get("disruption") or {} for spec in (before, after))
-    drift = [allowance(_budgets(spec), DRIFTED) for spec in (before, after)]
     budgets = [allowance(_budgets(spec), UNDERUTILIZED) for spec in (before, after)]
-    moves = [_consolidates(one) and not allowed.never for one, allowed in zip((old, new), budgets, strict=True)]
-    said = False
-    held = drift[0].opens(drift[1]) or _no_room(before)
-    if (held or drift[0].loosens(drift[1])) and not (drifting or drift[1].never or _no_room(after)):
+    moves = [_consolidates(spec) and not allowed.never for spec, allowed in zip((before, after), budgets, strict=True)]
+    if moves[1] and (not moves[0] or budgets[0].stricter(budgets[1])):
         said = True
+        sooner = " sooner" if moves[0] else ""
         yield Effect(
             Level.REPLACES,
             "D",
-            f"Nodes that drifted earlier and {'were held back' if held else 'still wait'} are replaced from now on, "
-            f"{drift[1].words()}, if there are any.{_grace(before)}",
-            (*_closed(drift[1]), *_pods(before)),
-        )
-    if moves[1] and (not moves[0] or budgets[0].opens(budgets[1])):
-        said = True
-        yield Effect(
-            Level.REPLACES,
-            "D",
-            "Running pods may move: from now on Karpenter also removes or replaces nodes whose pods fit elsewhere, "
+            f"Running pods may move{sooner}: from now on Karpenter removes or replaces nodes whose pods fit elsewhere, "
             f"{budgets[1].words()}.",
-            (*_closed(budgets[1]), *_pods(before)),
+            (
+                *_closed(budgets[1], HELD),
+                *PODS,
+            ),  # a grace period ends that for drift only: NewCandidate in pkg/controllers/disruption
         )
-    elif _consolidates(new) and not _consolidates(old):
+    elif _consolidates(after) and not _consolidates(before):
         said = True
         yield Effect(
             Level.DEFERRED,
             "D",
             "Karpenter would now remove nodes whose pods fit elsewhere; the budget of 0 for that holds them back.",
-            ("budget of 0 for Underutilized",),
+            (HELD,),
         )
-    if not said and not same(old, new):
-        changed = [words for key, words in DISRUPTION.items() if not same(old.get(key), new.get(key))]
+    changed = [words for key, words in DISRUPTION.items() if not same(old.get(key), new.get(key))]
+    if changed and not said:
         yield Effect(Level.NONE, "U", f"Other {_and(changed)}. Running nodes stay.")
-
-
-DISRUPTION = {"budgets": "budgets", "consolidationPolicy": "consolidation policy", "consolidateAfter": "time before empty nodes go"}
 
 
 def _capacity(plan: Plan, before: Values, after: Values, limits: tuple[Values, Values]) -> Iterator[Effect]:
     """Limits, in whole GPUs, a fixed size, weight, and what else Karpenter may launch."""
     old, new = limits
     said = [
-        _limits(unit, old.get(unit), new.get(unit))
+        _limits(unit, old.get(unit), new.get(unit), capped=bool(new) or "replicas" in after)
         for unit in dict.fromkeys((*old, *new))
-        if _number(old.get(unit)) != _number(new.get(unit))
+        if _amount(old, unit) != _amount(new, unit)
     ]
     requirements = [template(spec).get("requirements") or () for spec in (before, after)]
     if wider := widened(*requirements):
@@ -309,29 +312,33 @@ def _capacity(plan: Plan, before: Values, after: Values, limits: tuple[Values, V
         said.append(f"Most expensive hour {' to '.join('not known' if hour is None else dollars(hour) for hour in hours)}.")
     sizes = [int(spec.get("replicas") or 0) for spec in (before, after)]
     if sizes[1] > sizes[0]:
-        more = f"Karpenter launches {_nodes(sizes[1] - sizes[0], 'more ')} now, billed from the apply on."
+        most = quantity(limit) if (limit := (after.get("limits") or {}).get("nodes")) is not None else sizes[1]
+        launched = max(int(min(most, sizes[1])) - sizes[0], 0)
+        beyond = "" if launched == sizes[1] - sizes[0] else f" The limit of {_nodes(int(most))} allows no more."
+        more = f"Karpenter launches {_nodes(launched, 'more ')} now, billed from the apply on.{beyond}"
         yield Effect(Level.NONE, "U", f"fixed size {sizes[0]} to {_nodes(sizes[1])}. {more}")
     elif sizes[1] < sizes[0]:
-        ended = f"Karpenter ends {_nodes(sizes[0] - sizes[1])}, and budgets do not delay that.{_grace(before)}"
+        ended = f"Karpenter ends {_nodes(sizes[0] - sizes[1])}, and budgets do not delay that."
         yield Effect(Level.ENDS, "U", f"fixed size {sizes[0]} to {_nodes(sizes[1])}. {ended}", _pods(before))
     if said:
         yield Effect(Level.NONE, "U", " ".join([*said, STAY]))
 
 
-def _limits(unit: str, before: object, after: object) -> str:
+def _amount(limits: Values, unit: str) -> Decimal | None:
+    """A limit; None for none."""
+    return None if limits.get(unit) is None else quantity(limits[unit])
+
+
+def _room(spec: Values) -> bool:
+    """Whether the limit of nodes lets a replacement start beside a fixed number of nodes."""
+    most = _amount(spec.get("limits") or {}, "nodes")
+    return not spec.get("replicas") or most is None or most > spec["replicas"]
+
+
+def _limits(unit: str, before: object, after: object, *, capped: bool) -> str:
     if after is None:
-        return f"no limit of {UNITS.get(unit, unit)} any more ({before} before): nothing caps the bill."
+        return f"no limit of {UNITS.get(unit, unit)} any more ({before} before){'' if capped else ': nothing caps the bill'}."
     return f"limit {before if before is not None else 'none'} to {_limit(unit, after)}."
-
-
-def _number(limit: object) -> object:
-    return None if limit is None else quantity(limit)
-
-
-def _no_room(spec: Values) -> bool:
-    """Whether a pool of a fixed size may not have another node, and so no replacement."""
-    limit = (spec.get("limits") or {}).get("nodes")
-    return bool(spec.get("replicas")) and limit is not None and quantity(limit) <= int(spec["replicas"])
 
 
 def _limit(unit: str, value: object) -> str:
@@ -342,15 +349,21 @@ def _budgets(spec: Values) -> list[Values] | None:
     return (spec.get("disruption") or {}).get("budgets")
 
 
-def _consolidates(disruption: Values) -> bool:
-    """Whether Karpenter removes nodes whose pods fit elsewhere. The CRD's default policy does."""
-    return disruption.get("consolidationPolicy") != WHEN_EMPTY and disruption.get("consolidateAfter") != NEVER
+def _consolidates(spec: Values) -> bool:
+    """Whether Karpenter removes nodes whose pods fit elsewhere. The CRD's default policy does; a fixed size excludes that."""
+    disruption = spec.get("disruption") or {}
+    policy, after = disruption.get("consolidationPolicy"), disruption.get("consolidateAfter")
+    return "replicas" not in spec and policy != WHEN_EMPTY and after != NEVER
 
 
 def _until(before: Values, after: Values) -> str:
     """When a held-back node goes nevertheless. A running node keeps its old expiry."""
     disruption, spec = after.get("disruption") or {}, template(before)
-    empties = disruption.get("consolidateAfter") != NEVER and not allowance(disruption.get("budgets"), EMPTY).never
+    empties = (
+        "replicas" not in after
+        and disruption.get("consolidateAfter") != NEVER
+        and not allowance(disruption.get("budgets"), EMPTY).never
+    )
     ways = ["are empty"] if empties else []
     ways += ["expire"] if spec.get("expireAfter") != NEVER else []
     ways += ["are interrupted"] if "spot" in capacity_types(spec.get("requirements") or ()) else []
@@ -359,10 +372,10 @@ def _until(before: Values, after: Values) -> str:
     )
 
 
-def _closed(applies: Allowance) -> tuple[str, ...]:
+def _closed(applies: Allowance, budget: str = "drift budget of 0") -> tuple[str, ...]:
     """The budget of 0 that applies at times."""
     closed = applies.closed()
-    return (f"drift budget of 0 {closed}",) if closed else ()
+    return (f"{budget} {closed}",) if closed else ()
 
 
 def _pods(spec: Values) -> tuple[str, ...]:
@@ -372,7 +385,8 @@ def _pods(spec: Values) -> tuple[str, ...]:
 
 def _grace(spec: Values) -> str:
     grace = template(spec).get("terminationGracePeriod")
-    return f" {grace} later the node's pods end, in spite of PodDisruptionBudgets and karpenter.sh/do-not-disrupt." if grace else ""
+    late = f" Pods end at the latest {grace} after their node begins to drain, in spite of {_and(list(PODS))}."
+    return late if grace else ""
 
 
 def _nodes(number: int, more: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Kubernetes' quantities, such as the limits of a pool. Plain Python.
+"""Quantities as Kubernetes writes them: 1k, 1500m, 1Ki. Plain Python.
 
 https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 """
@@ -6,18 +6,18 @@ https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 import re
 from decimal import Decimal
 
-DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}  # powers of 10
-BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}  # powers of 2
+DECIMAL = {suffix: Decimal(10) ** (3 * power) for power, suffix in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), -3)}
+BINARY = {f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", 1)}
+SUFFIXES = DECIMAL | BINARY
 
 
 def quantity(value: object) -> Decimal:
-    """The number that a quantity stands for: 1k is 1000.
+    """What a quantity stands for.
 
     Raises:
-        ValueError: Kubernetes would refuse the quantity.
+        ValueError: Kubernetes cannot read the quantity.
     """
-    found = re.fullmatch(rf"([+-]?\d*\.?\d+\.?(?:[eE][+-]?\d+)?)({'|'.join((*DECIMAL, *BINARY))})", str(value))
-    if not found:
-        raise ValueError("not a quantity")
-    number, unit = found.groups()
-    return Decimal(number) * (2 ** BINARY[unit] if unit in BINARY else Decimal(10) ** DECIMAL[unit])
+    match = re.fullmatch(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})?)([numkMGTPE]?|[KMGTPE]i)", str(value), re.ASCII)
+    if not match:
+        raise ValueError("a quantity must be a number with a suffix such as k, m or Ki")
+    return Decimal(match[1]) * SUFFIXES[match[2]]

@@ -7,6 +7,8 @@ areRequirementsDrifted in pkg/controllers/nodeclaim/disruption/drift.go of kuber
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from stacks.reports.impact.quantities import quantity
+
 Requirement: TypeAlias = Mapping[str, Any]
 
 TYPE = "node.kubernetes.io/instance-type"
@@ -38,10 +40,10 @@ def narrowed(before: Sequence[Requirement], after: Sequence[Requirement]) -> Ite
         elif operator == "NotIn" and (excluded := set(values) - set().union(*earlier)):
             yield _with(key, sorted(excluded))
         elif operator in ("Gt", "Gte", "Lt", "Lte"):
-            bounds, (bound,) = [int(min(values)) for values in earlier], map(int, values)
+            bounds, (bound,) = [quantity(min(values)) for values in earlier], map(quantity, values)
             if not bounds or (bound > max(bounds) if operator.startswith("G") else bound < min(bounds)):
                 sign = {"Gt": "at most", "Gte": "less than", "Lt": "at least", "Lte": "more than"}[operator]
-                yield f"nodes whose {_name(key)} is {sign} {bound}"
+                yield f"nodes whose {_name(key)} is {sign} {values[0]}"
         elif operator == "DoesNotExist" and not earlier:
             yield f"nodes that have the label {key}"
         elif operator == "Exists" and not earlier and not key.startswith(OF_EVERY_NODE):
@@ -104,4 +106,5 @@ def _or(values: Sequence[str]) -> str:
 def shape(requirements: Sequence[Requirement]) -> tuple[list[str], list[int]]:
     """The categories and numbers of vCPUs of a pool that names no types."""
     found = _in(requirements)
-    return found.get("karpenter.k8s.aws/instance-category", []), list(map(int, found.get("karpenter.k8s.aws/instance-cpu", [])))
+    cpus = [int(quantity(number)) for number in found.get("karpenter.k8s.aws/instance-cpu", [])]
+    return found.get("karpenter.k8s.aws/instance-category", []), cpus
