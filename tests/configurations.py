@@ -184,8 +184,7 @@ EVERY_OPTION = ClusterConfig(
         ),
     ],
     metrics_server=True,
-    node_monitoring=True,
-    node_repair=True,
+    cloudwatch=True,
 )
 
 # What excludes another option, or hides what another one makes.
@@ -199,7 +198,8 @@ WITHOUT_GPU_SPOT = ClusterConfig(
     gpu_spot_pool=False,
     gpu_pools=[GpuPool("inference", families=["g6e"], zones=["us-west-2a"], limit=16, weight=1)],
     general_pools=[GeneralPool("web", instance_types=["m7i.large", "m7i.47xlarge"], cpu_limit=64, weight=2)],
-    cloudwatch=True,
+    node_monitoring=True,
+    node_repair=True,
 )
 
 GOLDEN = {

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stacks.config import ClusterConfig, PodIdentity, recommended
+from stacks.config import ClusterConfig, GpuPool, PodIdentity, TimeSlicing, recommended
 from stacks.config.checks import mistakes
 from stacks.config.health import HEALTH_ADDONS
 from stacks.knowledge.node_group_room import components
@@ -132,6 +132,20 @@ def test_node_repair_is_a_gate_of_karpenter_alone(watched: Json, graphed: Json) 
             {"cloudwatch": True, "node_monitoring": True},
             "a.cloudwatch must be False if node_monitoring is True (got True): each runs a DCGM of its own on GPU nodes, and two "
             "make the agent report GPUs as broken that are not (aws/containers-roadmap#2763). Keep one.",
+        ),
+        *(
+            (
+                {"node_monitoring": True, "node_repair": True, **options},
+                f"a.node_repair must be False if {field} is set (got True): from release 1.6.2 on, the agent takes a GPU that is "
+                "shared for a broken one, and Karpenter would replace healthy nodes.",
+            )
+            for field, options in (
+                ("gpu_sharing", {"gpu_sharing": TimeSlicing(replicas=2)}),
+                (
+                    'gpu_pools["b"].sharing',
+                    {"gpu_pools": [GpuPool("b", instance_types=["g6.xlarge"], limit=4, weight=1, sharing=TimeSlicing(replicas=2))]},
+                ),
+            )
         ),
     ],
 )

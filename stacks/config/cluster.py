@@ -70,6 +70,7 @@ class ClusterConfig(
         yield from self.secrets_elsewhere(self.region)
         yield from self.other_addons(self.further_addons())
         yield from self.without_a_pool(takes_any_pod=self.takes_any_pod())
+        yield from self.repair_of_shared_gpus(self.shared())
         yield from self.wrong_accounts(self.own_accounts())
         yield from self._wrong_versions()
         yield from self._too_expensive()

@@ -1,6 +1,6 @@
 """Health and graphs: metrics of pods, broken nodes, and GPU graphs. Plain Python."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -30,7 +30,8 @@ class HealthOptions:
     node_repair: Annotated[bool, Change.IN_PLACE] = False
     """Let Karpenter replace a node with a broken GPU after 10 minutes, and a node that is broken otherwise after 30. Alpha in
     Karpenter, whose releases before 1.15 do not wait for PodDisruptionBudgets, do-not-disrupt or a drain. Karpenter repairs nothing
-    while more than 20% of a pool's nodes are broken, rounded up: a pool of one node is always repaired. Needs node_monitoring."""
+    while more than 20% of a pool's nodes are broken, rounded up: a pool of one node is always repaired. Needs node_monitoring; not
+    where pods share GPUs."""
     cloudwatch: Annotated[bool, ADDON] = False
     """Send metrics of nodes, pods and GPUs to CloudWatch, by its OTel Container Insights; no logs, and nothing is injected into
     pods. AWS charges by the GB. Not beside node_monitoring."""
@@ -46,6 +47,14 @@ class HealthOptions:
             yield (
                 "cloudwatch must be False if node_monitoring is True (got True): each runs a DCGM of its own on GPU nodes, and two "
                 "make the agent report GPUs as broken that are not (aws/containers-roadmap#2763). Keep one."
+            )
+
+    def repair_of_shared_gpus(self, sharing: Sequence[str]) -> Iterator[str]:
+        """Why Karpenter cannot repair nodes of these pools; `sharing` names the fields that share GPUs."""
+        if self.node_repair and sharing:
+            yield (
+                f"node_repair must be False if {sharing[0]} is set (got True): from release 1.6.2 on, the agent takes a GPU that "
+                "is shared for a broken one, and Karpenter would replace healthy nodes."
             )
 
     def health_addons(self) -> list[str]:

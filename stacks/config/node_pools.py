@@ -352,6 +352,11 @@ class NodePoolOptions:
             if mistake := pool.mixed_layouts():
                 yield f'gpu_pools["{pool.name}"].{mistake}'
 
+    def shared(self) -> list[str]:
+        """The fields by which pods share GPUs."""
+        pools = [f'gpu_pools["{pool.name}"].sharing' for pool in self.gpu_pools if pool.sharing]
+        return [*(["gpu_sharing"] if self.gpu_sharing else []), *pools]
+
     def wrong_bottlerocket(self, *, kubernetes: str, karpenter: str) -> Iterator[str]:
         """Bottlerocket releases that these versions of Kubernetes and Karpenter, or the GPUs of a pool, cannot use."""
         wrong = partial(self._wrong_release, kubernetes=kubernetes, karpenter=karpenter)
