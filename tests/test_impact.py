@@ -406,7 +406,7 @@ def test_an_addon_whose_version_is_only_unknown_does_not_change() -> None:
         ("module.eks.aws_cloudwatch_log_group.this[0]", "delete", "none", "Nothing that runs changes."),
         ("aws_s3_bucket.checkpoints", "delete", "ends", "not known"),
         ("aws_s3_bucket.checkpoints", "update", "none", "not known"),
-        ("module.eks.aws_eks_cluster.this[0]", "update", "none", "Nothing that runs changes."),
+        ("module.eks.module.eks_managed_node_group[\"a\"].aws_launch_template.this[0]", "update", "none", "Nothing that runs changes."),
         ("aws_s3_bucket.checkpoints", "create", "none", "Nothing that runs changes."),
     ],
 )

@@ -43,7 +43,7 @@ class Resource:
         names = self.before.keys() | self.after.keys()
         return frozenset(
             {name for name in names if self.before.get(name) != self.after.get(name)}
-            | {name for name, value in self.unknown.items() if _unknown(value)}
+            | {name for name, value in self.unknown.items() if unknown(value)}
         )
 
     @property
@@ -211,11 +211,11 @@ def _action(actions: list[str]) -> Action:
             return "none"  # no-op, read, open, renew, close
 
 
-def _unknown(value: object) -> bool:
+def unknown(value: object) -> bool:
     """Whether something in a value is known only after the apply."""
     if isinstance(value, Mapping):
-        return any(map(_unknown, value.values()))
-    return any(map(_unknown, value)) if isinstance(value, list) else value is True
+        return any(map(unknown, value.values()))
+    return any(map(unknown, value)) if isinstance(value, list) else value is True
 
 
 def _manifest(values: Values) -> Values | None:
