@@ -406,7 +406,12 @@ def test_an_addon_whose_version_is_only_unknown_does_not_change() -> None:
         ("module.eks.aws_cloudwatch_log_group.this[0]", "delete", "none", "Nothing that runs changes."),
         ("aws_s3_bucket.checkpoints", "delete", "ends", "not known"),
         ("aws_s3_bucket.checkpoints", "update", "none", "not known"),
-        ("module.eks.module.eks_managed_node_group[\"a\"].aws_launch_template.this[0]", "update", "none", "Nothing that runs changes."),
+        (
+            'module.eks.module.eks_managed_node_group["a"].aws_launch_template.this[0]',
+            "update",
+            "none",
+            "Nothing that runs changes.",
+        ),
         ("aws_s3_bucket.checkpoints", "create", "none", "Nothing that runs changes."),
     ],
 )
@@ -483,7 +488,9 @@ def test_a_pull_request_gets_a_comment_that_a_workflow_finds_again(file: Path, c
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "The input must be the JSON of a plan (got something else)."),
+        ("", "The input must be the JSON of a plan (got nothing)."),
+        ("Terraform will perform", "The input must be the JSON of a plan (got something else)."),
+        ("[" * 100_000, "The input must be the JSON of a plan (got something else)."),
         ("[]", "The input must be the JSON of a plan (got other JSON)."),
         (json.dumps({"format_version": "1.0", "values": {}}), "The input must be the JSON of a plan (got other JSON)."),
         (

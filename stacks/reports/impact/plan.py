@@ -13,6 +13,8 @@ from typing import Any, Literal, TypeAlias
 
 import yaml
 
+from stacks.knowledge.regions import REGION
+
 Values: TypeAlias = Mapping[str, Any]
 Action: TypeAlias = Literal["none", "create", "update", "replace", "delete", "forget"]
 
@@ -123,15 +125,15 @@ class Plan:
     @cached_property
     def region(self) -> str:
         """The region, from the variable, an ARN or Helm's values; "" if the plan has none."""
-        given = (self.variables.get("region") or {}).get("value")
-        if given:
-            return str(given)
+        given = str((self.variables.get("region") or {}).get("value") or "")
+        if re.fullmatch(REGION, given):  # printed, so not anything
+            return given
         values = (value for one in self.resources for value in (*one.before.values(), *one.after.values()))
         texts = (str(text) for value in values for text in (value if isinstance(value, list) else [value]))
         found = (
-            re.search(r"arn:aws[\w-]*:(?!iam)\w+:([a-z]{2}(?:-[a-z]+)+-\d):|(?m:^region: ([a-z0-9-]+)$)", text) for text in texts
+            re.search(rf"arn:aws[\w-]*:(?!iam)\w+:(?P<arn>{REGION}):|(?m:^region: (?P<helm>{REGION})$)", text) for text in texts
         )
-        return next((match[1] or match[2] for match in found if match), "")
+        return next((match["arn"] or match["helm"] for match in found if match), "")
 
     def _objects(self, kind: str) -> dict[str, KubernetesObject]:
         found = {}
@@ -147,21 +149,22 @@ class Plan:
         return found
 
 
-def read(text: str, *, partial: str = "") -> Plan:
+def read(text: str | bytes, *, partial: str = "") -> Plan:
     """The plan in a text.
 
     Args:
-        text: what `terraform show -json` writes.
+        text: what `terraform show -json` writes; as bytes in UTF-8, or in UTF-16, which PowerShell writes.
         partial: an argument such as -refresh=false with which Terraform planned, and which the JSON does not show.
 
     Raises:
         UnreadablePlanError: the text is not the JSON of a plan, or of one that did not succeed.
     """
     how = "Write one with: terraform show -json PLANFILE"
+    got = "a saved plan itself" if text[:2] in ("PK", b"PK") else "something else" if text.strip() else "nothing"  # a plan is a zip
     try:
         document = json.loads(text)
-    except ValueError:
-        raise UnreadablePlanError(f"The input must be the JSON of a plan (got something else). {how}") from None
+    except (ValueError, RecursionError):
+        raise UnreadablePlanError(f"The input must be the JSON of a plan (got {got}). {how}") from None
     if not isinstance(document, dict) or not isinstance(version := document.get("format_version"), str) or not _is_plan(document):
         raise UnreadablePlanError(f"The input must be the JSON of a plan (got other JSON). {how}")
     if version.partition(".")[0] != VERSION:

@@ -74,7 +74,7 @@ def _lines(explanation: Explanation) -> Iterator[tuple[str, Sequence[str], str]]
     price = explanation.price
     moved = [change.what for change in explanation.changes if change.level >= Level.DEFERRED]
     named = {change.what for change in explanation.changes if change.words != QUIET}
-    if moved and set(moved) <= price["pools"].keys() and (others := sorted(price["pools"].keys() - named)):
+    if moved and named <= price["pools"].keys() and (others := sorted(price["pools"].keys() - named)):
         yield "", (), f"Nodes and pods of {', '.join(others)} stay."
     changed = [hours for hours in price["pools"].values() if None not in hours.values() and hours["before"] != hours["after"]]
     if len(changed) > 1:

@@ -19,7 +19,7 @@ EVERYTHING = ".*"
 KEEP = "helm.sh/resource-policy: keep"
 CRDS = "helm_release.karpenter_crd"
 RELEASE = r"[\w.+-]+"  # a version that is safe to print
-SIGNS = "-?"
+SIGNS = "-~"
 OFF: tuple[object, ...] = (None, "", False, "false", "DISABLED", [], {})  # and 0, which is equal to False
 BY_ACTION: dict[Action, Class] = {"create": "U", "update": "U", "forget": "U", "delete": "R", "replace": "R"}
 
@@ -107,7 +107,7 @@ def _found(plan: Plan, resource: Resource) -> Found:
         return Found(resource, dict(list(fit.items())[:1]))
     places: dict[str, int | None] = {}
     for path in paths(resource):
-        if path == "?addon_version" and plan.kubernetes[0] == plan.kubernetes[1]:
+        if path == "~addon_version" and plan.kubernetes[0] == plan.kubernetes[1]:
             continue  # every change of the cluster makes the version unknown
         places[path] = next((place for place, row in fit.items() if row.has(path)), None)
     named = {place: fit[place] for place in sorted(place for place in places.values() if place is not None)}
@@ -157,12 +157,12 @@ def _without_index(resource: Resource) -> str:
 def paths(resource: Resource) -> tuple[str, ...]:
     """The fields that an update changes: an argument, or the path of what differs in a block, in a map or in Helm's values.
 
-    A sign comes before what goes or is switched off (-), and before what is not known (?).
+    A sign comes before what goes or is switched off (-), and before what is not known (~).
     """
     found = set()
     for name in resource.changed:
         if name in resource.unknown and unknown(resource.unknown[name]):
-            found.add(f"?{name}")
+            found.add(f"~{name}")
         else:
             found.update(_paths(name, resource.before.get(name), resource.after.get(name)))
     return tuple(sorted(found))
