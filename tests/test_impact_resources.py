@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -229,6 +230,33 @@ def test_other_pools_stay_only_if_nothing_else_is_said(beside: Json, said: bool)
     spec: Json = {"template": {"spec": {"requirements": []}}}
     plan = explained(node_pool(spec, None), node_pool(spec, spec, name="batch"), beside)
     assert ("Nodes and pods of batch stay." in render.text(plan)) is said
+
+
+# --- A comment on a pull request --------------------------------------------------------------------------------------------------
+
+REPOSITORY = Path(impact.__file__).parents[1]
+
+
+def test_the_docs_show_the_comment_as_the_program_writes_it() -> None:
+    written = render.markdown(explain(read((REPOSITORY / "tests/plans/kubernetes.json").read_text())))
+    mark, _, shown = written.partition("\n\n")
+    assert mark == render.MARK
+    assert "\n".join(f"> {line}".rstrip() for line in shown.splitlines()) in (REPOSITORY / "docs/impact.md").read_text()
+
+
+def test_the_workflow_gives_nothing_to_strangers() -> None:
+    text = (REPOSITORY / "examples/impact.yml").read_text()
+    workflow = yaml.safe_load(text)
+    (job,) = workflow["jobs"].values()
+    assert (list(workflow[True]), workflow["permissions"]) == (["pull_request"], {})  # YAML 1.1 reads `on` as true
+    assert job["if"] == "github.event.pull_request.head.repo.full_name == github.repository"
+    assert job["permissions"] == {"contents": "read", "id-token": "write", "pull-requests": "write"}
+    runs = [step["run"] for step in job["steps"] if "run" in step]
+    assert not [run for run in runs if "${{" in run]  # a title or a branch could have shell in it
+    used = [step["uses"].partition("@") for step in job["steps"] if "uses" in step]
+    assert all(re.fullmatch("[0-9a-f]{40}", commit) for _, _, commit in used)
+    assert not [name for name, _, _ in used if "artifact" in name or "cache" in name]  # the plan has secrets
+    assert render.MARK in text
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------------------

@@ -83,6 +83,11 @@ def known_pools(options: NodePoolOptions, region: str | None) -> list[KnownPool]
     return sorted(sorted(found, key=lambda one: (one.pool.weight or 0, one.pool.name), reverse=True), key=lambda one: one.gpu)
 
 
+def is_priced_elsewhere(pool: KnownPool, region: str | None) -> bool:
+    """Whether the hour of a pool has prices of us-east-1 in it, because the table has none of the region."""
+    return pool.usd is not None and not (region and all(prices.is_priced_in(name, region) for name in pool.types))
+
+
 def _known(pool: Pool, place: str, budgets: Sequence[Budget], region: str) -> KnownPool:
     """A pool whose fields say everything; `budgets` for a pool that names none."""
     types = pool.known_types()

@@ -11,12 +11,11 @@ from stacks.knowledge.prices import (
     PRICED_REGION,
     PUBLIC_ADDRESS_PRICE,
     hourly_usd,
-    is_priced_in,
     most_expensive_hour,
 )
 from stacks.knowledge.versions import EXTENDED_SUPPORT_PRICE, STANDARD_SUPPORT_PRICE, kubernetes_version
 
-__all__ = ["LEFT_OUT", "idle_hour", "is_priced_elsewhere", "most_expensive_hour", "why_not_priced"]
+__all__ = ["LEFT_OUT", "idle_hour", "most_expensive_hour", "why_not_priced"]
 
 LEFT_OUT = ("disks", "traffic", "load balancers", "logs", "nodes while others replace them", "reservations", "discounts")
 """What no sum here has in it."""
@@ -46,8 +45,3 @@ def why_not_priced(pool: KnownPool) -> str:
     if pool.not_priced:
         return f"no list price of {', '.join(pool.not_priced)}"
     return "no limit" if pool.types else "instance types are given at plan"
-
-
-def is_priced_elsewhere(pool: KnownPool, region: str | None) -> bool:
-    """Whether the hour of a pool has prices of us-east-1 in it, because the table has none of the region."""
-    return pool.usd is not None and not (region and all(is_priced_in(name, region) for name in pool.types))
