@@ -498,6 +498,10 @@ def test_a_pull_request_gets_a_comment_that_a_workflow_finds_again(file: Path, c
             "format_version must be 1.x, the format that this program knows (got 2.0).",
         ),
         (json.dumps({**REMOVED, "errored": True}), "The plan must have succeeded (got one that failed)."),
+        (
+            json.dumps(document({"address": "a.b", "type": "a", "change": None})),
+            "The input must be the JSON of a plan (got other JSON).",
+        ),
         (json.dumps({**REMOVED, "resource_changes": [1]}), "The input must be the JSON of a plan (got other JSON)."),
     ],
 )

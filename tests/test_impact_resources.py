@@ -305,6 +305,12 @@ def test_what_is_not_a_region_is_not_repeated(given: Any) -> None:
     assert explained(variables={"region": {"value": given}}).price["region"] is None
 
 
+def test_queues_and_rules_of_others_are_not_those_of_karpenter() -> None:
+    for kind in ("sqs_queue", "sqs_queue_policy", "cloudwatch_event_rule"):
+        (one,) = explained(change(f"aws_{kind}.jobs", {"id": 1}, None)).changes
+        assert one.words == f"aws_{kind} is deleted. What that means for running jobs is not known."
+
+
 def test_a_version_that_is_not_one_is_not_repeated() -> None:
     found = updated('module.eks.aws_eks_addon.this["coredns"]', {"addon_version": "[a](b)"}, {"addon_version": "v2"})
     assert found[2] == "CoreDNS rolls (not known to v2). Names are answered meanwhile."

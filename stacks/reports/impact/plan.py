@@ -186,7 +186,11 @@ def _is_plan(document: Values) -> bool:
     """Whether JSON of Terraform is that of a plan, and not that of a state."""
     changes = document.get("resource_changes", [] if "planned_values" in document else None)
     return isinstance(changes, list) and all(
-        isinstance(one, dict) and {"address", "type", "change"} <= one.keys() for one in changes
+        isinstance(one, dict)
+        and {"address", "type", "change"} <= one.keys()
+        and isinstance(one["change"], dict)
+        and isinstance(one["change"].get("actions"), list)
+        for one in changes
     )
 
 

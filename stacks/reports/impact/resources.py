@@ -18,7 +18,7 @@ from stacks.reports.impact.plan import KARPENTER, LOADER, Action, Plan, Resource
 EVERYTHING = ".*"
 KEEP = "helm.sh/resource-policy: keep"
 CRDS = "helm_release.karpenter_crd"
-RELEASE = r"[\w.+-]+"  # a version that is safe to print
+RELEASE = r"v?\d[\w.+-]*"  # a version that is safe to print
 SIGNS = "-~"
 OFF: tuple[object, ...] = (None, "", False, "false", "DISABLED", [], {})  # and 0, which is equal to False
 BY_ACTION: dict[Action, Class] = {"create": "U", "update": "U", "forget": "U", "delete": "R", "replace": "R"}
