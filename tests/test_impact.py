@@ -576,6 +576,12 @@ def test_an_addon_whose_version_is_only_unknown_does_not_change() -> None:
         ("module.vpc.aws_subnet.private[2]", "delete", "replaces", "if there are any"),
         ("module.eks.module.kms.aws_kms_key.this[0]", "delete", "loses", "unreadable"),
         ("module.karpenter.aws_iam_role.node[0]", "delete create", "loses", "lose their role"),
+        (
+            'module.eks.module.eks_managed_node_group["karpenter"].aws_iam_role.this[0]',
+            "delete",
+            "loses",
+            "The node group's nodes lose their role.",
+        ),
         ("module.karpenter.aws_eks_access_entry.node[0]", "delete", "loses", "lose the Kubernetes API"),
         ("module.karpenter.aws_sqs_queue.this[0]", "delete", "ends", "Spot warnings are lost"),
         ('module.karpenter.aws_cloudwatch_event_rule.this["spot_interrupt"]', "delete", "ends", "do not reach Karpenter"),
