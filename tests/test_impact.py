@@ -206,7 +206,7 @@ def test_a_budget_that_the_same_plan_tightens_comes_after_the_class() -> None:
     changed = node_class(CLASS, {**CLASS, "userData": "x = 2"})
     level, letter, words = only(node_pool(pool(), pool(DRIFT_0)), changed)
     assert (level, letter) == ("replaces", "D")
-    assert words.startswith("all nodes drift (user data). Karpenter replaces 10% of them at a time")
+    assert words.startswith("all nodes drift (user data). Karpenter replaces 10% of the pool's nodes at a time")
     assert "The stricter budget of this plan comes after that: apply the budget first, alone." in words
     # In one object both arrive together.
     assert only(node_pool(pool(), pool(DRIFT_0, labels={"a": "b"})))[0] == "deferred"
@@ -296,7 +296,7 @@ def test_room_for_a_replacement_lets_earlier_drift_through(sizes: tuple[int, int
     before, after = (pool(replicas=size, limits={"nodes": most}) for size, most in zip(sizes, limits, strict=True))
     level, letter, words = only(node_pool(before, after))
     assert (level, letter) == ("replaces" if sizes[0] == sizes[1] else "ends", "D")
-    assert "and were held back are replaced from now on, 10% of them at a time, if there are any." in words
+    assert "and were held back are replaced from now on, 10% of the pool's nodes at a time, if there are any." in words
     assert "Running nodes stay." not in words
 
 
@@ -365,7 +365,7 @@ def test_a_class_that_a_pool_leaves_goes_after_the_nodes(wait: Json, waits: bool
     moved = node_pool(pool(nodeClassRef={"name": "old"}), pool())
     found = explained(moved, gone, node_class(CLASS, CLASS))
     assert [str(one.level) for one in found.changes] == ["replaces", "none"]
-    assert found.changes[0].words.startswith("all nodes drift (node class). Karpenter replaces 10% of them at a time")
+    assert found.changes[0].words.startswith("all nodes drift (node class). Karpenter replaces 10% of the pool's nodes at a time")
     words = found.changes[1].words
     assert words.startswith("Kubernetes deletes the node class when the last node of training that uses the class has ended.")
     assert ("The apply waits 20 minutes for that at most, and then fails." in words) == waits
@@ -437,6 +437,56 @@ def test_what_was_changed_by_hand_is_named_as_not_known() -> None:
     hashes = [{**before, "yaml_incluster": text} for text in ("1", "2")]
     found = only(change("kubectl_manifest.nodepool_training", *hashes))
     assert (found[0], "The plan does not say what changed." in found[2]) == ("replaces", True)
+
+
+def test_a_fixed_size_that_was_raised_by_hand_may_end_nodes() -> None:
+    before = node_pool(pool(), pool(replicas=2))["change"]["after"]
+    hashes = [{**before, "yaml_incluster": text} for text in ("1", "2")]
+    level, _, words = only(change("kubectl_manifest.nodepool_training", *hashes))
+    assert level == "ends"
+    assert "If somebody raised the fixed size, Karpenter ends the further nodes now, and budgets do not delay that." in words
+
+
+def test_a_shorter_wait_moves_pods_sooner() -> None:
+    def waiting(after: str, policy: str = "WhenEmptyOrUnderutilized") -> Json:
+        return pool(disruption={"consolidationPolicy": policy, "consolidateAfter": after})
+
+    assert only(node_pool(waiting("24h"), waiting("30s")))[2].startswith("Running pods may move sooner: from now on")
+    assert only(node_pool(waiting("30s", "Balanced"), waiting("30s")))[2].startswith("Running pods may move sooner: from now on")
+    for one, other in ((waiting("30s"), waiting("24h")), (waiting("24h", "WhenEmpty"), waiting("30s", "WhenEmpty"))):
+        assert only(node_pool(one, other))[2].startswith("Other time before empty nodes go.")
+
+
+def test_a_lower_limit_may_leave_drifted_nodes_without_a_replacement() -> None:
+    words = only(node_pool(*(pool(NIGHTS, limits={"nvidia.com/gpu": limit}, labels={"a": limit}) for limit in ("32", "16"))))[2]
+    assert "The lower limit of GPUs may leave no room for a replacement. Limit 32 to 16 GPUs." in words
+
+
+def test_a_class_without_its_pools_is_named() -> None:
+    level, letter, words = only(node_class(CLASS, {**CLASS, "userData": "x = 2"}), complete=False)
+    assert (level, letter) == ("replaces", "D")
+    assert words.startswith("The node class changes (user data), and the plan does not have its pools. Their nodes drift, if there")
+
+
+def test_a_plan_that_does_not_show_everything_does_not_say_that_nothing_changes() -> None:
+    assert render.text(explained(node_pool(pool(), pool()), complete=False)) == "What the plan shows changes nothing that runs."
+
+
+def test_a_kubernetes_step_without_pools_says_that_nodes_may_drift() -> None:
+    step = change("module.eks.aws_eks_cluster.this[0]", {"version": "1.34"}, {"version": "1.35"})
+    assert only(step)[2].endswith("The plan has no node pools: their nodes may drift, to the image for 1.35.")
+
+
+def test_another_family_of_images_makes_all_nodes_drift() -> None:
+    other = {**CLASS, "amiSelectorTerms": [{"alias": "al2023@latest"}]}
+    assert only(node_pool(pool(NIGHTS), pool(NIGHTS)), node_class(CLASS, other))[2].startswith("all nodes drift (image family).")
+
+
+def test_a_pool_that_the_plan_does_not_know_has_no_price() -> None:
+    one = node_pool(pool(limits={"nvidia.com/gpu": 8}), pool(), after_unknown={"yaml_body_parsed": True}, actions="update")
+    one["change"]["after"] = {}
+    price = explained(one).price
+    assert (price["pools"]["training"]["after"], price["not_priced"]) == (None, ["training"])
 
 
 def test_an_object_that_the_plan_does_not_know_is_named() -> None:
@@ -528,7 +578,7 @@ def test_whether_nodes_drift_by_a_class_is_not_known_where_karpenter_goes_back_p
     found = explained(node_pool(pool(), pool()), node_class(CLASS, {**CLASS, "userData": "x = 2"}), karpenter("1.14.1", "1.9.2"))
     assert found.changes[0].words == (
         "The node class changes (user data), while the same apply takes Karpenter back past 1.12. If nodes drift, Karpenter "
-        "replaces 10% of them at a time."
+        "replaces 10% of the pool's nodes at a time."
     )
 
 
@@ -576,6 +626,12 @@ def test_an_addon_whose_version_is_only_unknown_does_not_change() -> None:
         ("module.vpc.aws_subnet.private[2]", "delete", "replaces", "if there are any"),
         ("module.eks.module.kms.aws_kms_key.this[0]", "delete", "loses", "unreadable"),
         ("module.karpenter.aws_iam_role.node[0]", "delete create", "loses", "lose their role"),
+        (
+            'module.eks.module.eks_managed_node_group["karpenter"].aws_iam_role.this[0]',
+            "delete",
+            "loses",
+            "The node group's nodes lose their role.",
+        ),
         ("module.karpenter.aws_eks_access_entry.node[0]", "delete", "loses", "lose the Kubernetes API"),
         ("module.karpenter.aws_sqs_queue.this[0]", "delete", "ends", "Spot warnings are lost"),
         ('module.karpenter.aws_cloudwatch_event_rule.this["spot_interrupt"]', "delete", "ends", "do not reach Karpenter"),
@@ -917,10 +973,10 @@ SAVED = {
     "node-tags": ("replaces", "D", "all nodes drift (tags)."),
     "nothing": ("none", "Z", ""),
     "outside-label": ("none", "Z", ""),
-    "outside-scale": ("replaces", "D", "The plan does not say what changed."),
+    "outside-scale": ("ends", "D", "The plan does not say what changed."),
     "pool-added": ("none", "U", "A new pool of g6.xlarge"),
     "pool-bottlerocket": ("replaces", "D", "nodes with another image than bottlerocket@v1.60.0 drift, if there are any."),
-    "pool-budget": ("replaces", "D", "are replaced from now on, 10% of them at a time, if there are any."),
+    "pool-budget": ("replaces", "D", "are replaced from now on, 10% of the pool's nodes at a time, if there are any."),
     "pool-forgotten": ("none", "U", "Terraform forgets the pool"),
     "pool-removed": ("ends", "R", "Karpenter drains and ends every node of research. Budgets do not delay that."),
     "pool-replaced": ("ends", "R", "The new pool begins empty."),
@@ -970,7 +1026,29 @@ def test_a_new_gateway_endpoint_may_break_open_connections() -> None:
 def test_subnets_of_the_second_network_are_subnets_of_nodes() -> None:
     found = explained(change('aws_subnet.nodes["us-west-2a"]', {"id": "a"}, None))
     assert (str(found.level), found.change) == ("replaces", "R")
-    assert "Nodes in this subnet drift, if there are any." in found.changes[0].words
+    assert "Nodes in this subnet lose their way out of the network and drift, if there are any." in found.changes[0].words
+
+
+def test_what_goes_with_a_subnet_is_said_once() -> None:
+    tiers = ("private", "public", "intra")
+    gone = [
+        change(f"module.vpc.aws_{kind}.{tier}[3]", {"id": "a"}, None)
+        for tier in tiers
+        for kind in ("subnet", "route_table_association")
+    ]
+    assert {one.what for one in explained(*gone).changes} == {
+        f"module.vpc.aws_subnet.{tier}[3]" for tier in ("private", "public", "intra")
+    }
+
+
+def test_a_replaced_coredns_may_leave_names_without_an_answer() -> None:
+    level, _, words = only(change('module.eks.aws_eks_addon.this["coredns"]', {"id": "a"}, {"id": "b"}, actions="delete create"))
+    assert (level, "no name is answered" in words) == ("ends", True)
+
+
+def test_a_left_over_launch_template_is_not_a_machine() -> None:
+    leftover = change("module.eks.module.a.aws_launch_template.this[0]", {"id": "a"}, None) | {"deposed": "1a2b3c4d"}
+    assert render.text(explained(leftover)) == render.NOTHING
 
 
 def test_pools_that_keep_their_nodes_are_named() -> None:

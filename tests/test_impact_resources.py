@@ -25,6 +25,7 @@ CLUSTER = "module.eks.aws_eks_cluster.this[0]"
 GROUP = 'module.eks.module.eks_managed_node_group["karpenter"].aws_eks_node_group.this[0]'
 KEY = "module.eks.module.kms.aws_kms_key.this[0]"
 SPOT = 'module.karpenter.aws_cloudwatch_event_rule.this["spot_interrupt"]'
+GROUP_ROLE = 'module.eks.module.eks_managed_node_group["karpenter"].aws_iam_role.this[0]'
 NODE_ROLE = "module.karpenter.aws_iam_role.node[0]"
 POLICY: tuple[Json, Json] = ({"assume_role_policy": "a"}, {"assume_role_policy": "b"})
 FOUND: Json = {"karpenter.sh/discovery": "a"}
@@ -82,6 +83,8 @@ def updated(address: str, before: Json, after: Json, **keys: Any) -> tuple[str, 
             "restarts",
             "Karpenter gets another role.",
         ),
+        (GROUP_ROLE, *POLICY, "loses", "Karpenter, CoreDNS and the controllers run there."),
+        (CLUSTER, {"encryption_config": [{"resources": ["secrets"]}]}, {"encryption_config": []}, "none", "the apply fails here"),
         ("aws_vpc_endpoint.s3", {"policy": "a"}, {"policy": "b"}, "ends", "allows other calls"),
     ],
 )

@@ -80,7 +80,9 @@ def of_resources(plan: Plan) -> Iterator[Change]:
     """What happens to each resource, but for node pools and classes. What a worse change brings along is left out."""
     ours = {one.resource.address for one in (*plan.pools.values(), *plan.classes.values())}
     for resource in plan.changes:
-        if resource.deposed:
+        if resource.deposed and any(row.fits(resource) and not row.words for row in rows()):
+            yield Change(resource.address, Level.NONE, "R", QUIET)
+        elif resource.deposed:
             words = "What an earlier apply replaced goes, with whatever still runs on it. Its replacement stays."
             yield Change(resource.address, Level.ENDS, "R", words)
     found = [_found(plan, resource) for resource in plan.changes if not resource.deposed]
@@ -224,9 +226,10 @@ def _definitions(resource: Resource) -> Change:
 
 def _kubernetes(plan: Plan) -> str:
     old, new = plan.kubernetes
+    elsewhere = "" if plan.pools else f" The plan has no node pools: their nodes may drift, to the image for {new}."
     if parts(new) < parts(old):
         return f"The control plane goes back from Kubernetes {old} to {new}, which EKS allows for seven days after an upgrade."
     return (
         f"The control plane goes from Kubernetes {old} to {new}. EKS can roll that back for seven days at most, and by one "
-        "version. The API stays reachable, and pods run on."
+        f"version. The API stays reachable, and pods run on.{elsewhere}"
     )
