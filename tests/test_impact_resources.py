@@ -308,6 +308,14 @@ def test_what_is_not_a_region_is_not_repeated(given: Any) -> None:
     assert explained(variables={"region": {"value": given}}).price["region"] is None
 
 
+@pytest.mark.parametrize(("tag", "level"), [("karpenter.sh/discovery", "replaces"), ("team", "none")])
+def test_of_single_tags_only_that_of_karpenter_counts(tag: str, level: str) -> None:
+    address = f'module.eks.aws_ec2_tag.cluster_primary_security_group["{tag}"]'
+    for after in (None, {"value": "b"}):
+        (one,) = explained(change(address, {"value": "a"}, after)).changes
+        assert (str(one.level), one.words == QUIET) == (level, level == "none")
+
+
 def test_queues_and_rules_of_others_are_not_those_of_karpenter() -> None:
     for kind in ("sqs_queue", "sqs_queue_policy", "cloudwatch_event_rule"):
         (one,) = explained(change(f"aws_{kind}.jobs", {"id": 1}, None)).changes

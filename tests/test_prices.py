@@ -161,8 +161,8 @@ def test_an_hour_above_max_hourly_usd_is_refused_and_the_default_pools_count() -
     assert refused(max_hourly_usd=221, default_pool=False) == []
     (elsewhere,) = refused(region="eu-north-1")
     assert elsewhere.endswith(
-        "Lower a limit, or raise max_hourly_usd. The program has not every price of eu-north-1, and takes those of us-east-1 for: "
-        "default."
+        "Lower a limit, or raise max_hourly_usd. The program does not have every price of eu-north-1, and uses those of us-east-1 "
+        "for default."
     )
 
 

@@ -113,7 +113,7 @@ class ClusterConfig(
         if not missing and not unpriced and total > self.max_hourly_usd:
             each = ", ".join(f"{pool.pool.name} ${pool.usd:.2f}" for pool in pools)
             elsewhere = ", ".join(pool.pool.name for pool in pools if is_priced_elsewhere(pool, self.region))
-            note = f" The program has not every price of {self.region}, and takes those of {PRICED_REGION} for: {elsewhere}."
+            note = f" The program does not have every price of {self.region}, and uses those of {PRICED_REGION} for {elsewhere}."
             yield (
                 f"max_hourly_usd must be at least {total:.2f}, which an hour can cost with these limits (got "
                 f"{self.max_hourly_usd}): {each}. Lower a limit, or raise max_hourly_usd.{note if elsewhere else ''}"
