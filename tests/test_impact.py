@@ -444,7 +444,7 @@ def test_a_fixed_size_that_was_raised_by_hand_may_end_nodes() -> None:
     hashes = [{**before, "yaml_incluster": text} for text in ("1", "2")]
     level, _, words = only(change("kubectl_manifest.nodepool_training", *hashes))
     assert level == "ends"
-    assert "If somebody raised the fixed size, Karpenter ends the further nodes now, and budgets do not delay that." in words
+    assert "If the fixed size was raised, Karpenter ends the further nodes now, and budgets do not delay that." in words
 
 
 def test_a_shorter_wait_moves_pods_sooner() -> None:

@@ -5,7 +5,7 @@ Nothing here says how many nodes there are, because only a living cluster knows 
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from stacks.config.times import NEVER, seconds
@@ -180,14 +180,12 @@ def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> 
     for one in filter(None, (pool, node_class)):
         if one.changed_outside:
             thing = "pool" if one is pool else "node class"
-            yield _unknown(
-                pool,
-                f"Somebody changed the {thing} in the cluster, and this apply sets the {thing} back. The plan does not say "
-                "what changed.",
-            )
+            back = f"Somebody changed the {thing} in the cluster, and this apply sets the {thing} back."
+            effect = _unknown(pool, f"{back} The plan does not say what changed.")
             if one is pool and "replicas" in after:
-                ended = "If somebody raised the fixed size, Karpenter ends the further nodes now, and budgets do not delay that."
-                yield Effect(Level.ENDS, "U", ended, _pods(before))
+                ended = "If the fixed size was raised, Karpenter ends the further nodes now, and budgets do not delay that."
+                effect = replace(effect, level=Level.ENDS, words=f"{effect.words} {ended}")
+            yield effect
     if node_class and node_class.unknown:
         yield _unknown(pool, "The plan does not know what the node class will be.")
     old, new = plan.kubernetes
