@@ -33,8 +33,11 @@ def most_expensive_hour(spec: Values, region: str) -> float | None:
 def prices(plan: Plan) -> dict[str, Any]:
     """The hour of each pool, and of all together that are priced before and after; a pool that is not there costs nothing."""
     pools = {
-        name: {when: 0.0 if spec is None else most_expensive_hour(spec, plan.region) for when, spec in sides.items()}
-        for name, sides in ((pool, {"before": one.before, "after": one.after}) for pool, one in plan.pools.items())
+        name: {
+            when: most_expensive_hour(spec, plan.region) if spec is not None else None if pool.unknown else 0.0
+            for when, spec in (("before", pool.before), ("after", pool.after))
+        }
+        for name, pool in plan.pools.items()
     }
     priced = [hours for hours in pools.values() if None not in hours.values()]
     return {
