@@ -18,7 +18,7 @@ CLUSTERS = [
         gpu_pools=[
             GpuPool(
                 "serving",
-                # One GPU each: a Spot interruption takes a single replica. Several sizes, because EC2 has Spot capacity for each alone.
+                # One GPU each: an interruption takes a single replica. Several sizes: EC2 has Spot capacity for each by itself.
                 instance_types=["g6e.2xlarge", "g6e.4xlarge", "g6e.8xlarge"],
                 capacity_types=["spot", "on-demand"],
                 limit=4,
