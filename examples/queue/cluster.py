@@ -8,7 +8,7 @@ from stacks.config import Budget, GeneralPool, GpuPool, recommended
 from stacks.config.pools import CapacityType
 
 REGION = "us-west-2"
-LIMITS: dict[CapacityType, int] = {"spot": 8, "on-demand": 2}  # GPUs, as the quotas in queue.yaml
+LIMITS: dict[CapacityType, int] = {"spot": 8, "on-demand": 4}  # GPUs, as the quotas in queue.yaml
 
 
 def pool(capacity_type: CapacityType, limit: int) -> GpuPool:
