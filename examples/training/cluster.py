@@ -39,6 +39,8 @@ CLUSTERS = [
                         actions=["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
                         resources=[f"arn:aws:s3:::{BUCKET}/*"],
                     ),
+                    # s3torchconnector writes .metadata under this name, copies it, and deletes it: a checkpoint is whole or absent.
+                    Statement(actions=["s3:DeleteObject"], resources=[f"arn:aws:s3:::{BUCKET}/*/.metadata.tmp"]),
                 ],
             ),
         ],
