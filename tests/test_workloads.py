@@ -146,7 +146,7 @@ def test_no_pod_that_may_run_on_spot_is_kept_from_sigterm(file: str) -> None:
 
 
 def test_a_budget_of_a_job_has_a_number_in_minavailable() -> None:
-    """A Job has no scale subresource: with maxUnavailable or a percentage, Kubernetes allows no eviction and says so in an event."""
+    """A Job has no scale subresource: Kubernetes cannot count what maxUnavailable or a percentage means, and allows no eviction."""
     (budget,), (job,) = of_kind("PodDisruptionBudget", "batch"), of_kind("Job", "batch")
     assert budget["spec"]["selector"]["matchLabels"] == job["spec"]["template"]["metadata"]["labels"]
     assert {"minAvailable": job["spec"]["parallelism"]}.items() <= budget["spec"].items()
