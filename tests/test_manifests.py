@@ -51,7 +51,7 @@ def objects(*, of_crds: bool) -> list[dict[str, Any]]:
 
 
 def wrong(found: list[dict[str, Any]], version: str) -> list[str | None]:
-    command = [PYTHON, "-c", VALIDATE, version]
+    command = [str(PYTHON), "-c", VALIDATE, version]
     done = subprocess.run(command, input=json.dumps(found), capture_output=True, text=True, check=True)
     errors: list[str | None] = json.loads(done.stdout)
     return errors
