@@ -3,28 +3,26 @@
 `make synth APP=examples/queue/cluster.py`. README.md beside this program has the rest.
 """
 
+from dataclasses import replace
+
 from stacks.app import synthesize
 from stacks.config import Budget, GeneralPool, GpuPool, recommended
-from stacks.config.pools import CapacityType
 
 REGION = "us-west-2"
-LIMITS: dict[CapacityType, int] = {"spot": 8, "on-demand": 4}  # GPUs, as the quotas in queue.yaml
 
-
-def pool(capacity_type: CapacityType, limit: int) -> GpuPool:
-    """The nodes of a flavor. Two pools, because Kueue counts a flavor for itself, and chooses by the label `nodepool`."""
-    return GpuPool(
-        f"queue-{capacity_type}",
-        instance_types=["g6e.2xlarge", "g6e.4xlarge"],
-        capacity_types=[capacity_type],
-        limit=limit,
-        weight=20 if capacity_type == "spot" else 10,
-        consolidation_policy="WhenEmpty",
-        consolidate_after="10m",
-        budgets=[Budget(nodes="10%"), Budget(nodes="0", reasons=["Drifted"])],
-        expire_after="Never",
-    )
-
+# A pool for each flavor, because Kueue counts each flavor for itself, and chooses its nodes by the label `nodepool`.
+SPOT = GpuPool(
+    "queue-spot",
+    instance_types=["g6e.2xlarge", "g6e.4xlarge"],
+    capacity_types=["spot"],
+    limit=8,  # the quota in queue.yaml
+    weight=20,
+    consolidation_policy="WhenEmpty",
+    consolidate_after="10m",
+    budgets=[Budget(nodes="10%"), Budget(nodes="0", reasons=["Drifted"])],
+    expire_after="Never",
+)
+ON_DEMAND = replace(SPOT, name="queue-on-demand", capacity_types=["on-demand"], limit=4, weight=10)
 
 CLUSTERS = [
     recommended(
@@ -33,7 +31,7 @@ CLUSTERS = [
         gpu_spot_pool=False,
         default_pool=False,
         general_pools=[GeneralPool("general", cpus=[4], capacity_types=["on-demand"], cpu_limit=8)],  # for Kueue's controller
-        gpu_pools=[pool(capacity_type, limit) for capacity_type, limit in LIMITS.items()],
+        gpu_pools=[SPOT, ON_DEMAND],
     ),
 ]
 
