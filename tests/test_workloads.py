@@ -13,7 +13,7 @@ from stacks.config.node_pools import NodePoolOptions
 from stacks.config.pools import GPU_TAINT
 from stacks.config.spending import KnownPool, known_pools
 from stacks.knowledge import catalogue
-from tests.manifests import EXAMPLES, QUEUE, Pods, admitted, manifests, pods
+from tests.workloads import EXAMPLES, QUEUE, Pods, admitted, manifests, pods
 
 FOLDERS = ("batch", "queue", "serving", "training")
 EFA = "vpc.amazonaws.com/efa"
