@@ -16,14 +16,18 @@ from docs.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
 from stacks.config import ClusterConfig, VpcCni
 from stacks.config.fields import Option, options_of, terraform_type
 from stacks.config.network import PRIVATE_SUBNET_BITS, VPC_PREFIXES
+from stacks.config.node_group import NodeGroup
 from stacks.config.recommended import RECOMMENDED
-from stacks.knowledge.catalogue import gpu_instance_types
+from stacks.knowledge.catalogue import general_instance_types, gpu_instance_types
+from stacks.knowledge.efa import EfaInterface
 from stacks.knowledge.ip_addresses import addresses_of_node, addresses_of_subnet
+from stacks.knowledge.node_group_room import Room, components, requested, room
 from stacks.knowledge.versions import (
     KARPENTER,
     KARPENTER_PERMISSIONS,
     KARPENTER_RELEASES,
     KARPENTER_WITH,
+    KARPENTER_WITH_NETWORK_INTERFACES,
     KUBERNETES,
     LOAD_BALANCER_CONTROLLER,
     LOAD_BALANCER_CONTROLLER_RELEASES,
@@ -95,11 +99,11 @@ def recommended() -> str:
 
 def parts() -> str:
     """A section for each class that a field of ClusterConfig may hold."""
-    sections = (
-        f"### {kind.__name__}\n\n{_first_paragraph(kind)}\n\n{_table(('field', *HEADER), [_row(f) for f in options_of(kind)])}"
+    return "\n\n".join(
+        f"### {kind.__name__}\n\n{_first_paragraph(kind)}"
+        + (f"\n\n{_table(('field', *HEADER), [_row(f) for f in found])}" if (found := options_of(kind)) else "")
         for kind in classes()
     )
-    return "\n\n".join(sections)
 
 
 def outputs() -> str:
@@ -205,14 +209,47 @@ def ip_addresses() -> str:
     zones = [addresses_of_subnet(prefix + PRIVATE_SUBNET_BITS) for prefix in prefixes]
     for node in map(known.__getitem__, COUNTED_TYPES):
         for cni in (None, COUNTED_TARGETS):
-            for efa in (False, True) if node.network_cards > 1 else (False,):
+            for efa in (None, *get_args(EfaInterface)) if node.network_cards > 1 else (None,):
                 each = addresses_of_node(node, **(asdict(cni) if cni else {}), efa=efa)
-                settings = (_python(cni) if cni else "None", "yes" if efa else "no")
-                rows.append(
-                    (node.instance_type, _code(settings[0]), settings[1], str(each), *(str(zone // each) for zone in zones))
-                )
+                settings = (_code(_python(cni) if cni else "None"), efa or "no")
+                rows.append((node.instance_type, *settings, str(each), *(str(zone // each) for zone in zones)))
     nodes = (f"/{prefix}: {zone}" for prefix, zone in zip(prefixes, zones, strict=True))
     return _table(("node", "`vpc_cni`", "EFA", "addresses", *nodes), rows)
+
+
+EFA_NODES = (4, 32, 100)
+
+
+def efa_addresses() -> str:
+    """The addresses that nodes with EFA take together, by the interfaces that a release of Karpenter makes."""
+    (node,) = (row for row in gpu_instance_types() if row.instance_type == COUNTED_TYPES[0])
+    releases = {"efa": f"before {KARPENTER_WITH_NETWORK_INTERFACES}", "efa-only": f"from {KARPENTER_WITH_NETWORK_INTERFACES} on"}
+    rows = []
+    for cni in (None, COUNTED_TARGETS):
+        for efa in get_args(EfaInterface):
+            each = addresses_of_node(node, **(asdict(cni) if cni else {}), efa=efa)
+            numbers = (f"{nodes * each:,}" for nodes in (1, *EFA_NODES))
+            rows.append((releases[efa], f"`{efa}`", _code(_python(cni) if cni else "None"), *numbers))
+    header = (f"{node.instance_type}, Karpenter", "interfaces of EFA", "`vpc_cni`", "1 node", *(f"{n} nodes" for n in EFA_NODES))
+    return _table(header, rows)
+
+
+def node_group_room() -> str:
+    """What every cluster requests on a single node of the node group, what each further add-on adds, and what a node has."""
+
+    def figures(amount: Room) -> tuple[int, int, int]:
+        return amount.cpu_millicores, amount.memory_mib, amount.pods
+
+    every, (default,) = figures(requested((), nodes=1)), NodeGroup().karpenter_node_instance_types
+    rows = []
+    for addon in dict.fromkeys(row.addon for row in components()):
+        needed = figures(requested([addon], nodes=1))
+        added = (more - less for more, less in zip(needed, every, strict=True)) if addon else needed
+        names = _codes(row.name for row in components() if row.addon == addon)
+        rows.append((_code(addon) if addon else "every cluster", names, *map(str, added)))
+    has = room(next(row for row in general_instance_types() if row.instance_type == default))
+    rows.append((f"{default} has", "", *map(str, figures(has))))
+    return _table(("add-on", "pods of", "millicores", "MiB", "pods"), rows)
 
 
 GENERATED: Mapping[str, Callable[[], str]] = {
@@ -231,6 +268,8 @@ GENERATED: Mapping[str, Callable[[], str]] = {
         load_balancer_controllers,
         broken_releases,
         ip_addresses,
+        efa_addresses,
+        node_group_room,
     )
 }
 

@@ -69,6 +69,7 @@ class KubectlManifest(TerraformResource):
         *,
         yaml_body: str,
         wait: bool | None = None,
+        force_new: bool | None = None,
         depends_on: Sequence[ITerraformDependable] | None = None,
     ) -> None:
         super().__init__(
@@ -81,3 +82,5 @@ class KubectlManifest(TerraformResource):
         self.add_override("yaml_body", yaml_body)
         if wait is not None:
             self.add_override("wait", wait)
+        if force_new is not None:
+            self.add_override("force_new", force_new)

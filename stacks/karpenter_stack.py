@@ -1,6 +1,6 @@
 """The stack: the whole system, in the order in which it is built."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -32,6 +32,9 @@ FURTHER = {
     "stacks.aws.secondary_subnets": ("secondary_cidr",),
     "stacks.aws.endpoints": ("gateway_endpoints", "interface_endpoints"),
     "stacks.aws.image_cache": ("image_cache",),
+    "stacks.aws.placement_groups": ("placement_groups",),
+    "stacks.aws.pod_identities": ("pod_identities",),
+    "stacks.kubernetes.storage": ("storage",),
 }
 
 
@@ -91,7 +94,10 @@ class KarpenterStack(Addressed, TerraformStack):
             administrators=options,
             node_group=options,
             node_policies=node_policies,
+            efa=bool(options.efa_pools),
+            further_addons=config.further_addons(),
         )
+        placement_groups = self._placement_groups()
 
         # Kubernetes: the controllers, and the nodes that Karpenter may create.
         add_cluster_providers(self, cluster=self.cluster, login=options, registry=registry)
@@ -103,9 +109,10 @@ class KarpenterStack(Addressed, TerraformStack):
             options=options,
             registry=registry,
             static_capacity=bool(options.fixed_pools()),
+            placement_groups=list(placement_groups.values()),
         )
         self.load_balancer_controller = LoadBalancerController(self, "alb", common, karpenter=self.karpenter, options=options)
-        self.node_pools = NodePools(self, "nodepools", common, karpenter=self.karpenter, options=options)
+        self._add_pools(placement_groups)
 
         # The suffix is the first resource to be created.
         add_requirements(self, on=suffix)
@@ -124,6 +131,42 @@ class KarpenterStack(Addressed, TerraformStack):
             from stacks.aws.endpoints import Endpoints
 
             Endpoints(self, "endpoints", self.common, network=self.network, options=self.options)
+
+    def _placement_groups(self) -> dict[str, str]:
+        """The names of the placement groups, by the name of their pool."""
+        if not self.config.placement_groups:
+            return {}
+        from stacks.aws.placement_groups import PlacementGroups
+
+        return PlacementGroups(self, "placement_groups", self.common, pools=self.config.placement_groups).names
+
+    def _add_pools(self, placement_groups: Mapping[str, str]) -> None:
+        """The pools, between what their nodes need and what needs their nodes."""
+        storage, before = None, []
+        if self.config.pod_identities:
+            from stacks.aws.pod_identities import PodIdentities
+
+            before += PodIdentities(self, "pod_identities", self.common, cluster=self.cluster, options=self.options).credentials
+        if self.config.storage:
+            from stacks.kubernetes.storage import Storage
+
+            storage = Storage(self, "storage", self.common, cluster=self.cluster, options=self.options)
+            before += storage.before_pools
+        self.node_pools = NodePools(
+            self,
+            "nodepools",
+            self.common,
+            karpenter=self.karpenter,
+            options=self.options,
+            placement_groups=placement_groups,
+            after=before,
+        )
+        if self.options.efa_pools:
+            from stacks.kubernetes.efa_device_plugin import EfaDevicePlugin
+
+            EfaDevicePlugin(self, "efa_device_plugin", self.common, node_pools=self.node_pools)
+        if storage:
+            storage.add_s3(self.node_pools)
 
     def _common(self, name: str) -> Common:
         prefix, region = Expression("var.cluster_name_prefix"), Expression("var.region")

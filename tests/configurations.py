@@ -1,17 +1,24 @@
 """The configurations of the golden files: the default, and every option away from its default."""
 
 from stacks.config import (
+    S3,
     AccessEntry,
     Budget,
     CapacityReservation,
     ClusterConfig,
     DataVolume,
+    Ebs,
+    Efs,
+    Fsx,
     GeneralPool,
     GpuPool,
     ImageCache,
     LocalBackend,
+    PodIdentity,
     S3Backend,
+    Snapshots,
     SociParallelPull,
+    Statement,
     Taint,
     VpcCni,
 )
@@ -108,6 +115,15 @@ EVERY_OPTION = ClusterConfig(
             bottlerocket_version="v1.54.0",
             soci=SociParallelPull(downloads=20, chunk_size="8mb", unpacks=12),
         ),
+        GpuPool(
+            "train",
+            instance_types=["p5.48xlarge", "p5e.48xlarge"],
+            limit=64,
+            zones=["us-west-2c"],
+            weight=8,
+            efa=True,
+            placement_group=True,
+        ),
         GpuPool("inference", gpu_names=["l40s"], limit=16, weight=6),
         GpuPool("fixed", instance_types=["p5.48xlarge", "p5en.48xlarge"], limit=24, replicas=2),
         GpuPool("new", instance_types=["p9.48xlarge"], limit=8, weight=5, soci=None, data_volume=DataVolume(size_gib=500)),
@@ -142,6 +158,27 @@ EVERY_OPTION = ClusterConfig(
     wait_for_nodes=True,
     load_balancer_controller_version="3.5.0",
     load_balancer_controller_policy="official",
+    storage=[Ebs(storage_class="encrypted"), Efs(), Fsx(), S3(buckets=["acme-models", "acme-checkpoints"]), Snapshots()],
+    pod_identities=[
+        PodIdentity(
+            namespace="training",
+            service_account="trainer",
+            policies=[
+                "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
+                Statement(
+                    actions=["s3:GetObject", "s3:PutObject"],
+                    resources=["arn:aws:s3:::acme-checkpoints/${aws:PrincipalTag/kubernetes-namespace}/*"],
+                    conditions={"Bool": {"aws:SecureTransport": "true"}},
+                ),
+                Statement(effect="Deny", actions=["s3:DeleteObject*"], resources=["*"]),
+            ],
+        ),
+        PodIdentity(
+            namespace="inference",
+            service_account="vllm.models-of-a-long-name",
+            policies=["arn:aws:iam::123456789012:policy/team/models+weights"],
+        ),
+    ],
 )
 
 # What excludes another option, or hides what another one makes.

@@ -291,6 +291,45 @@ def test_a_service_without_a_load_balancer_does_not_stop_it(trial: Trial) -> Non
     trial.run("karpenter", "--confirm", NAME)
 
 
+def volume(name: str, *, policy: str = "Delete", **spec: Any) -> dict[str, Any]:
+    return item(name, spec={"persistentVolumeReclaimPolicy": policy, **spec})
+
+
+CLAIM = {"namespace": "jobs", "name": "data"}
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (volume("pvc-1", csi={"driver": "ebs.csi.aws.com"}, claimRef=CLAIM), "pvc-1 (claim jobs/data)."),
+        (volume("pvc-2", csi={"driver": "efs.csi.aws.com"}), "pvc-2."),
+        (volume("pvc-3", csi={"driver": "fsx.csi.aws.com"}), "pvc-3."),
+        (volume("pvc-4", awsElasticBlockStore={"volumeID": "vol-1"}), "pvc-4."),
+    ],
+)
+def test_volumes_that_would_outlive_the_cluster_are_named_before_anything_is_removed(
+    trial: Trial, made: dict[str, Any], words: str
+) -> None:
+    trial.world["objects"]["persistentvolumes"] = [made]
+    said = trial.stops("karpenter", "--confirm", NAME)
+    assert f"what they have in AWS would outlive the cluster: {words} Delete their claims first" in said
+    assert """kubectl patch persistentvolume NAME --patch '{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}'""" in said
+    assert not trial.deleted
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        volume("kept", policy="Retain", csi={"driver": "ebs.csi.aws.com"}),
+        volume("bucket", csi={"driver": "s3.csi.aws.com"}),
+        volume("of-another-driver", csi={"driver": "nfs.csi.k8s.io"}),
+    ],
+)
+def test_a_volume_that_leaves_nothing_behind_does_not_stop_it(trial: Trial, made: dict[str, Any]) -> None:
+    trial.world["objects"]["persistentvolumes"] = [made]
+    trial.run("karpenter", "--confirm", NAME)
+
+
 def test_a_destroy_that_already_removed_the_cluster_is_continued(trial: Trial) -> None:
     trial.world |= {"state": state(VPC), "instances": []}
     trial.run("karpenter", "--confirm", NAME)

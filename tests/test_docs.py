@@ -180,6 +180,14 @@ def test_the_pools_of_the_page_on_capacity_are_valid_and_bring_no_warning() -> N
     assert list(warnings([page["cluster"]], date(2026, 1, 1))) == []
 
 
+@pytest.mark.parametrize("name", ["docs/storage.md", "docs/pod-identities.md"])
+def test_the_cluster_of_a_page_is_a_valid_configuration(name: str, tmp_path: Path) -> None:
+    page: dict[str, Any] = {}
+    (text,) = python_of(name)
+    exec(text, page)  # noqa: S102  (our own page)
+    refuse_mistakes([page["cluster"]], tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "number", "file"),
     [("README.md", 0, "main.py"), ("README.zh-CN.md", 0, "main.py"), ("README.md", 1, "mytests/test_network.py")],

@@ -10,17 +10,24 @@ import pytest
 
 import stacks.config
 from stacks.config import (
+    S3,
     AccessEntry,
     Budget,
     CapacityReservation,
     ClusterConfig,
     DataVolume,
+    Ebs,
+    Efs,
+    Fsx,
     GeneralPool,
     GpuPool,
     ImageCache,
     LocalBackend,
+    PodIdentity,
     S3Backend,
+    Snapshots,
     SociParallelPull,
+    Statement,
     Taint,
     VpcCni,
 )
@@ -140,6 +147,13 @@ SAMPLES = (
     SociParallelPull(downloads=1, chunk_size="16mb", unpacks=1),
     VpcCni(warm_ip_target=2, minimum_ip_target=16),
     ImageCache(registries=["quay.io"]),
+    Ebs(),
+    Efs(),
+    Fsx(),
+    S3(buckets=["acme-models"]),
+    Snapshots(),
+    PodIdentity(namespace="a", service_account="b", policies=["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"]),
+    Statement(actions=["s3:GetObject"], resources=["*"]),
 )
 
 

@@ -26,9 +26,11 @@ OPTIONS = {
     if field.name not in UNWRITTEN
 }
 
-# Instead of a default that cannot be synthesized with the other options: with Kubernetes 1.35, and in a pool without other types.
+# Instead of a default that cannot be synthesized with the other options: with Kubernetes 1.35, with S3, and in a pool without other
+# types.
 INSTEAD: dict[str, Any] = {
     "ClusterConfig.karpenter_version": "1.14.0",
+    "ClusterConfig.general_pools": [GeneralPool("build", cpu_limit=128)],
     "GpuPool.instance_types": ["p9.24xlarge"],
     "GpuPool.families": ["p5"],
     "GpuPool.gpu_names": ["h100"],

@@ -39,8 +39,8 @@ def recommended_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_recommended_waits_for_nodes_to_be_gone(recommended_file: Path, stack: Json) -> None:
-    document = json.loads(recommended_file.read_text())
-    assert all(made["wait"] is True for made in document["resource"]["kubectl_manifest"].values())
+    manifests = json.loads(recommended_file.read_text())["resource"]["kubectl_manifest"]
+    assert {f"kubectl_manifest.{name}" for name, made in manifests.items() if made.get("wait")} == KARPENTERS_OBJECTS
     assert not any("wait" in made for made in stack["resource"]["kubectl_manifest"].values())
 
 
@@ -85,7 +85,13 @@ def test_recommended_updates_an_adopted_state_in_place_and_replaces_nothing(tmp_
     workspace.adopt(reference)
     changes = {change["address"]: change["change"]["actions"] for change in workspace.plan()["resource_changes"]}
     updated = {*KARPENTERS_OBJECTS, "aws_iam_policy.aws_load_balancer_controller", "helm_release.karpenter"}
-    created = {"aws_vpc_endpoint.s3", 'module.eks.aws_security_group_rule.node["ingress_self_all"]'}
+    created = {
+        "aws_vpc_endpoint.s3",
+        'module.eks.aws_security_group_rule.node["ingress_self_all"]',
+        "kubectl_manifest.storageclass_gp3",
+        *(f"aws_{kind}.aws_ebs_csi_driver" for kind in ("eks_addon", "eks_pod_identity_association", "iam_role")),
+        "aws_iam_role_policy_attachment.aws_ebs_csi_driver",
+    }
     assert {address: actions for address, actions in changes.items() if actions != ["no-op"]} == {
         **{address: ["update"] for address in updated},
         **{address: ["create"] for address in created},

@@ -644,6 +644,11 @@ def test_an_addon_whose_version_is_only_unknown_does_not_change() -> None:
             "comes first",
         ),
         ("module.eks.aws_cloudwatch_log_group.this[0]", "delete", "none", "Nothing that runs changes."),
+        ("aws_eks_addon.aws_ebs_csi_driver", "delete", "ends", "Pods that run keep their volumes"),
+        ("aws_eks_addon.aws_mountpoint_s3_csi_driver", "delete", "ends", "reads and writes of mounted buckets fail"),
+        ("aws_eks_addon.snapshot_controller", "delete", "none", "Pods and volumes stay."),
+        ("kubectl_manifest.storageclass_gp3", "delete create", "none", "Volumes stay."),
+        ("aws_eks_pod_identity_association.pod_identity_a_b", "delete", "ends", "their calls of AWS fail"),
         ("aws_s3_bucket.checkpoints", "delete", "ends", "not known"),
         ("aws_s3_bucket.checkpoints", "update", "none", "not known"),
         (
@@ -659,6 +664,24 @@ def test_each_resource_has_its_words(address: str, actions: str, level: str, wor
     (one,) = explained(change(address, {"id": 1}, {"id": 2}, actions=actions)).changes
     assert (one.what, str(one.level), one.change) == (address, level, "U" if actions in ("update", "create") else "R")
     assert words in one.words
+
+
+@pytest.mark.parametrize(
+    ("worse", "rest"),
+    [
+        (
+            "aws_eks_addon.aws_ebs_csi_driver",
+            ["aws_eks_pod_identity_association", "aws_iam_role", "aws_iam_role_policy_attachment"],
+        ),
+        ("aws_eks_addon.aws_mountpoint_s3_csi_driver", ["aws_eks_pod_identity_association", "aws_iam_role", "aws_iam_policy"]),
+        ("aws_eks_pod_identity_association.pod_identity_a_b", ["aws_iam_role", "aws_iam_policy", "aws_iam_role_policy_attachment"]),
+    ],
+)
+def test_what_goes_with_a_driver_or_an_identity_is_said_once(worse: str, rest: list[str]) -> None:
+    name = worse.partition(".")[2]
+    gone = [change(address, {"id": 1}, None) for address in (worse, *(f"{kind}.{name}" for kind in rest))]
+    (one,) = explained(*gone).changes
+    assert one.what == worse
 
 
 @pytest.mark.parametrize(("keeps", "level"), [("helm.sh/resource-policy: keep", "none"), ("", "ends")])
@@ -876,7 +899,7 @@ GENERAL_FIELDS: dict[str, Any] = {"data_volume": DataVolume(size_gib=100), "cpu_
 # Names, other ways to name types, and what needs further fields: the tests of the rules above have plans of these.
 OTHERWISE_TRIED = {
     *("name", "families", "gpu_names", "min_gpu_memory_gib", "instance_types"),
-    *("capacity_reservations", "replicas"),
+    *("capacity_reservations", "replicas", "efa", "placement_group"),
 }
 
 

@@ -1,12 +1,13 @@
 """The addresses that nodes take, and that a zone has."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from stacks.config.network import NetworkOptions, addresses_per_zone
 from stacks.hcl.expressions import Expression
 from stacks.knowledge.catalogue import gpu_instance_types
+from stacks.knowledge.efa import EfaInterface
 from stacks.knowledge.ip_addresses import addresses_by_type, addresses_of_node, addresses_of_subnet
 
 TYPES = {row.instance_type: row for row in gpu_instance_types()}
@@ -14,21 +15,22 @@ TARGETS: dict[str, Any] = {"warm_ip_target": 2, "minimum_ip_target": 16}
 
 
 @pytest.mark.parametrize(
-    ("instance_type", "plain", "efa", "targets", "both"),
+    ("instance_type", "filled", "with_targets"),
     [
-        ("p5.48xlarge", 100, 131, 17, 48),
-        ("p5en.48xlarge", 100, 115, 17, 32),
-        ("p6-b200.48xlarge", 100, 107, 17, 24),
-        ("p6-b300.48xlarge", 100, 116, 17, 33),  # 17 network cards, of which the first has no EFA
-        ("g6e.48xlarge", 100, 103, 17, 20),
-        ("g6e.12xlarge", 60, 60, 17, 17),
-        ("g6e.xlarge", 30, 30, 18, 18),  # the second interface has an address of its own
+        ("p5.48xlarge", (100, 131, 50), (17, 48, 17)),  # two interfaces on the first card, of which EFA takes one
+        ("p5.4xlarge", (60, 60, 60), (17, 17, 17)),
+        ("p5en.48xlarge", (100, 115, 100), (17, 32, 17)),
+        ("p6-b200.48xlarge", (100, 107, 100), (17, 24, 17)),
+        ("p6-b300.48xlarge", (100, 116, 100), (17, 33, 17)),  # 17 network cards, of which the first has no EFA
+        ("g6e.48xlarge", (100, 103, 100), (17, 20, 17)),
+        ("g6e.12xlarge", (60, 60, 60), (17, 17, 17)),
+        ("g6e.xlarge", (30, 30, 30), (18, 18, 18)),  # the second interface has an address of its own
     ],
 )
-def test_a_node_takes_what_the_cni_and_efa_take(instance_type: str, plain: int, efa: int, targets: int, both: int) -> None:
-    node = TYPES[instance_type]
-    assert (addresses_of_node(node), addresses_of_node(node, efa=True)) == (plain, efa)
-    assert (addresses_of_node(node, **TARGETS), addresses_of_node(node, **TARGETS, efa=True)) == (targets, both)
+def test_a_node_takes_what_the_cni_and_efa_take(instance_type: str, filled: tuple[int, ...], with_targets: tuple[int, ...]) -> None:
+    node, kinds = TYPES[instance_type], get_args(EfaInterface)
+    assert tuple(addresses_of_node(node, efa=efa) for efa in (None, *kinds)) == filled
+    assert tuple(addresses_of_node(node, **TARGETS, efa=efa) for efa in (None, *kinds)) == with_targets
 
 
 def test_a_node_never_takes_more_than_its_interfaces_hold() -> None:

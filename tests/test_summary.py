@@ -136,6 +136,14 @@ def test_an_unknown_type_is_why_a_pool_is_not_in_the_sum(project: Path) -> None:
     assert "  Nodes cost at most $0.00 an hour, without x (no list price of p9.48xlarge, p5e.48xlarge)." in lines
 
 
+def test_the_summary_says_which_pool_has_efa(project: Path) -> None:
+    cluster = ClusterConfig("a", gpu_spot_pool=False, gpu_pools=[gpu(efa=True, zones=["us-west-2a"]), gpu("b", weight=2)])
+    lines = summary(project, cluster)
+    assert [line.split("  ")[-1] for line in lines if "nvidia.com/gpu" in line] == ["p5.48xlarge", "p5.48xlarge with EFA"]
+    (made,) = json.loads(as_json([cluster], outdir=project / "cdktf.out", today=TODAY))["clusters"]
+    assert {pool["name"]: pool["efa"] for pool in made["pools"]} == {"default": False, "a": True, "b": False}
+
+
 def test_the_json_has_what_the_summary_has(project: Path) -> None:
     cluster = recommended("a", region="us-west-2", gpu_instance_types=["p5.48xlarge"], default_pool=False, max_hourly_usd=300)
     assert json.loads(as_json([cluster], outdir=project / "cdktf.out", today=TODAY)) == {
@@ -164,6 +172,7 @@ def test_the_json_has_what_the_summary_has(project: Path) -> None:
                         "name": "gpu-spot",
                         "instance_types": ["p5.48xlarge"],
                         "capacity_types": ["spot"],
+                        "efa": False,
                         "limits": {"nvidia.com/gpu": 32},
                         "weight": None,
                         "labels": {},

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from stacks.config import Budget, CapacityReservation, ClusterConfig, GeneralPool, GpuPool, SociParallelPull, VpcCni
+from stacks.config import Budget, CapacityReservation, ClusterConfig, Ebs, Fsx, GeneralPool, GpuPool, SociParallelPull, VpcCni
 from stacks.config.pools import GPU_SOCI
+from stacks.hcl.expressions import Expression
 from stacks.reports.warnings import warnings
 
 TODAY = date(2026, 1, 1)
@@ -79,6 +80,26 @@ def test_a_cluster_without_any_pool_is_a_warning() -> None:
         {**off, "general_pools": [GeneralPool("x", cpu_limit=64)]},
     ]
     assert [warned(ClusterConfig("a", **fields)) for fields in with_pools] == [[], [], [], []]
+
+
+def test_a_node_group_on_which_not_all_fits_while_a_node_is_gone_is_a_warning() -> None:
+    small = ClusterConfig("a", karpenter_node_instance_types=["m5.large", "t3.small"], storage=[Ebs(), Fsx()])
+    assert warned(small) == [
+        "a.karpenter_node_instance_types contains t3.small: while a node is gone, the node group has room for 11 of 14 pods, and "
+        "some pods of the cluster itself stay Pending. Use larger types, or a larger karpenter_node_min_size. See "
+        "docs/operating.md#room-on-the-node-group."
+    ]
+    changes: tuple[dict[str, Any], ...] = (
+        {"karpenter_node_min_size": 3},
+        {"karpenter_node_instance_types": ["m5.large"]},
+        {"storage": []},
+    )
+    for change in changes:
+        assert warned(replace(small, **change)) == []
+    # Terraform judges a variable.
+    assert warned(replace(small, karpenter_node_instance_types="${var.types}")) == []
+    nodes = Expression("var.nodes").value
+    assert len(warned(replace(small, karpenter_node_min_size=nodes))) == 1
 
 
 def test_types_of_a_pool_that_the_program_does_not_know_are_a_warning() -> None:

@@ -1,6 +1,6 @@
 """The cluster: EKS, and the node group that Karpenter itself runs on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from imports.eks import Eks
 
@@ -10,8 +10,9 @@ from constructs import Construct
 from stacks.aws.network import Network
 from stacks.aws.offerings import zones_by_type
 from stacks.config.administrators import Administrators
+from stacks.config.checks import ConfigurationError
 from stacks.config.common import Common
-from stacks.config.control_plane import ADDONS, MALFORMED_VERSIONS, OTHER_ADDONS, ControlPlane
+from stacks.config.control_plane import ADDONS, MALFORMED_VERSIONS, ControlPlane, other_addons
 from stacks.config.node_group import INSTANCE_TYPES, NodeGroup, size_rules
 from stacks.hcl.expressions import Expression, hcl
 from stacks.hcl.rules import DISTINCT, EmptyList, Rule, shown
@@ -29,16 +30,23 @@ NODE_TRAFFIC = {
     "self": True,
 }
 
+# EFA's traffic passes only if the rules name the group itself, both ways: the module's rule of 0.0.0.0/0 does not count.
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-start.html#efa-start-security
+EFA_TRAFFIC = {**NODE_TRAFFIC, "description": "Node to node EFA", "type": "egress"}
+
 
 class Cluster(Addressed):
     """An EKS cluster with its control plane in the intra subnets and its nodes in the private ones.
 
     Args:
         node_policies: the ARNs of IAM policies that every node has in addition, by name; Karpenter's nodes have them too.
+        efa: whether the security group of the nodes lets EFA's traffic pass.
+        further_addons: the names of EKS add-ons that other constructs make; `addon_versions` may name them.
 
     Attributes:
         eks: the module.
-        network, control_plane, node_policies: as given.
+        network, control_plane, node_policies, efa, further_addons: as given.
+        addon_versions: the versions by add-on.
 
     Raises:
         ConfigurationError: a literal argument cannot be right.
@@ -55,6 +63,8 @@ class Cluster(Addressed):
         administrators: Administrators | None = None,
         node_group: NodeGroup | None = None,
         node_policies: Mapping[str, str] | None = None,
+        efa: bool = False,
+        further_addons: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, id)
         self.control_plane = control_plane = control_plane or ControlPlane()
@@ -67,13 +77,16 @@ class Cluster(Addressed):
             administrators=administrators,
             node_group=node_group,
         )
+        if found := list(control_plane.other_addons(further_addons)):
+            raise ConfigurationError("\n".join(f"Cluster.control_plane.{mistake}" for mistake in found))
         boundary = common.permissions_boundary
         bounded = {"iam_role_permissions_boundary": boundary} if boundary else {}
         self.network, self.node_policies = network, dict(node_policies or {})
+        self.efa, self.further_addons = efa, further_addons
         types = self.as_expression("karpenter_node_instance_types", node_group.karpenter_node_instance_types)
         chosen = self.as_expression("karpenter_node_availability_zones", node_group.karpenter_node_availability_zones)
         release = self.as_expression("karpenter_node_release_version", node_group.karpenter_node_release_version)
-        versions = self.as_expression("addon_versions", control_plane.addon_versions)
+        self.addon_versions = versions = self.as_expression("addon_versions", control_plane.addon_versions)
         low, desired, high = (
             self.as_expression(name, getattr(node_group, name))
             for name in (f"karpenter_node_{size}_size" for size in ("min", "desired", "max"))
@@ -86,9 +99,11 @@ class Cluster(Addressed):
             *(rule.rule(types) for rule in INSTANCE_TYPES),
             *size_rules(low, desired, high),
             _zones_of_other_networks(chosen, network.azs),
-            OTHER_ADDONS.rule(versions),
+            other_addons([*ADDONS, *further_addons]).rule(versions),
             MALFORMED_VERSIONS.rule(versions),
         )
+        rules = {"ingress_self_all": NODE_TRAFFIC} if network.options.node_traffic_all or efa else {}
+        rules |= {"egress_self_all": EFA_TRAFFIC} if efa else {}
         settings: dict[str, dict[str, Expression]] = {}
         if cni := control_plane.vpc_cni:
             settings["vpc-cni"] = {"configuration_values": Expression(f"jsonencode({hcl(cni.settings())})")}
@@ -134,7 +149,7 @@ class Cluster(Addressed):
                     **({"iam_role_additional_policies": self.node_policies} if self.node_policies else {}),
                 }
             },
-            node_security_group_additional_rules={"ingress_self_all": NODE_TRAFFIC} if network.options.node_traffic_all else None,
+            node_security_group_additional_rules=rules or None,
             node_security_group_tags={**common.tags, "karpenter.sh/discovery": common.name},
             tags=common.tags,
         )

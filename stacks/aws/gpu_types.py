@@ -117,10 +117,10 @@ class GpuTypes(Addressed):
 
     def _warn_of_addresses(self, types: Expression, limit: Expression, per_zone: Expression, by_type: Mapping[str, int]) -> None:
         """Of a limit whose nodes do not all find addresses in one zone. Types that are not known are not judged."""
-        zone, node = self.add_local("addresses_per_zone", per_zone), self.add_local("addresses_by_type", by_type)
+        node = self.add_local("addresses_by_type", by_type)
         fitting = self.add_local(
             "gpu_nodes_that_fit_in_a_zone",
-            Expression(f"{{for type, n in {node.hcl} : type => floor({zone.hcl} / n) if contains({types.hcl}, type)}}"),
+            Expression(f"{{for type, n in {node.hcl} : type => floor({per_zone.hcl} / n) if contains({types.hcl}, type)}}"),
         )
         wanted = f"floor({limit.hcl} / local.gpus_by_type[type])"
         judged = f"{limit.hcl} == null ? false : {limit.hcl} <= {MOST}"  # a requirement refuses more
@@ -139,7 +139,7 @@ class GpuTypes(Addressed):
             "gpu_limit_has_addresses",
             Rule(
                 f"length({short.hcl}) == 0",
-                more_than_fit("gpu_limit", shown(limit), zone, f'${{join("; ", [for type in {short.hcl} : "{told}"])}}'),
+                more_than_fit("gpu_limit", shown(limit), per_zone, f'${{join("; ", [for type in {short.hcl} : "{told}"])}}'),
             ),
         )
 

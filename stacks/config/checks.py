@@ -113,11 +113,23 @@ def type_in_words(hint: Any) -> str:
     if origin is Literal:
         return " or ".join(map(repr, arguments))
     if origin and issubclass(origin, Mapping):
-        return f"a dict of {_PLURALS[arguments[1]]}" if arguments[1] in _PLURALS else "a dict"
+        return "a dict" if arguments[1] is Any else f"a dict of {_plural(arguments[1])}"
     if origin and issubclass(origin, Sequence):
-        inner, _ = _parts(arguments[0])
-        return f"a list of {_PLURALS.get(inner) or (inner.__name__ if isinstance(inner, type) else type_in_words(inner))}"
+        return f"a list of {_plural(arguments[0])}"
     return _SINGULARS.get(hint) or f"{'an' if re.match('[AEIOU]|S[0-9]', hint.__name__) else 'a'} {hint.__name__}"
+
+
+def _plural(hint: Any) -> str:
+    """What a type hint admits, in words for several."""
+    hint, _ = _parts(hint)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return " or ".join(map(_plural, arguments))
+    if origin and origin is not Literal and issubclass(origin, Mapping):
+        return f"dicts of {_plural(arguments[1])}"
+    if origin and origin is not Literal and issubclass(origin, Sequence):
+        return f"lists of {_plural(arguments[0])}"
+    return _PLURALS.get(hint) or (hint.__name__ if isinstance(hint, type) else type_in_words(hint))
 
 
 def _parts(hint: Any) -> tuple[Any, tuple[Check, ...]]:

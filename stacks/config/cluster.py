@@ -13,15 +13,19 @@ from stacks.config.common import CommonOptions
 from stacks.config.control_plane import ControlPlane
 from stacks.config.endpoints import EndpointOptions
 from stacks.config.image_cache import ImageCacheOptions
+from stacks.config.karpenter import ACCOUNT as KARPENTER_ACCOUNT
 from stacks.config.karpenter import KarpenterOptions
+from stacks.config.load_balancer_controller import ACCOUNT as LOAD_BALANCER_CONTROLLER_ACCOUNT
 from stacks.config.load_balancer_controller import LoadBalancerControllerOptions
 from stacks.config.login import Login
 from stacks.config.network import NetworkOptions
 from stacks.config.node_group import NodeGroup
 from stacks.config.node_pools import NodePoolOptions
+from stacks.config.pod_identities import PodIdentityOptions, ServiceAccount
 from stacks.config.secondary_subnets import SecondarySubnetOptions, wrong_together
 from stacks.config.spending import Spending, cents, is_priced_elsewhere, known, known_pools
 from stacks.config.stack import Stack
+from stacks.config.storage import StorageOptions
 from stacks.hcl.rules import as_json
 from stacks.knowledge.prices import PRICED_REGION
 from stacks.knowledge.versions import RELEASE, karpenter_mistake, known_kubernetes_version, kubernetes_version, parts
@@ -42,6 +46,8 @@ class ClusterConfig(
     KarpenterOptions,
     NodePoolOptions,
     LoadBalancerControllerOptions,
+    StorageOptions,
+    PodIdentityOptions,
     Spending,
 ):
     """A cluster, with a stack and a state of its own. The defaults are what the HCL module deployed."""
@@ -61,8 +67,20 @@ class ClusterConfig(
         if self.secondary_cidr:
             yield from wrong_together(self.vpc_cidr, self.secondary_cidr)
         yield from self.secrets_elsewhere(self.region)
+        yield from self.other_addons(self.further_addons())
+        yield from self.without_a_pool(takes_any_pod=self.takes_any_pod())
+        yield from self.wrong_accounts(self.own_accounts())
         yield from self._wrong_versions()
         yield from self._too_expensive()
+
+    def own_accounts(self) -> dict[ServiceAccount, str]:
+        """The service accounts that have a role of the stack's own, and whose they are."""
+        controllers = {KARPENTER_ACCOUNT: "Karpenter", LOAD_BALANCER_CONTROLLER_ACCOUNT: "the load balancer controller"}
+        return controllers | self.storage_accounts()
+
+    def further_addons(self) -> list[str]:
+        """The names of the EKS add-ons beside those that every cluster has."""
+        return self.storage_addons()
 
     def _wrong_zones(self) -> Iterator[str]:
         """Zones of other regions, and nodes outside of the network. What AWS alone knows is for the plan."""
@@ -83,6 +101,7 @@ class ClusterConfig(
             yield mistake
             return
         yield from self.newer_than(self.karpenter_version)
+        yield from self.mixed_layouts(self.karpenter_version)
         if release := self.karpenter_node_release_version:
             least, (number, hyphen, _) = kubernetes_version(self.kubernetes_version).bottlerocket, release.partition("-")
             if hyphen and RELEASE.fullmatch(number) and parts(number) < parts(least):

@@ -13,7 +13,8 @@ from stacks.knowledge.regions import REGION
 
 # The cluster role's name is the tightest of all names that the modules derive: IAM takes a name_prefix of 38 characters, and
 # `-cluster-` follows the name, which is the prefix with a hyphen and four characters.
-CLUSTER_NAME_PREFIX_LENGTH = 38 - len("-cluster-") - len("-xxxx")
+CLUSTER_NAME_LENGTH = 38 - len("-cluster-")
+CLUSTER_NAME_PREFIX_LENGTH = CLUSTER_NAME_LENGTH - len("-xxxx")
 
 # The length of the Karpenter controller's policy as modules/karpenter of terraform-aws-eks 21.11.0 renders it: a constant part, and
 # the cluster's name and the region as often as they occur in it. `make test-terraform` compares with real renderings.

@@ -9,6 +9,7 @@ from stacks.config.checks import DECIDES, at_least, at_most, distinct, ipv4_netw
 from stacks.config.fields import Change, Variable
 from stacks.hcl.expressions import is_expression
 from stacks.hcl.rules import MOST, VALUE, Elements, found, matches
+from stacks.knowledge.efa import EfaInterface
 from stacks.knowledge.ip_addresses import addresses_by_type
 from stacks.knowledge.versions import known_kubernetes_version
 
@@ -28,13 +29,17 @@ ADDONS: dict[str, dict[str, bool]] = {
     "vpc-cni": {"before_compute": True},
 }
 
-# `aws eks describe-addon-versions` lists the versions.
-OTHER_ADDONS = Elements(
-    "addon_versions_of_other_addons",
-    f"setsubtract(keys({VALUE}), {json.dumps(list(ADDONS))})",
-    lambda addon: addon not in ADDONS,
-    f"addon_versions must name add-ons of the cluster: {', '.join(ADDONS)} (got {{found}}).",
-)
+
+def other_addons(addons: Sequence[str]) -> Elements:
+    """The rule that `addon_versions` names add-ons that the cluster has. `aws eks describe-addon-versions` lists the versions."""
+    return Elements(
+        "addon_versions_of_other_addons",
+        f"setsubtract(keys({VALUE}), {json.dumps(list(addons))})",
+        lambda addon: addon not in addons,
+        f"addon_versions must name add-ons of the cluster: {', '.join(addons)} (got {{found}}).",
+    )
+
+
 MALFORMED_VERSIONS = Elements(
     "addon_versions_malformed",
     f"{{for addon, version in {VALUE} : addon => version if version != null && !{matches('version', ADDON_VERSION)}}}",
@@ -93,11 +98,15 @@ class ControlPlane:
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields, and with literals that a plan would refuse."""
         if not is_expression(self.addon_versions):
-            both = OTHER_ADDONS.mistake(list(self.addon_versions)), MALFORMED_VERSIONS.mistake(self.addon_versions)
-            yield from filter(None, both)
+            yield from filter(None, [MALFORMED_VERSIONS.mistake(self.addon_versions)])
         if self.endpoint_public_access_cidrs and not self.endpoint_public_access:
             yield "endpoint_public_access_cidrs must be () if endpoint_public_access is False."
 
-    def addresses_by_type(self) -> dict[str, int]:
-        """The GPU types, with the addresses that a node takes."""
-        return addresses_by_type(**(asdict(self.vpc_cni) if self.vpc_cni else {}))
+    def other_addons(self, further: Sequence[str] = ()) -> Iterator[str]:
+        """Versions of add-ons that the cluster does not have; `further` are those that other parts add to the cluster's own."""
+        if not is_expression(self.addon_versions):
+            yield from filter(None, [other_addons([*ADDONS, *further]).mistake(list(self.addon_versions))])
+
+    def addresses_by_type(self, *, efa: EfaInterface | None = None) -> dict[str, int]:
+        """The GPU types, with the addresses that a node takes, by its interfaces of EFA."""
+        return addresses_by_type(**(asdict(self.vpc_cni) if self.vpc_cni else {}), efa=efa)

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from stacks.config.fields import Change
+from stacks.config.pod_identities import ServiceAccount
 from stacks.knowledge.versions import KARPENTER_RELEASES, dry_run_mistake
+
+ACCOUNT = ServiceAccount("kube-system", "karpenter")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
 from stacks.config.fields import Change
+from stacks.config.pod_identities import ServiceAccount
 from stacks.knowledge.versions import LOAD_BALANCER_CONTROLLER_RELEASES
 
 Policy: TypeAlias = Literal["reference", "official"]
+
+ACCOUNT = ServiceAccount("kube-system", "aws-load-balancer-controller")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,7 +60,7 @@ from stacks.knowledge.catalogue import (
     gpus_by_type,
 )
 from stacks.knowledge.gpu_drivers import mismatches
-from stacks.knowledge.versions import bottlerocket_mistake, mounts_all_disks, parts
+from stacks.knowledge.versions import bottlerocket_mistake, mounts_all_disks, names_network_interfaces, parts
 
 POOL = Change("R (the pool): its nodes end")
 
@@ -177,10 +177,21 @@ def limit_below(smallest: str, limit: str) -> str:
     )
 
 
-def more_than_fit(name: str, limit: str, addresses: str, told: str) -> str:
-    """The message about a limit whose nodes do not all find addresses in one zone. `told` are the types, by `nodes_that_fit`."""
+def more_than_fit(name: str, limit: str, addresses: str, told: str, *, zone: str | None = None) -> str:
+    """The message about a limit whose nodes do not all find addresses in one zone.
+
+    Args:
+        name: of the limit.
+        limit: its value.
+        addresses: those of a zone.
+        told: the types, by `nodes_that_fit`.
+        zone: the zone in which all nodes are; None if Karpenter chooses among several.
+    """
+    must = "should not exceed what one zone has addresses for, because GPU capacity is often in a single zone"
+    if zone:
+        must = f"must not exceed what {zone} has addresses for, because EFA needs all nodes in one zone"
     return (
-        f"{name} should not exceed what one zone has addresses for, because GPU capacity is often in a single zone (got {limit}). "
+        f"{name} {must} (got {limit}). "
         f"A zone has {addresses} addresses for nodes and pods: {told}. Lower the limit, let nodes take fewer addresses with "
         "vpc_cni, or add a network with secondary_cidr: docs/ip-addresses.md."
     )
@@ -302,9 +313,23 @@ class NodePoolOptions:
                 together = wrong_node_tags({**self.node_tags, **pool.tags}) if pool.tags else ()
                 yield from (f'{kind}["{pool.name}"].tags with node_tags {text}.' for text in together if text not in of_all)
 
+    def takes_any_pod(self) -> bool:
+        """Whether there is a pool for pods without tolerations."""
+        return self.default_pool or any(not pool.taints for pool in self.general_pools)
+
     def fixed_pools(self) -> list[Pool]:
         """The pools with a fixed number of nodes, for which Karpenter needs a gate."""
         return [pool for pool in (*self.gpu_pools, *self.general_pools) if pool.replicas is not None]
+
+    @property
+    def efa_pools(self) -> list[GpuPool]:
+        """The pools with EFA."""
+        return [pool for pool in self.gpu_pools if pool.efa]
+
+    @property
+    def placement_groups(self) -> list[str]:
+        """The names of the pools whose nodes are in a placement group."""
+        return [pool.name for pool in self.gpu_pools if pool.placement_group]
 
     def newer_than(self, karpenter: str) -> Iterator[str]:
         """Values of pools that a release of Karpenter does not know, and would ignore or refuse."""
@@ -316,6 +341,12 @@ class NodePoolOptions:
                             f'{kind}["{pool.name}"].{newer.name} must {newer.must} before Karpenter {newer.since} (got '
                             f"{newer.given!r}, karpenter_version {karpenter}). Upgrade Karpenter first: docs/upgrading.md."
                         )
+
+    def mixed_layouts(self, karpenter: str) -> Iterator[str]:
+        """Pools with types that a release of Karpenter cannot launch with one node class."""
+        for pool in self.gpu_pools if names_network_interfaces(karpenter) else ():
+            if mistake := pool.mixed_layouts():
+                yield f'gpu_pools["{pool.name}"].{mistake}'
 
     def wrong_bottlerocket(self, *, kubernetes: str, karpenter: str) -> Iterator[str]:
         """Bottlerocket releases that these versions of Kubernetes and Karpenter, or the GPUs of a pool, cannot use."""

@@ -14,7 +14,8 @@ from stacks.config.checks import at_least, at_most, between, distinct, each, has
 from stacks.config.fields import Change
 from stacks.hcl.rules import MOST
 from stacks.knowledge import catalogue, prices, regions
-from stacks.knowledge.versions import KARPENTER_WITH, RELEASE
+from stacks.knowledge.efa import EfaInterface, Layout, layouts_of
+from stacks.knowledge.versions import KARPENTER_WITH, KARPENTER_WITH_NETWORK_INTERFACES, RELEASE, names_network_interfaces
 
 CapacityType: TypeAlias = Literal["spot", "on-demand", "reserved"]
 ConsolidationPolicy: TypeAlias = Literal["WhenEmpty", "WhenEmptyOrUnderutilized", "Balanced"]
@@ -24,6 +25,8 @@ TYPES = Change("U; D for nodes whose type is removed")
 REPLICAS = Change("R (another pool) to set or unset; otherwise U, and fewer end nodes")
 BUDGETS = Change("U; D for nodes that a stricter budget held back")
 MOVES_PODS = Change("U; D from WhenEmpty: pods may move")
+EFA = Change("D; U before Karpenter 1.11")
+GROUPED = Change("D; R (the group) to unset, once its nodes are gone")
 
 POOL_NAME = matches(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", "at most 40 lower-case letters, digits and hyphens, such as inference")
 AFTER = rf"{times.DURATION}|{times.NEVER}"
@@ -445,6 +448,11 @@ class GpuPool(Pool):
     """How many nodes Karpenter may disrupt at a time; () for Karpenter's own 10%, and `gpu_drift_budget` for drifted nodes."""
     soci: Annotated[SociParallelPull | None, Change.DRIFT] = GPU_SOCI
     """How images are pulled; None to pull without SOCI, from registries that mishandle ranged requests."""
+    efa: Annotated[bool, EFA] = False
+    """Give pods that request `vpc.amazonaws.com/efa` the Elastic Fabric Adapters of the node, between nodes of a single zone."""
+    placement_group: Annotated[bool, GROUPED] = False
+    """Launch the nodes close to each other, in a cluster placement group. Needs `efa`. EC2 has less capacity for such a group, of
+    Spot above all. Karpenter 1.11.0 or newer."""
 
     def types(self) -> list[str]:
         """The instance types, from the catalogue where families or GPU names are given."""
@@ -464,6 +472,34 @@ class GpuPool(Pool):
     def types_field(self) -> str:
         """The field that decides about the instance types."""
         return next((name for name in ("instance_types", "families", "gpu_names") if getattr(self, name)), "instance_types")
+
+    def layouts(self) -> dict[Layout, list[str]]:
+        """The layouts of network interfaces that the types have, each with its types; {} without EFA."""
+        types = self.types() if self.efa else ()
+        return layouts_of([row for row in catalogue.gpu_instance_types() if row.instance_type in types])
+
+    def efa_interface(self, karpenter: str) -> EfaInterface | None:
+        """The type of interface with which a release of Karpenter gives nodes EFA; None without EFA."""
+        return ("efa-only" if names_network_interfaces(karpenter) else "efa") if self.efa else None
+
+    def newer_fields(self) -> Iterator[NewerField]:
+        """The fields that only newer releases of Karpenter know."""
+        yield from super().newer_fields()
+        if self.placement_group:
+            yield NewerField("placement_group", "be False", True, KARPENTER_WITH["placement_group"])
+        if types := [name for layout, names in self.layouts().items() if not layout.first for name in names]:
+            must = "not contain types without EFA on the first network card if efa is True"
+            yield NewerField(self.types_field(), must, types, KARPENTER_WITH_NETWORK_INTERFACES)
+
+    def mixed_layouts(self) -> str | None:
+        """Why the types cannot share a node class that names network interfaces; None if they can."""
+        if len(layouts := self.layouts()) < 2:
+            return None
+        told = "; ".join(f"{', '.join(names)}: {layout}" for layout, names in layouts.items())
+        return (
+            f"{self.types_field()} must have equal network cards if efa is True (got {told}): Karpenter launches only types that "
+            "fit the network interfaces of the node class, and does not say which it leaves out. Use a pool for each."
+        )
 
     def all_taints(self) -> list[Taint]:
         """The taint of GPU nodes, and the pool's own."""
@@ -508,6 +544,24 @@ class GpuPool(Pool):
             yield (
                 f"limit must be at least {smallest}, the GPUs of the smallest instance type (got {self.limit!r}): with a lower "
                 "limit Karpenter never launches a node."
+            )
+        if self.efa:
+            yield from self._wrong_efa()
+        elif self.placement_group:
+            yield "placement_group must be False if efa is False (got True): a group is for traffic over EFA. Set efa=True."
+
+    def _wrong_efa(self) -> Iterator[str]:
+        """What a pool with EFA cannot have. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa.html#efa-limits"""
+        if len(self.zones) != 1:
+            yield (
+                f"zones must have exactly one zone if efa is True (got {list(self.zones)!r}): EFA traffic cannot cross zones. Use "
+                "a pool for each zone."
+            )
+        with_efa = [name for names in self.layouts().values() for name in names]
+        if without := [name for name in self.types() if name not in with_efa]:
+            yield (
+                f"{self.types_field()} must have EFA if efa is True (got {without!r}, which do not, or which this program does "
+                "not know). Remove these types, or use another pool for them."
             )
 
 

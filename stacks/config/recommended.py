@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec
 
 from stacks.config.cluster import ClusterConfig
+from stacks.config.storage import Ebs
 
 RECOMMENDED: dict[str, Any] = {
     "kubernetes_version": "1.35",  # standard support until 2027-03-27
@@ -17,6 +18,7 @@ RECOMMENDED: dict[str, Any] = {
     "node_traffic_all": True,
     "gpu_limit": 32,  # four p5.48xlarge
     "gpu_drift_budget": "0",
+    "storage": (Ebs(storage_class="gp3"),),
 }
 
 P = ParamSpec("P")

@@ -8,6 +8,7 @@ aws/karpenter-provider-aws at 692ccdd, 2026-07-11), whose labels and resources a
   interface come from pkg/providers/instancetype/zz_generated.vpclimits.go at 1d92708 (generated on 2026-08-06), and equal what the
   VPC CNI knows (pkg/vpc/vpc_ip_resource_limit.go of aws/amazon-vpc-cni-k8s at b521883, 2026-08-20).
 - `general_instance_types.csv`: every amd64 type there without a GPU or another accelerator. Metal sizes have no hypervisor.
+  The memory is what EC2 names, in MiB.
 - `families_without_nvidia_gpus.txt`: the other families of that page and of Karpenter's price list
   (pkg/providers/pricing/zz_generated.pricing_aws.go, the same commit), without those of older NVIDIA GPUs (g2, g3, g3s, p2, p3).
 """
@@ -76,6 +77,8 @@ class GeneralInstanceType:
     instance_type: str
     vcpus: int
     hypervisor: str
+    memory_mib: int
+    pods: int
 
     @cached_property
     def family(self) -> str:

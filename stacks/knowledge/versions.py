@@ -217,7 +217,18 @@ KARPENTER_THAT_HASHES_THE_CA = "1.12.0"
 # The first release that acts on a field of a pool, or on a value of one: pkg/apis/crds at every tag of KA.
 # `replicas` is in the definitions of 1.8.0 too, which is broken. `limits.nodes` is in all of them, and counts for pools without
 # `replicas` since kubernetes-sigs/karpenter 1.11.0 (`filterByRemainingResources` in its scheduler.go).
-KARPENTER_WITH = {"instance_match_criteria": "1.8.0", "replicas": "1.8.1", "node_limit": "1.11.0", "Balanced": "1.14.0"}
+KARPENTER_WITH = {
+    "instance_match_criteria": "1.8.0",
+    "replicas": "1.8.1",
+    "node_limit": "1.11.0",
+    "placement_group": "1.11.0",
+    "Balanced": "1.14.0",
+}
+
+# From here on a node class names its network interfaces, and efa-only ones with them (KA#9027 and KA#9030). Earlier releases give a
+# node interfaces of type efa, on its first network cards, if a pod asks for EFA (`generateNetworkInterfaces` in
+# pkg/providers/launchtemplate/launchtemplate.go).
+KARPENTER_WITH_NETWORK_INTERFACES = "1.11.0"
 
 # These releases may choose a capacity block that is full, or that the pod excludes, and then launch nothing (KA#8517;
 # `capacityBlockFilter` in pkg/providers/instance/filter/filter.go).
@@ -232,6 +243,11 @@ def mounts_all_disks(karpenter: str) -> bool:
 def has_crds_apart(karpenter: str) -> bool:
     """Whether the custom resource definitions are a Helm release of their own."""
     return parts(karpenter) >= parts(KARPENTER_WITH_CRDS_APART)
+
+
+def names_network_interfaces(karpenter: str) -> bool:
+    """Whether a node class can name the network interfaces of its nodes."""
+    return parts(karpenter) >= parts(KARPENTER_WITH_NETWORK_INTERFACES)
 
 
 def hashes_the_ca(karpenter: str) -> bool:
@@ -263,12 +279,18 @@ class Permission:
 
 
 # website/content/en/preview/getting-started/getting-started-with-karpenter/cloudformation.yaml at every tag of KA, by action and
-# resource, without what modules/karpenter/policy.tf of terraform-aws-eks 21.11.0 allows. Left out, because nothing here uses them:
-# placement groups (1.11.0) and zonal shift (1.12.0).
+# resource, without what modules/karpenter/policy.tf of terraform-aws-eks 21.11.0 allows. Left out, because nothing here uses it:
+# zonal shift (1.12.0).
 KARPENTER_PERMISSIONS = (
     # Without it, Karpenter does not notice instances whose EC2 status checks fail.
     Permission(since="1.12.0", action="ec2:DescribeInstanceStatus"),
 )
+
+
+# What placement groups need in addition, since 1.11.0: to find them, and on the groups themselves to launch into them. The module
+# allows both from terraform-aws-eks 21.19.0 on.
+FINDS_PLACEMENT_GROUPS = "ec2:DescribePlacementGroups"
+LAUNCHES_INSTANCES = ("ec2:RunInstances", "ec2:CreateFleet")
 
 
 def karpenter_releases(karpenter: str) -> KarpenterReleases | None:

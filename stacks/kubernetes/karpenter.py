@@ -15,14 +15,19 @@ from stacks.aws.cluster import Cluster
 from stacks.aws.registry import PUBLIC_ECR, Registry
 from stacks.config.checks import ConfigurationError
 from stacks.config.common import Common
-from stacks.config.karpenter import KarpenterOptions
+from stacks.config.karpenter import ACCOUNT, KarpenterOptions
 from stacks.hcl.rules import Rule
 from stacks.knowledge.regions import PARTITION
-from stacks.knowledge.versions import has_crds_apart, hashes_the_ca, karpenter_mistake, karpenter_permissions
+from stacks.knowledge.versions import (
+    FINDS_PLACEMENT_GROUPS,
+    LAUNCHES_INSTANCES,
+    has_crds_apart,
+    hashes_the_ca,
+    karpenter_mistake,
+    karpenter_permissions,
+)
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
-
-NAMESPACE = "kube-system"
 
 
 class Karpenter(Addressed):
@@ -32,6 +37,7 @@ class Karpenter(Addressed):
         cluster: where the controller runs.
         registry: the login to public ECR; None to pull the chart anonymously.
         static_capacity: whether there are pools with replicas, which Karpenter otherwise ignores without a word.
+        placement_groups: the names of the placement groups into which Karpenter may launch nodes.
 
     Attributes:
         aws: the module with the roles, the queue and the rules.
@@ -53,6 +59,7 @@ class Karpenter(Addressed):
         options: KarpenterOptions | None = None,
         registry: Registry | None = None,
         static_capacity: bool = False,
+        placement_groups: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, id)
         options = options or KarpenterOptions()
@@ -64,7 +71,7 @@ class Karpenter(Addressed):
         self.version = options.karpenter_version
         self.static_capacity = static_capacity
         self._registry = registry
-        policy = self._further_policy(common)
+        policy = self._further_policy(common, placement_groups)
         self.aws = self.add(
             KarpenterAws,
             "module.karpenter",
@@ -140,7 +147,7 @@ class Karpenter(Addressed):
         return self.add(
             Release,
             address,
-            namespace=NAMESPACE,
+            namespace=ACCOUNT.namespace,
             name=chart,
             repository=f"{PUBLIC_ECR}/karpenter",
             repository_username=registry.user if registry else None,
@@ -168,20 +175,24 @@ class Karpenter(Addressed):
             depends_on=[self.cluster.eks],
         )
 
-    def _further_policy(self, common: Common) -> IamPolicy | None:
+    def _further_policy(self, common: Common, placement_groups: Sequence[str]) -> IamPolicy | None:
         """What newer releases need in addition to the module's policy, which is too close to IAM's size limit to be extended."""
         actions = [permission.action for permission in karpenter_permissions(self.version)]
+        actions += [FINDS_PLACEMENT_GROUPS] if placement_groups else []
         if not actions:
             return None
         statement: dict[str, Any] = {"Effect": "Allow", "Action": actions, "Resource": "*"}
         if common.region:
             statement["Condition"] = {"StringEquals": {"aws:RequestedRegion": common.region}}
+        groups = [f"arn:{PARTITION}:ec2:{common.region}:*:placement-group/{name}" for name in placement_groups]
+        launch = {"Effect": "Allow", "Action": list(LAUNCHES_INSTANCES), "Resource": groups}
+        statements = [statement, launch] if groups else [statement]
         return self.add(
             IamPolicy,
             "aws_iam_policy.karpenter_additional",
             name=f"{common.name}-KarpenterAdditional",
             description="What this release of Karpenter needs beside the policy of the module",
-            policy=self.add_json("karpenter_additional_policy", {"Version": "2012-10-17", "Statement": [statement]}),
+            policy=self.add_json("karpenter_additional_policy", {"Version": "2012-10-17", "Statement": statements}),
             tags=common.tags,
         )
 

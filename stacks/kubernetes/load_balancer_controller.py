@@ -6,23 +6,17 @@ from typing import Any
 
 import imports  # noqa: F401  (before cdktf: CDKTF's packages load lazily)
 
-from cdktf_cdktf_provider_aws.eks_pod_identity_association import EksPodIdentityAssociation
-from cdktf_cdktf_provider_aws.iam_policy import IamPolicy
-from cdktf_cdktf_provider_aws.iam_role import IamRole
-from cdktf_cdktf_provider_aws.iam_role_policy_attachment import IamRolePolicyAttachment
 from cdktf_cdktf_provider_helm.release import Release
 from constructs import Construct
 
+from stacks.aws.pod_identity import TRUST, OwnPolicy, PodIdentity
 from stacks.config.common import Common
-from stacks.config.load_balancer_controller import LoadBalancerControllerOptions, Policy
+from stacks.config.load_balancer_controller import ACCOUNT, LoadBalancerControllerOptions, Policy
 from stacks.knowledge.regions import PARTITION
 from stacks.knowledge.versions import load_balancer_controller_actions, load_balancer_controller_chart
 from stacks.kubernetes.karpenter import Karpenter
 from stacks.terraform.addresses import Addressed
 from stacks.terraform.arguments import check_arguments
-
-NAMESPACE = "kube-system"
-SERVICE_ACCOUNT = "aws-load-balancer-controller"
 
 
 class LoadBalancerController(Addressed):
@@ -52,43 +46,25 @@ class LoadBalancerController(Addressed):
         check_arguments(LoadBalancerController, common=common, karpenter=karpenter, options=options)
         version = options.load_balancer_controller_version
         cluster = karpenter.cluster
-        iam_policy = self.add(
-            IamPolicy,
-            "aws_iam_policy.aws_load_balancer_controller",
-            name=f"{common.name}-AWSLoadBalancerControllerIAMPolicy",
-            description="IAM policy for AWS Load Balancer Controller",
-            policy=self.add_json(
-                "load_balancer_controller_policy", policy_document(options.load_balancer_controller_policy, version)
+        document = policy_document(options.load_balancer_controller_policy, version)
+        identity = PodIdentity(
+            self,
+            common,
+            cluster=cluster,
+            name="aws_load_balancer_controller",
+            role=ACCOUNT.name,
+            trust=self.add_json("load_balancer_controller_trust", TRUST),
+            account=ACCOUNT,
+            own_policy=OwnPolicy(
+                name="AWSLoadBalancerControllerIAMPolicy",
+                description="IAM policy for AWS Load Balancer Controller",
+                text=self.add_json("load_balancer_controller_policy", document),
             ),
-            tags=common.tags,
-        )
-        role = self.add(
-            IamRole,
-            "aws_iam_role.aws_load_balancer_controller",
-            name=f"{common.name}-{SERVICE_ACCOUNT}",
-            assume_role_policy=self.add_json("load_balancer_controller_trust", POD_IDENTITY_TRUST),
-            permissions_boundary=common.permissions_boundary,
-            tags=common.tags,
-        )
-        attachment = self.add(
-            IamRolePolicyAttachment,
-            "aws_iam_role_policy_attachment.aws_load_balancer_controller",
-            policy_arn=iam_policy.arn,
-            role=role.name,
-        )
-        association = self.add(
-            EksPodIdentityAssociation,
-            "aws_eks_pod_identity_association.aws_load_balancer_controller",
-            cluster_name=cluster.eks.cluster_name,
-            namespace=NAMESPACE,
-            service_account=SERVICE_ACCOUNT,
-            role_arn=role.arn,
-            tags=common.tags,
         )
         self.release = self.add(
             Release,
             "helm_release.aws_load_balancer_controller",
-            namespace=NAMESPACE,
+            namespace=ACCOUNT.namespace,
             name="aws-load-balancer-controller",
             repository="https://aws.github.io/eks-charts",
             chart="aws-load-balancer-controller",
@@ -98,12 +74,12 @@ class LoadBalancerController(Addressed):
             values=[
                 VALUES.format(
                     cluster_name=cluster.eks.cluster_name,
-                    service_account=SERVICE_ACCOUNT,
+                    service_account=ACCOUNT.name,
                     vpc_id=cluster.network.vpc.vpc_id,
                     region=common.region,
                 )
             ],
-            depends_on=[association, cluster.eks, karpenter.release, attachment, *cluster.network.way_out],
+            depends_on=[identity.association, cluster.eks, karpenter.release, *identity.attachments, *cluster.network.way_out],
         )
         self.explain(
             "helm_release.aws_load_balancer_controller",
@@ -125,17 +101,6 @@ tolerations:
 
 # The HCL's policy: the official one of 2.11.0 without three actions.
 POLICY_FILE = Path(__file__).with_name("load_balancer_controller_iam_policy.json")
-
-POD_IDENTITY_TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Action": ["sts:AssumeRole", "sts:TagSession"],
-            "Principal": {"Service": "pods.eks.amazonaws.com"},
-        }
-    ],
-}
 
 
 def policy_document(policy: Policy, version: str) -> dict[str, Any]:

@@ -35,6 +35,8 @@ class NodeClass:
         instance_store_policy: RAID0 joins the NVMe disks into one.
         data_volume: the EBS volume for images and pods; None for Karpenter's 20 GiB.
         capacity_reservations: the reservations that nodes may use.
+        network_interfaces: of the nodes, each with the keys of the custom resource definition; () for Karpenter's own choice.
+        placement_group: the name of the nodes' placement group.
         ami_alias: the AMI, as `bottlerocket@latest` or `bottlerocket@v1.53.0`.
     """
 
@@ -46,6 +48,8 @@ class NodeClass:
     instance_store_policy: Literal["RAID0"] | None = None
     data_volume: DataVolume | None = None
     capacity_reservations: Sequence[CapacityReservation] = ()
+    network_interfaces: Sequence[Mapping[str, Any]] = ()
+    placement_group: str | None = None
     ami_alias: Annotated[str, ALIAS] = "bottlerocket@latest"
 
     def manifest(self) -> Manifest:
@@ -71,6 +75,10 @@ class NodeClass:
             spec["blockDeviceMappings"] = _block_devices(self.data_volume)
         if self.capacity_reservations:
             spec["capacityReservationSelectorTerms"] = [reservation.term() for reservation in self.capacity_reservations]
+        if self.network_interfaces:
+            spec["networkInterfaces"] = list(map(dict, self.network_interfaces))
+        if self.placement_group:
+            spec["placementGroupSelector"] = {"name": self.placement_group}
         return _object(f"{API_GROUP}/v1", "EC2NodeClass", self.name, spec)
 
 

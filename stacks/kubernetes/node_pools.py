@@ -1,10 +1,12 @@
 """Karpenter's objects: the default general and GPU node pools and the pools of the configuration, each with a node class."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from imports.kubectl import KubectlManifest
 
+from cdktf import ITerraformDependable
 from constructs import Construct
 
 from stacks.aws.gpu_types import GpuTypes
@@ -19,13 +21,15 @@ from stacks.config.node_pools import (
     KNOWN_CAPACITY_TYPES,
     NOT_RESERVED_ALONE,
     NodePoolOptions,
+    more_than_fit,
+    nodes_that_fit,
     seconds_of,
 )
 from stacks.config.pools import CATEGORIES, CPUS, DEFAULT_CPU_LIMIT, GENERAL_POOL, GPU_POOL, GPU_TAINT, Pool
 from stacks.hcl.expressions import Expression, hcl
 from stacks.hcl.rules import DISTINCT, EmptyList, Rule
 from stacks.knowledge import catalogue
-from stacks.knowledge.versions import mounts_all_disks
+from stacks.knowledge.versions import mounts_all_disks, names_network_interfaces
 from stacks.kubernetes import bottlerocket
 from stacks.kubernetes.karpenter import Karpenter
 from stacks.kubernetes.manifests import NodeClass, NodePool, Requirement
@@ -38,6 +42,13 @@ class NodePools(Addressed):
 
     Args:
         karpenter: the controller that reads the objects.
+        placement_groups: the names of the placement groups, by the name of their pool.
+        after: what nodes need until they are gone, such as the drivers of their volumes.
+
+    Attributes:
+        pools: the NodePools.
+        with_efa: those with EFA.
+        takes_any_pod: whether one of them takes pods without tolerations.
 
     Raises:
         ConfigurationError: an argument cannot be right.
@@ -51,19 +62,30 @@ class NodePools(Addressed):
         *,
         karpenter: Karpenter,
         options: NodePoolOptions,
+        placement_groups: Mapping[str, str] | None = None,
+        after: Sequence[ITerraformDependable] = (),
     ) -> None:
         super().__init__(scope, id)
         check_arguments(NodePools, common=common, karpenter=karpenter, options=options)
         versions = {"kubernetes": karpenter.cluster.control_plane.kubernetes_version, "karpenter": karpenter.version}
-        found = [*options.newer_than(karpenter.version), *options.wrong_bottlerocket(**versions)]
+        found = [*options.newer_than(karpenter.version), *options.mixed_layouts(karpenter.version)]
+        found += options.wrong_bottlerocket(**versions)
         if not karpenter.static_capacity and (fixed := options.fixed_pools()):
             found.append(f"pools with replicas need Karpenter(..., static_capacity=True) (got pool {fixed[0].name}).")
+        self._placement_groups = placement_groups = placement_groups or {}
+        if missing := [name for name in options.placement_groups if name not in placement_groups]:
+            found.append(f"pools with placement_group need NodePools(..., placement_groups={{...}}) (got pool {missing[0]}).")
+        if options.efa_pools and not karpenter.cluster.efa:
+            found.append(f"pools with efa need Cluster(..., efa=True) (got pool {options.efa_pools[0].name}).")
         if options.gpu_spot_pool and options.gpu_instance_types is None:
             found.append("gpu_instance_types must be given, unless gpu_spot_pool is False.")
         if found:
             raise ConfigurationError("\n".join(f"NodePools.options.{mistake}" for mistake in found))
-        self._common, self._karpenter, self._options = common, karpenter, options
+        self._common, self._karpenter, self._options, self._after = common, karpenter, options, after
+        self.pools: list[KubectlManifest] = []
+        self.takes_any_pod = options.takes_any_pod()
         self._azs = karpenter.cluster.network.azs
+        self.with_efa: list[ITerraformDependable] = []
         if options.default_pool:
             self._add_objects("default", self._default())
         budgets: Expression | None = None
@@ -81,7 +103,10 @@ class NodePools(Addressed):
             self.require(GPU_DRIFT_BUDGET_SIZE.rule("gpu_drift_budget", drift))
         for pool in (*options.gpu_pools, *options.general_pools):
             made = self._configured(pool, budgets if isinstance(pool, GpuPool) else None)
-            self._add_objects(pool.name, made, nullable=isinstance(made.budgets, Expression))
+            object_ = self._add_objects(pool.name, made, nullable=isinstance(made.budgets, Expression))
+            if isinstance(pool, GpuPool) and pool.efa:
+                self.with_efa.append(object_)
+                self.require(self._within_zone(pool))
             if pool.zones:
                 self.require(self._zones_of_other_networks(pool))
             if common.offering_checks:
@@ -89,6 +114,7 @@ class NodePools(Addressed):
 
     def _node_class(self, pool: Pool, *, name: str, gpu: bool) -> NodeClass:
         tags = {**self._options.node_tags, **pool.tags}
+        layouts = pool.layouts() if isinstance(pool, GpuPool) and names_network_interfaces(self._karpenter.version) else ()
         return NodeClass(
             name=name,
             role=self._karpenter.node_role_name,
@@ -98,6 +124,8 @@ class NodePools(Addressed):
             tags={**GPU_LABEL, **tags} if gpu else tags,
             data_volume=pool.data_volume,
             capacity_reservations=pool.capacity_reservations,
+            network_interfaces=[interface for layout in layouts for interface in layout.interfaces()],
+            placement_group=self._placement_groups.get(pool.name),
             ami_alias=f"bottlerocket@{pool.bottlerocket_version or self._options.bottlerocket_version}",
         )
 
@@ -127,7 +155,7 @@ class NodePools(Addressed):
             types=types,
             limit=limit,
             azs=self._azs,
-            addresses_per_zone=self._karpenter.cluster.network.addresses_per_zone,
+            addresses_per_zone=self._addresses_per_zone,
             addresses_by_type=self._karpenter.cluster.control_plane.addresses_by_type(),
             offering_checks=self._common.offering_checks,
             kubernetes_version=self._karpenter.cluster.control_plane.kubernetes_version,
@@ -164,11 +192,13 @@ class NodePools(Addressed):
             taints=pool.all_taints(),
         )
 
-    def _add_objects(self, name: str, pool: NodePool, *, nullable: bool = False) -> None:
-        """A node class after Karpenter, and the pool after its node class."""
+    def _add_objects(self, name: str, pool: NodePool, *, nullable: bool = False) -> KubectlManifest:
+        """A node class after Karpenter, and the pool after its node class; returns the pool."""
         class_name, pool_name = f"ec2nodeclass_{name}", f"nodepool_{name}"
         for kind, made in (("EC2NodeClass", pool.node_class.name), ("NodePool", pool.pool.name)):
             self.reserve(f"{kind} {made}")
+        # EC2 refuses to delete a placement group with nodes in it.
+        wait = self._options.wait_for_nodes or pool.node_class.placement_group is not None or None
         # As a local, a manifest is data in the JSON, and Terraform's yamlencode quotes its strings.
         node_class = self.add_local(class_name, pool.node_class.manifest())
         manifest = self.add_local(pool_name, pool.manifest())
@@ -176,16 +206,18 @@ class NodePools(Addressed):
             KubectlManifest,
             f"kubectl_manifest.{class_name}",
             yaml_body=Expression(f"yamlencode({node_class.hcl})"),
-            wait=self._options.wait_for_nodes or None,
-            depends_on=[self._karpenter.release],
+            wait=wait,
+            depends_on=[self._karpenter.release, *self._after],
         )
-        self.add(
+        object_ = self.add(
             KubectlManifest,
             f"kubectl_manifest.{pool_name}",
             yaml_body=Expression(f"yamlencode({_without_nulls(manifest.hcl) if nullable else manifest.hcl})"),
-            wait=self._options.wait_for_nodes or None,
+            wait=wait,
             depends_on=[after],
         )
+        self.pools.append(object_)
+        return object_
 
     def _zones_of_other_networks(self, pool: Pool) -> EmptyList:
         return EmptyList(
@@ -195,8 +227,34 @@ class NodePools(Addressed):
             f'${{join(", ", {self._azs.hcl})}}.',
         )
 
+    def _within_zone(self, pool: GpuPool) -> Rule:
+        """All nodes of a pool with EFA find addresses in its zone, also if they all have the type that takes the most."""
+        by_type = self._karpenter.cluster.control_plane.addresses_by_type(efa=pool.efa_interface(self._karpenter.version))
+        gpus, most = catalogue.gpus_by_type(), pool.limits().get("nodes", pool.limit)
+        nodes = {name: min(pool.limit // gpus[name], most) for name in pool.types()}
+        worst = max(nodes, key=lambda name: nodes[name] * by_type[name])
+        zone, fitting = self._addresses_per_zone, f"floor({self._addresses_per_zone.hcl} / {by_type[worst]})"
+        told = nodes_that_fit(
+            worst,
+            fitting=f"${{{fitting}}}",
+            nodes=str(nodes[worst]),
+            gpus=f"${{{fitting} * {gpus[worst]}}}",
+            addresses=str(by_type[worst]),
+        )
+        return Rule(
+            f"{zone.hcl} >= {nodes[worst] * by_type[worst]}",
+            more_than_fit(f"The limit of pool {pool.name}", str(pool.limit), zone, told, zone=pool.zones[0]),
+        )
+
+    @cached_property
+    def _addresses_per_zone(self) -> Expression:
+        """A number, of the addresses for nodes and pods in each zone."""
+        return self.add_local("addresses_per_zone", self._karpenter.cluster.network.addresses_per_zone)
+
     def _check_offerings(self, pool: Pool) -> None:
         """What EC2 offers of a pool's types: a refusal of unknown sizes of known families, a warning where no zone has any type.
+
+        Of a pool with EFA, the one zone must have every type.
 
         Not for pools with more types than EC2 takes in a question: a region offers some of so many.
         """
@@ -208,6 +266,9 @@ class NodePools(Addressed):
         asked = offered(self, f"nodepool_{pool.name}", self.add_local(f"nodepool_{pool.name}_types", listed))
         if unknown := [name for name in pool.unknown().get("instance_types", []) if catalogue.sizes(name)]:
             self.require(_unknown_sizes(pool, unknown, asked))
+        if isinstance(pool, GpuPool) and pool.efa:
+            self.require(_not_in_its_zone(pool, asked))
+            return
         zones = hcl(list(pool.zones)) if pool.zones else self._azs.hcl
         self.add_check(
             f"nodepool_{pool.name}_types_are_offered",
@@ -217,6 +278,17 @@ class NodePools(Addressed):
                 "types or zones.",
             ),
         )
+
+
+def _not_in_its_zone(pool: Pool, offered: Expression) -> EmptyList:
+    types, (zone,) = f"local.nodepool_{pool.name}_types", pool.zones
+    there = f'[for k, type in {offered.hcl}.instance_types : type if {offered.hcl}.locations[k] == "{zone}"]'
+    return EmptyList(
+        f"nodepool_{pool.name}_types_not_in_its_zone",
+        f"setsubtract({types}, {there})",
+        f"The instance types of pool {pool.name} must be types that EC2 offers in {zone} (got {{found}}), because EFA needs all "
+        "nodes in one zone. Remove these types, or choose another zone.",
+    )
 
 
 def _unknown_sizes(pool: Pool, unknown: Sequence[str], offered: Expression) -> EmptyList:

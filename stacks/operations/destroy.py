@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from stacks.knowledge.storage_addons import STORAGE_ADDONS
 from stacks.operations.deployment import DeployedCluster, DeploymentError, Object, Stack, name_of
 from stacks.operations.terminal import coloured
 
@@ -18,6 +19,7 @@ from stacks.operations.terminal import coloured
 KINDS = ("nodepools.karpenter.sh", "nodeclaims.karpenter.sh", "ec2nodeclasses.karpenter.k8s.aws")
 KARPENTER = "kube-system/karpenter"
 OWN_FINALIZERS = ("karpenter.sh/", "karpenter.k8s.aws/", "foregroundDeletion")
+DRIVERS = {addon.driver for addon in STORAGE_ADDONS if addon.driver}
 POLL_SECONDS = 5
 QUIET_SECONDS = 60  # after this time without progress, the command says what blocks
 
@@ -42,6 +44,7 @@ def main(arguments: list[str]) -> int:
         if cluster.endpoint:
             cluster.connect()
             _refuse_load_balancers(cluster)
+            _refuse_volumes(cluster)
         print(
             f"Cluster    {cluster.name} in {cluster.region}\n"
             f"API        {cluster.endpoint or 'already removed'}\n"
@@ -66,6 +69,29 @@ def _refuse_load_balancers(cluster: DeployedCluster) -> None:
             f"These objects may have load balancers, which Terraform does not know and which block the removal of the network: "
             f"{', '.join(found)}. Delete the objects first, while the load balancer controller runs. Nothing was removed."
         )
+
+
+def _refuse_volumes(cluster: DeployedCluster) -> None:
+    """Nothing deletes a disk in AWS once its driver is gone, and a mount target or an interface of FSx holds on to the network."""
+    found = [_volume(item) for item in cluster.objects("persistentvolumes") if _would_stay(item["spec"])]
+    if found:
+        raise DeploymentError(
+            "These PersistentVolumes have the reclaim policy Delete, and what they have in AWS would outlive the cluster: "
+            f"{', '.join(found)}. Delete their claims first, while the drivers run. Or keep what they have in AWS, and delete it "
+            "yourself: kubectl patch persistentvolume NAME --patch "
+            """'{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}'. Nothing was removed."""
+        )
+
+
+def _would_stay(volume: Object) -> bool:
+    """Whether a driver would delete something in AWS. A class from before the drivers makes volumes without the driver's name."""
+    ours = volume.get("csi", {}).get("driver") in DRIVERS or "awsElasticBlockStore" in volume
+    return ours and volume.get("persistentVolumeReclaimPolicy") == "Delete"
+
+
+def _volume(item: Object) -> str:
+    claim = item["spec"].get("claimRef")
+    return f"{name_of(item)} (claim {claim['namespace']}/{claim['name']})" if claim else name_of(item)
 
 
 def _confirm(name: str, given: str) -> None:

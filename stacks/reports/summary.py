@@ -11,7 +11,7 @@ from typing import Any
 
 from stacks.config.cluster import ClusterConfig
 from stacks.config.fields import options_of
-from stacks.config.pools import GPU_TAINT, UNITS, Budget, GeneralPool, Taint
+from stacks.config.pools import GPU_TAINT, UNITS, Budget, GeneralPool, GpuPool, Taint
 from stacks.config.spending import KnownPool, cents, is_priced_elsewhere, known, known_pools
 from stacks.knowledge.catalogue import family
 from stacks.knowledge.prices import LIKE_PRICED_REGION, PRICED_REGION, PRICES_OF
@@ -80,6 +80,7 @@ def _json_of(cluster: ClusterConfig, outdir: Path, today: date) -> dict[str, Any
                 "name": pool.pool.name,
                 "instance_types": list(pool.types),
                 "capacity_types": list(pool.pool.capacity_types),
+                "efa": _has_efa(pool),
                 "limits": dict(pool.limits),
                 "weight": pool.pool.weight,
                 "labels": dict(pool.pool.labels),
@@ -131,8 +132,12 @@ def _row(pool: KnownPool) -> tuple[str, ...]:
         ", ".join(pool.pool.capacity_types) or "?",
         ", ".join(map(_budget, pool.budgets)) or "10%",  # Karpenter's own
         ", ".join(map(_taint, pool.taints)) or "none",
-        instance_types(pool),
+        instance_types(pool) + (" with EFA" if _has_efa(pool) else ""),
     )
+
+
+def _has_efa(pool: KnownPool) -> bool:
+    return isinstance(pool.pool, GpuPool) and pool.pool.efa
 
 
 def _limit(pool: KnownPool) -> str:

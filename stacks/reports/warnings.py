@@ -11,6 +11,7 @@ from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI, GPU_SOCI, NO_NOD
 from stacks.hcl.expressions import is_expression
 from stacks.knowledge.catalogue import UNKNOWN_GPU_TYPES, family, gpus_by_type, types_in_shape, vcpus_of_all_types
 from stacks.knowledge.gpu_drivers import NEVER_JOINS, named, unproven_families
+from stacks.knowledge.node_group_room import shortages
 from stacks.knowledge.versions import (
     EXTENDED_SUPPORT_PRICE,
     KARPENTER_RELEASES,
@@ -73,6 +74,7 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
                     'Budget(nodes="10%"), for example.'
                 )
     yield from _surprising_capacity(cluster)
+    yield from _crowded_node_group(cluster)
     yield from _short_of_addresses(cluster)
     yield from _more_unpacks_than_vcpus(cluster)
     # An unknown size of a known family is refused there. A plan also warns where EC2 offers none of a pool's types.
@@ -129,13 +131,27 @@ def _surprising_capacity(cluster: ClusterConfig) -> Iterator[str]:
                 )
 
 
+def _crowded_node_group(cluster: ClusterConfig) -> Iterator[str]:
+    """Types of the node group on which not all fits while one of the nodes is gone."""
+    types, size = cluster.karpenter_node_instance_types, cluster.karpenter_node_min_size
+    left = 1 if is_expression(size) else max(size - 1, 1)
+    for name in () if is_expression(types) else types:
+        if lacking := shortages(cluster.further_addons(), instance_type=name, nodes=left):
+            yield (
+                f"{cluster.name}.karpenter_node_instance_types contains {name}: while a node is gone, the node group has room for "
+                f"{', '.join(lacking)}, and some pods of the cluster itself stay Pending. Use larger types, or a larger "
+                "karpenter_node_min_size. See docs/operating.md#room-on-the-node-group."
+            )
+
+
 def _short_of_addresses(cluster: ClusterConfig) -> Iterator[str]:
     """Limits of GPU pools whose nodes do not all find addresses in one zone. Of gpu_limit a plan warns."""
-    first, by_type, gpus = cluster.addresses_per_zone(), cluster.addresses_by_type(), gpus_by_type()
+    first, gpus = cluster.addresses_per_zone(), gpus_by_type()
     if first is None:
         return
     available = first + cluster.secondary_addresses_per_zone()
     for pool in cluster.gpu_pools:
+        by_type = cluster.addresses_by_type(efa=pool.efa_interface(cluster.karpenter_version))
         fitting = {name: available // by_type[name] for name in pool.types() if name in by_type}
         told = [
             nodes_that_fit(
@@ -150,7 +166,8 @@ def _short_of_addresses(cluster: ClusterConfig) -> Iterator[str]:
         ]
         if told:
             place = f'{cluster.name}.gpu_pools["{pool.name}"].limit'
-            yield more_than_fit(place, str(pool.limit), str(available), "; ".join(told))
+            zone = pool.zones[0] if pool.efa else None
+            yield more_than_fit(place, str(pool.limit), str(available), "; ".join(told), zone=zone)
 
 
 def _more_unpacks_than_vcpus(cluster: ClusterConfig) -> Iterator[str]:
