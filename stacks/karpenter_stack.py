@@ -14,6 +14,7 @@ from stacks.aws.registry import Registry
 from stacks.aws.version_check import VersionCheck
 from stacks.config import ClusterConfig
 from stacks.config.common import Common, karpenter_policy_length, longest_cluster_name_prefix
+from stacks.config.health import HEALTH_ADDONS
 from stacks.hcl.expressions import Expression
 from stacks.kubernetes.karpenter import Karpenter
 from stacks.kubernetes.load_balancer_controller import LoadBalancerController
@@ -35,6 +36,7 @@ FURTHER = {
     "stacks.aws.placement_groups": ("placement_groups",),
     "stacks.aws.pod_identities": ("pod_identities",),
     "stacks.kubernetes.storage": ("storage",),
+    "stacks.kubernetes.health": tuple(HEALTH_ADDONS),
 }
 
 
@@ -110,6 +112,7 @@ class KarpenterStack(Addressed, TerraformStack):
             registry=registry,
             static_capacity=bool(options.fixed_pools()),
             placement_groups=list(placement_groups.values()),
+            node_repair=options.node_repair,
         )
         self.load_balancer_controller = LoadBalancerController(self, "alb", common, karpenter=self.karpenter, options=options)
         self._add_pools(placement_groups)
@@ -167,6 +170,10 @@ class KarpenterStack(Addressed, TerraformStack):
             EfaDevicePlugin(self, "efa_device_plugin", self.common, node_pools=self.node_pools)
         if storage:
             storage.add_s3(self.node_pools)
+        if self.config.health_addons():
+            from stacks.kubernetes.health import Health
+
+            Health(self, "health", self.common, load_balancer_controller=self.load_balancer_controller, options=self.options)
 
     def _common(self, name: str) -> Common:
         prefix, region = Expression("var.cluster_name_prefix"), Expression("var.region")

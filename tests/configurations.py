@@ -14,12 +14,14 @@ from stacks.config import (
     GpuPool,
     ImageCache,
     LocalBackend,
+    Mps,
     PodIdentity,
     S3Backend,
     Snapshots,
     SociParallelPull,
     Statement,
     Taint,
+    TimeSlicing,
     VpcCni,
 )
 
@@ -85,6 +87,7 @@ EVERY_OPTION = ClusterConfig(
     spot_role_check=False,
     default_pool=False,
     gpu_soci=SociParallelPull(downloads=20, chunk_size="16mb", unpacks=12),
+    gpu_sharing=TimeSlicing(replicas=3),
     gpu_instance_types=["p5.48xlarge", "p5en.48xlarge"],
     gpu_capacity_type=["spot", "on-demand"],
     gpu_limit=64,
@@ -112,8 +115,9 @@ EVERY_OPTION = ClusterConfig(
             expire_after="Never",
             termination_grace_period="90s",
             tags={"cost-center": "42"},
-            bottlerocket_version="v1.54.0",
+            bottlerocket_version="v1.55.0",
             soci=SociParallelPull(downloads=20, chunk_size="8mb", unpacks=12),
+            sharing=Mps(replicas=4),
         ),
         GpuPool(
             "train",
@@ -179,6 +183,8 @@ EVERY_OPTION = ClusterConfig(
             policies=["arn:aws:iam::123456789012:policy/team/models+weights"],
         ),
     ],
+    metrics_server=True,
+    cloudwatch=True,
 )
 
 # What excludes another option, or hides what another one makes.
@@ -192,6 +198,8 @@ WITHOUT_GPU_SPOT = ClusterConfig(
     gpu_spot_pool=False,
     gpu_pools=[GpuPool("inference", families=["g6e"], zones=["us-west-2a"], limit=16, weight=1)],
     general_pools=[GeneralPool("web", instance_types=["m7i.large", "m7i.47xlarge"], cpu_limit=64, weight=2)],
+    node_monitoring=True,
+    node_repair=True,
 )
 
 GOLDEN = {

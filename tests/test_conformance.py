@@ -12,7 +12,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stacks.config import Budget, SociParallelPull, Taint
+from stacks.config import Budget, Mps, SociParallelPull, Taint, TimeSlicing
 from stacks.config.network import MOST_ZONES
 from stacks.config.pools import GENERAL_SOCI, GPU_SOCI, Pool
 from stacks.knowledge.catalogue import gpus_by_type
@@ -165,7 +165,10 @@ def test_what_terraform_applies_passes_too(
 
 GENERAL, GPU = (user_data(pull, mounts_disks=disks) for pull, disks in ((GENERAL_SOCI, False), (GPU_SOCI, True)))
 
-# https://bottlerocket.dev/en/os/1.53.x/api/settings/container-runtime, container-runtime-plugins and bootstrap-commands
+TIME_SLICING, MPS = (user_data(None, mounts_disks=False, sharing=sharing) for sharing in (TimeSlicing(replicas=4), Mps(replicas=4)))
+
+# https://bottlerocket.dev/en/os/1.54.x/api/settings/container-runtime, container-runtime-plugins, bootstrap-commands and
+# kubelet-device-plugins
 SETTINGS_MODEL: dict[str, Any] = {
     "container-runtime.snapshotter": ("soci", "overlayfs"),
     "container-runtime-plugins.soci-snapshotter.pull-mode": ("parallel-pull-unpack",),
@@ -175,6 +178,12 @@ SETTINGS_MODEL: dict[str, Any] = {
     "container-runtime-plugins.soci-snapshotter.parallel-pull-unpack.max-concurrent-unpacks": int,
     "container-runtime-plugins.soci-snapshotter.parallel-pull-unpack.max-concurrent-unpacks-per-image": int,
     "container-runtime-plugins.soci-snapshotter.parallel-pull-unpack.discard-unpacked-layers": bool,
+    "kubelet-device-plugins.nvidia.device-sharing-strategy": ("none", "time-slicing", "mps"),
+    "kubelet-device-plugins.nvidia.time-slicing.replicas": int,
+    "kubelet-device-plugins.nvidia.time-slicing.rename-by-default": bool,
+    "kubelet-device-plugins.nvidia.time-slicing.fail-requests-greater-than-one": bool,
+    "kubelet-device-plugins.nvidia.mps.replicas": int,
+    "kubelet-device-plugins.nvidia.mps.rename-by-default": bool,
     "bootstrap-commands.*.commands": list,
     "bootstrap-commands.*.essential": bool,
     "bootstrap-commands.*.mode": ("always", "once", "off"),
@@ -189,7 +198,7 @@ def leaves(table: dict[str, Any], path: str = "") -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("profile", [GENERAL, GPU], ids=["general", "gpu"])
+@pytest.mark.parametrize("profile", [GENERAL, GPU, TIME_SLICING, MPS], ids=["general", "gpu", "time-slicing", "mps"])
 def test_user_data_is_toml_that_bottlerockets_settings_model_has(profile: str) -> None:
     parsed = tomllib.loads(profile)
     assert parsed.keys() == {"settings"}

@@ -23,12 +23,14 @@ from stacks.config import (
     GpuPool,
     ImageCache,
     LocalBackend,
+    Mps,
     PodIdentity,
     S3Backend,
     Snapshots,
     SociParallelPull,
     Statement,
     Taint,
+    TimeSlicing,
     VpcCni,
 )
 from stacks.config.checks import has_type, mistakes
@@ -145,6 +147,8 @@ SAMPLES = (
     DataVolume(size_gib=100),
     Taint(key="a"),
     SociParallelPull(downloads=1, chunk_size="16mb", unpacks=1),
+    TimeSlicing(replicas=2),
+    Mps(replicas=2),
     VpcCni(warm_ip_target=2, minimum_ip_target=16),
     ImageCache(registries=["quay.io"]),
     Ebs(),

@@ -91,6 +91,7 @@ def test_recommended_updates_an_adopted_state_in_place_and_replaces_nothing(tmp_
         "kubectl_manifest.storageclass_gp3",
         *(f"aws_{kind}.aws_ebs_csi_driver" for kind in ("eks_addon", "eks_pod_identity_association", "iam_role")),
         "aws_iam_role_policy_attachment.aws_ebs_csi_driver",
+        "aws_eks_addon.metrics_server",
     }
     assert {address: actions for address, actions in changes.items() if actions != ["no-op"]} == {
         **{address: ["update"] for address in updated},

@@ -12,7 +12,7 @@ import yaml
 from docs import generate
 from stacks import impact
 from stacks.app import PROJECT
-from stacks.config import Budget, ClusterConfig, DataVolume, GeneralPool, GpuPool, Taint
+from stacks.config import Budget, ClusterConfig, DataVolume, GeneralPool, GpuPool, Taint, TimeSlicing
 from stacks.config.fields import options_of
 from stacks.reports.impact import render
 from stacks.reports.impact.change import QUIET, Level
@@ -891,6 +891,7 @@ GPU_FIELDS: dict[str, Any] = {
     "tags": {"team": "research"},
     "bottlerocket_version": "v1.54.0",
     "soci": None,
+    "sharing": TimeSlicing(replicas=4),
     "limit": 64,
     "node_limit": 4,
     "termination_grace_period": "2h",
@@ -951,7 +952,7 @@ def test_every_field_of_a_pool_is_tried() -> None:
     assert {field.name for field in options_of(GpuPool)} - OTHERWISE_TRIED == GPU_FIELDS.keys() - OTHERWISE_TRIED | {"data_volume"}
     assert {field.name for field in options_of(GeneralPool)} - OTHERWISE_TRIED == (
         GPU_FIELDS | GENERAL_FIELDS
-    ).keys() - OTHERWISE_TRIED - {"limit"}
+    ).keys() - OTHERWISE_TRIED - {"limit", "sharing"}
 
 
 def test_every_recorded_plan_is_that_of_an_option() -> None:

@@ -201,4 +201,5 @@ def test_a_synthesis_imports_what_its_clusters_ask_for(monkeypatch: pytest.Monke
     import_further([ClusterConfig("a")])
     assert imported == []
     import_further([ClusterConfig("a"), recommended("b"), ClusterConfig("c", secondary_cidr="100.64.0.0/16")])
-    assert imported == ["stacks.aws.secondary_subnets", "stacks.aws.endpoints", "stacks.kubernetes.storage"]
+    modules = ["stacks.aws.secondary_subnets", "stacks.aws.endpoints", "stacks.kubernetes.storage", "stacks.kubernetes.health"]
+    assert imported == modules

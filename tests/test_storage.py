@@ -1,6 +1,5 @@
 """Drivers for volumes of pods."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -117,9 +116,7 @@ def test_drivers_stand_before_the_pools_after_their_identities_and_s3_after_the_
 
 def test_the_add_ons_run_where_the_taints_are(everything: Json) -> None:
     addons = everything["resource"]["aws_eks_addon"]
-    assert {
-        name: json.loads(addon["configuration_values"]) for name, addon in addons.items() if "configuration_values" in addon
-    } == {
+    assert {name: everything["locals"][f"{name}_values"] for name, addon in addons.items() if "configuration_values" in addon} == {
         "snapshot_controller": {"tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}]},
         "aws_mountpoint_s3_csi_driver": {"node": {"tolerateAllTaints": True}},
     }

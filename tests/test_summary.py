@@ -174,6 +174,7 @@ def test_the_json_has_what_the_summary_has(project: Path) -> None:
                         "capacity_types": ["spot"],
                         "efa": False,
                         "limits": {"nvidia.com/gpu": 32},
+                        "pods_per_gpu": 1,
                         "weight": None,
                         "labels": {},
                         "budgets": [{"nodes": "10%"}, {"nodes": "0", "reasons": ["Drifted"]}],

@@ -177,6 +177,8 @@ GPU_FROM_1_8 = {"soci": True, "nvme": True, "mounts_disks_itself": False}
         ("1.35", GPU, "1.53.0"),
         ("1.36", GENERAL, "1.61.0"),
         ("1.33", {"soci": False, "nvme": True, "mounts_disks_itself": False}, "1.39.0"),
+        ("1.33", {**GPU, "mps": True}, "1.55.0"),
+        ("1.36", {**GPU, "mps": True}, "1.61.0"),
     ],
 )
 def test_the_oldest_bottlerocket_is_what_the_user_data_and_kubernetes_need(

@@ -10,7 +10,7 @@ from stacks.config.cluster import ClusterConfig
 from stacks.config.control_plane import VpcCni
 from stacks.config.image_cache import ImageCache
 from stacks.config.pod_identities import PodIdentity, Statement
-from stacks.config.pools import Budget, DataVolume, GeneralPool, GpuPool, SociParallelPull, Taint
+from stacks.config.pools import Budget, DataVolume, GeneralPool, GpuPool, Mps, SociParallelPull, Taint, TimeSlicing
 from stacks.config.recommended import recommended
 from stacks.config.storage import S3, Ebs, Efs, Fsx, Snapshots
 
@@ -28,12 +28,14 @@ __all__ = [
     "GpuPool",
     "ImageCache",
     "LocalBackend",
+    "Mps",
     "PodIdentity",
     "S3Backend",
     "Snapshots",
     "SociParallelPull",
     "Statement",
     "Taint",
+    "TimeSlicing",
     "VpcCni",
     "recommended",
 ]

@@ -116,7 +116,7 @@ def type_in_words(hint: Any) -> str:
         return "a dict" if arguments[1] is Any else f"a dict of {_plural(arguments[1])}"
     if origin and issubclass(origin, Sequence):
         return f"a list of {_plural(arguments[0])}"
-    return _SINGULARS.get(hint) or f"{'an' if re.match('[AEIOU]|S[0-9]', hint.__name__) else 'a'} {hint.__name__}"
+    return _SINGULARS.get(hint) or f"{'an' if re.match('[AEIOU]|S[0-9]|Mp', hint.__name__) else 'a'} {hint.__name__}"
 
 
 def _plural(hint: Any) -> str:

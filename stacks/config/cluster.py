@@ -12,6 +12,7 @@ from stacks.config.checks import shortened
 from stacks.config.common import CommonOptions
 from stacks.config.control_plane import ControlPlane
 from stacks.config.endpoints import EndpointOptions
+from stacks.config.health import HealthOptions
 from stacks.config.image_cache import ImageCacheOptions
 from stacks.config.karpenter import ACCOUNT as KARPENTER_ACCOUNT
 from stacks.config.karpenter import KarpenterOptions
@@ -48,6 +49,7 @@ class ClusterConfig(
     LoadBalancerControllerOptions,
     StorageOptions,
     PodIdentityOptions,
+    HealthOptions,
     Spending,
 ):
     """A cluster, with a stack and a state of its own. The defaults are what the HCL module deployed."""
@@ -69,6 +71,7 @@ class ClusterConfig(
         yield from self.secrets_elsewhere(self.region)
         yield from self.other_addons(self.further_addons())
         yield from self.without_a_pool(takes_any_pod=self.takes_any_pod())
+        yield from self.repair_of_shared_gpus(self.shared())
         yield from self.wrong_accounts(self.own_accounts())
         yield from self._wrong_versions()
         yield from self._too_expensive()
@@ -76,11 +79,11 @@ class ClusterConfig(
     def own_accounts(self) -> dict[ServiceAccount, str]:
         """The service accounts that have a role of the stack's own, and whose they are."""
         controllers = {KARPENTER_ACCOUNT: "Karpenter", LOAD_BALANCER_CONTROLLER_ACCOUNT: "the load balancer controller"}
-        return controllers | self.storage_accounts()
+        return controllers | self.storage_accounts() | self.health_accounts()
 
     def further_addons(self) -> list[str]:
         """The names of the EKS add-ons beside those that every cluster has."""
-        return self.storage_addons()
+        return [*self.storage_addons(), *self.health_addons()]
 
     def _wrong_zones(self) -> Iterator[str]:
         """Zones of other regions, and nodes outside of the network. What AWS alone knows is for the plan."""

@@ -27,8 +27,10 @@ from stacks.config.pools import (
     DataVolume,
     GeneralPool,
     GpuPool,
+    Mps,
     Pool,
     SociParallelPull,
+    TimeSlicing,
     overlaps,
 )
 from stacks.config.tags import wrong_node_tags
@@ -213,10 +215,12 @@ class NodePoolOptions:
     default_soci: Annotated[SociParallelPull | None, Change.DRIFT] = GENERAL_SOCI
     """How nodes of pool default pull images; None to pull without SOCI."""
     gpu_spot_pool: Annotated[bool, POOL] = True
-    """Whether there is the pool gpu-spot, to which `gpu_soci`, `gpu_instance_types`, `gpu_capacity_type`, `gpu_limit` and
-    `gpu_expire_after` belong. Without the pool, its nodes end."""
+    """Whether there is the pool gpu-spot, to which `gpu_soci`, `gpu_sharing`, `gpu_instance_types`, `gpu_capacity_type`,
+    `gpu_limit` and `gpu_expire_after` belong. Without the pool, its nodes end."""
     gpu_soci: Annotated[SociParallelPull | None, Change.DRIFT] = GPU_SOCI
     """How nodes of pool gpu-spot pull images; None to pull without SOCI."""
+    gpu_sharing: Annotated[TimeSlicing | Mps | None, Change.DRIFT] = None
+    """How pods share a GPU of pool gpu-spot. `gpu_limit` and prices count whole GPUs. See docs/gpu-sharing.md."""
     gpu_instance_types: Annotated[
         Sequence[str] | None,
         TYPES,
@@ -272,7 +276,7 @@ class NodePoolOptions:
         unused = {} if self.default_pool else dict.fromkeys(("default_data_volume", "default_soci"), "default_pool")
         if self.gpu_spot_pool:
             return unused
-        of_pool = ["gpu_soci", "gpu_instance_types", "gpu_capacity_type", "gpu_limit", "gpu_expire_after"]
+        of_pool = ["gpu_soci", "gpu_sharing", "gpu_instance_types", "gpu_capacity_type", "gpu_limit", "gpu_expire_after"]
         if not any(isinstance(pool, GpuPool) and not pool.budgets for pool in self.gpu_pools or ()):
             of_pool.append("gpu_drift_budget")
         return unused | dict.fromkeys(of_pool, "gpu_spot_pool")
@@ -350,28 +354,36 @@ class NodePoolOptions:
             if mistake := pool.mixed_layouts():
                 yield f'gpu_pools["{pool.name}"].{mistake}'
 
+    def shared(self) -> list[str]:
+        """The fields by which pods share GPUs."""
+        pools = [f'gpu_pools["{pool.name}"].sharing' for pool in self.gpu_pools if pool.sharing]
+        return [*(["gpu_sharing"] if self.gpu_sharing else []), *pools]
+
     def wrong_bottlerocket(self, *, kubernetes: str, karpenter: str) -> Iterator[str]:
         """Bottlerocket releases that these versions of Kubernetes and Karpenter, or the GPUs of a pool, cannot use."""
         wrong = partial(self._wrong_release, kubernetes=kubernetes, karpenter=karpenter)
         gpu = self.gpu_spot_pool and self.gpu_soci is not None
         if self.gpu_spot_pool or self.default_pool:
             soci = gpu or (self.default_pool and self.default_soci is not None)
-            yield from wrong("", self.bottlerocket_version, soci=soci, nvme=gpu)
-        # With SOCI, the pool gpu-spot needs what any pool needs: what it is refused for is not said of each pool again.
-        of_cluster = "latest" if gpu else self.bottlerocket_version
+            yield from wrong("", self.bottlerocket_version, soci=soci, nvme=gpu, mps=isinstance(self.gpu_sharing, Mps))
+        # With SOCI, pool gpu-spot needs what any pool needs, but for MPS: what it is refused for is not said again.
         for kind, nvme, pools in (("gpu_pools", True, self.gpu_pools), ("general_pools", False, self.general_pools)):
             for pool in pools:
-                place, version = f'{kind}["{pool.name}"].', pool.bottlerocket_version or of_cluster
-                yield from wrong(place, version, soci=pool.soci is not None, nvme=nvme)
+                mps = isinstance(pool, GpuPool) and isinstance(pool.sharing, Mps)
+                said = gpu and (not mps or isinstance(self.gpu_sharing, Mps))
+                version = pool.bottlerocket_version or ("latest" if said else self.bottlerocket_version)
+                yield from wrong(f'{kind}["{pool.name}"].', version, soci=pool.soci is not None, nvme=nvme, mps=mps)
         yield from self._without_drivers(kubernetes)
 
-    def _wrong_release(self, place: str, version: str, *, soci: bool, nvme: bool, kubernetes: str, karpenter: str) -> Iterator[str]:
+    def _wrong_release(
+        self, place: str, version: str, *, soci: bool, nvme: bool, mps: bool, kubernetes: str, karpenter: str
+    ) -> Iterator[str]:
         """A Bottlerocket release that the nodes of a pool cannot run."""
         if BOTTLEROCKET(version):
             return  # the check of the field reports it
         mounts_disks_itself = soci and not mounts_all_disks(karpenter)
         if mistake := bottlerocket_mistake(
-            version, kubernetes=kubernetes, soci=soci, nvme=nvme, mounts_disks_itself=mounts_disks_itself
+            version, kubernetes=kubernetes, soci=soci, nvme=nvme, mounts_disks_itself=mounts_disks_itself, mps=mps
         ):
             yield f"{place}{mistake}"
 

@@ -6,11 +6,11 @@ The fields are Karpenter's: https://karpenter.sh/v1.6/concepts/nodepools/ and ht
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Annotated, Literal, NamedTuple, TypeAlias
+from typing import Annotated, ClassVar, Literal, NamedTuple, TypeAlias
 
 from stacks.config import times
 from stacks.config.capacity_reservations import MOST_TERMS, RESERVATIONS, CapacityReservation
-from stacks.config.checks import at_least, at_most, between, distinct, each, has_at_most, matches, not_empty, user_tags
+from stacks.config.checks import at_least, at_most, between, distinct, each, has_at_most, matches, not_empty, shortened, user_tags
 from stacks.config.fields import Change
 from stacks.hcl.rules import MOST
 from stacks.knowledge import catalogue, prices, regions
@@ -174,8 +174,42 @@ class SociParallelPull:
 # The throughput of an ordinary data volume does not allow more.
 GENERAL_SOCI = SociParallelPull(downloads=10, chunk_size="16mb", unpacks=10)
 
+# With more, NVIDIA's MPS daemon does not start: maxClients in cmd/mps-control-daemon/mps/device.go of NVIDIA/k8s-device-plugin.
+MOST_MPS_CLIENTS = 48
+
 # With NVMe disks and hundreds of Gbit/s, on p5.48xlarge: 14.24 GB from a private ECR in 35 s, measured by the HCL's authors.
 GPU_SOCI = SociParallelPull(downloads=30, chunk_size="32mb", unpacks=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeSlicing:
+    """Pods take turns on a GPU. Nothing divides its memory: a pod may take all, and the others then fail."""
+
+    setting: ClassVar[str] = "time-slicing"
+
+    replicas: Annotated[int, Change.DRIFT, at_least(2), at_most(MOST)]
+    """How many pods share a GPU."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mps:
+    """Pods run on a GPU at the same time, each with an equal part of its memory (NVIDIA's Multi-Process Service).
+
+    Bottlerocket 1.55.0 or newer.
+    """
+
+    setting: ClassVar[str] = "mps"
+
+    replicas: Annotated[int, Change.DRIFT, between(2, MOST_MPS_CLIENTS)]
+    """How many pods share a GPU."""
+
+
+Sharing: TypeAlias = TimeSlicing | Mps
+
+
+def pods_per_gpu(sharing: Sharing | None) -> int:
+    """How many pods share a GPU; the node counts each share as a GPU."""
+    return sharing.replicas if sharing else 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -440,6 +474,8 @@ class GpuPool(Pool):
     _: KW_ONLY
     limit: Annotated[int, Change.IN_PLACE, at_least(1), at_most(MOST)]
     """Maximum number of GPUs of all nodes of the pool together. Required: the limit caps the bill."""
+    sharing: Annotated[TimeSlicing | Mps | None, Change.DRIFT] = None
+    """How pods share a GPU: each asks for one `nvidia.com/gpu`. `limit` and prices count whole GPUs. See docs/gpu-sharing.md."""
     gpu_names: Annotated[Sequence[str], TYPES, distinct] = ()
     """GPU names as in the catalogue, such as h100 or l40s."""
     min_gpu_memory_gib: Annotated[int | None, TYPES, at_least(1)] = None
@@ -515,6 +551,19 @@ class GpuPool(Pool):
         """The GPUs of a node, by instance type, as far as the catalogue knows."""
         return catalogue.gpus_by_type()
 
+    def limits_in_shares(self) -> dict[str, int]:
+        """The limits as Karpenter counts: a GPU as many as the pods that share it, once its node is there, and as one before.
+
+        With a limit of shares alone, Karpenter launches a node for each share when many pods come at once. What the vCPUs of a node
+        count never changes, so a limit of the vCPUs that belong to `limit` GPUs holds from the beginning.
+        """
+        limits = self.limits()
+        if self.sharing and GPU_TAINT in limits:
+            per_gpu = catalogue.vcpus_per_gpu()
+            limits[GPU_TAINT] *= self.sharing.replicas
+            limits["cpu"] = self.limit * max(per_gpu.get(name, catalogue.UNKNOWN_VCPUS_PER_GPU) for name in self.types())
+        return limits
+
     def most_expensive_units(self, region: str) -> float | None:
         """Dollars that an hour costs at most with the limit of GPUs; None if a type has no list price."""
         return prices.most_expensive_hour(self.types(), catalogue.gpus_by_type(), self.limit, region)
@@ -554,6 +603,11 @@ class GpuPool(Pool):
 
     def _wrong_efa(self) -> Iterator[str]:
         """What a pool with EFA cannot have. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa.html#efa-limits"""
+        if self.sharing:
+            yield (
+                f"sharing must be None if efa is True (got {shortened(self.sharing)}): a job over EFA has a process for each whole "
+                "GPU, and NCCL refuses two on one GPU. Use a pool of its own for shared GPUs."
+            )
         if len(self.zones) != 1:
             yield (
                 f"zones must have exactly one zone if efa is True (got {list(self.zones)!r}): EFA traffic cannot cross zones. Use "

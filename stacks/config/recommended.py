@@ -19,6 +19,7 @@ RECOMMENDED: dict[str, Any] = {
     "gpu_limit": 32,  # four p5.48xlarge
     "gpu_drift_budget": "0",
     "storage": (Ebs(storage_class="gp3"),),
+    "metrics_server": True,
 }
 
 P = ParamSpec("P")

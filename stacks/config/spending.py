@@ -7,7 +7,18 @@ from typing import Annotated, Any, TypeVar
 from stacks.config.checks import at_least
 from stacks.config.fields import Change
 from stacks.config.node_pools import NodePoolOptions
-from stacks.config.pools import DEFAULT_CPU_LIMIT, GENERAL_POOL, GPU_POOL, GPU_TAINT, Budget, GeneralPool, Pool, Taint
+from stacks.config.pools import (
+    DEFAULT_CPU_LIMIT,
+    GENERAL_POOL,
+    GPU_POOL,
+    GPU_TAINT,
+    Budget,
+    GeneralPool,
+    GpuPool,
+    Pool,
+    Sharing,
+    Taint,
+)
 from stacks.hcl.expressions import is_expression
 from stacks.knowledge import prices
 from stacks.knowledge.catalogue import gpus_by_type
@@ -45,7 +56,8 @@ class KnownPool:
         pool: its configuration; of pool gpu-spot, what no variable decides.
         place: the field that decides about the instance types.
         types: those that are known; () if a variable gives them at plan.
-        limits: the most that all nodes have together; {} for no limit, or if a variable gives it at plan.
+        limits: the most that all nodes have together, in whole GPUs; {} for no limit, or if a variable gives it at plan.
+        sharing: how pods share a GPU.
         budgets, taints: those of the object.
         usd: dollars of the most expensive hour, to the cent; None if something is missing.
         not_priced: types and families without a list price.
@@ -55,6 +67,7 @@ class KnownPool:
     place: str
     types: Sequence[str]
     limits: Mapping[str, int]
+    sharing: Sharing | None
     budgets: Sequence[Budget]
     taints: Sequence[Taint]
     usd: float | None
@@ -96,6 +109,7 @@ def _known(pool: Pool, place: str, budgets: Sequence[Budget], region: str) -> Kn
         place=place,
         types=types,
         limits=pool.limits(),
+        sharing=pool.sharing if isinstance(pool, GpuPool) else None,
         budgets=pool.budgets or budgets,
         taints=pool.all_taints(),
         usd=_rounded(pool.most_expensive_hour(region)),
@@ -112,6 +126,7 @@ def _gpu_spot(options: NodePoolOptions, budgets: Sequence[Budget], region: str) 
         place="gpu_instance_types",
         types=types,
         limits={GPU_TAINT: limit} if limit else {},
+        sharing=options.gpu_sharing,
         budgets=budgets,
         taints=[Taint(key=GPU_TAINT, value="true")],
         usd=_rounded(prices.most_expensive_hour(types, gpus_by_type(), limit, region)),

@@ -131,6 +131,15 @@ def gpus_by_type() -> dict[str, int]:
     return {row.instance_type: row.gpus for row in gpu_instance_types() if row.usable}
 
 
+# Of a type that the catalogue does not have: more than any type has, so that a limit of vCPUs does not hold the type back.
+UNKNOWN_VCPUS_PER_GPU = 1000
+
+
+def vcpus_per_gpu() -> dict[str, int]:
+    """The types that a GPU pool can use, with their number of vCPUs for each GPU."""
+    return {row.instance_type: row.vcpus // row.gpus for row in gpu_instance_types() if row.usable}
+
+
 def families_without_nvidia_gpus() -> list[str]:
     """The families that EC2 lists without NVIDIA GPUs, those with AMD GPUs included."""
     amd = {row.family for row in gpu_instance_types() if row.manufacturer != "nvidia"}

@@ -340,10 +340,16 @@ BOTTLEROCKET_THAT_MOUNTS_ALL = "1.46.0"
 # 1.50.0 has CK 10.9.0 (BR#4682).
 BOTTLEROCKET_THAT_MOUNTS_TWICE = "1.50.0"
 
+# The first in which containers reach NVIDIA's MPS daemon (CK 13.0.0; CK#831). 1.54.0 has the setting (CK 12.3.0; CK#789), and
+# containers fail there. Time-slicing came with 1.25.0, before the first image for any Kubernetes above.
+BOTTLEROCKET_WITH_MPS = "1.55.0"
+
 LATEST = "latest"
 
 
-def bottlerocket_minimum(kubernetes: str, *, soci: bool, nvme: bool, mounts_disks_itself: bool) -> tuple[str, str]:
+def bottlerocket_minimum(
+    kubernetes: str, *, soci: bool, nvme: bool, mounts_disks_itself: bool, mps: bool = False
+) -> tuple[str, str]:
     """The oldest Bottlerocket release that nodes can run, and what needs it.
 
     Args:
@@ -351,6 +357,7 @@ def bottlerocket_minimum(kubernetes: str, *, soci: bool, nvme: bool, mounts_disk
         soci: whether the user data configures SOCI parallel pull.
         nvme: whether the NVMe disks hold the images (`instanceStorePolicy: RAID0`).
         mounts_disks_itself: whether the user data mounts them too, and not Karpenter alone.
+        mps: whether pods share GPUs by MPS.
     """
     needs = [(kubernetes_version(kubernetes).bottlerocket, f"Kubernetes {kubernetes}")]
     if soci:
@@ -359,14 +366,18 @@ def bottlerocket_minimum(kubernetes: str, *, soci: bool, nvme: bool, mounts_disk
         needs.append((BOTTLEROCKET_THAT_MOUNTS_TWICE, "user data that mounts the NVMe disks after Karpenter did"))
     elif nvme and soci:
         needs.append((BOTTLEROCKET_THAT_MOUNTS_ALL, "a SOCI store on the NVMe disks"))
+    if mps:
+        needs.append((BOTTLEROCKET_WITH_MPS, "GPU sharing by MPS"))
     return max(needs, key=lambda need: parts(need[0]))
 
 
-def bottlerocket_mistake(bottlerocket: str, *, kubernetes: str, soci: bool, nvme: bool, mounts_disks_itself: bool) -> str | None:
+def bottlerocket_mistake(
+    bottlerocket: str, *, kubernetes: str, soci: bool, nvme: bool, mounts_disks_itself: bool, mps: bool = False
+) -> str | None:
     """Why nodes cannot run a Bottlerocket release; None if they can. `bottlerocket` is `latest` or a release such as `v1.50.0`."""
     if bottlerocket == LATEST:
         return None
-    minimum, why = bottlerocket_minimum(kubernetes, soci=soci, nvme=nvme, mounts_disks_itself=mounts_disks_itself)
+    minimum, why = bottlerocket_minimum(kubernetes, soci=soci, nvme=nvme, mounts_disks_itself=mounts_disks_itself, mps=mps)
     if not re.fullmatch(rf"v{RELEASE.pattern}", bottlerocket):
         return f'bottlerocket_version must be "{LATEST}" or a release such as "v{minimum}" (got "{bottlerocket}").'
     if parts(bottlerocket) < parts(minimum):

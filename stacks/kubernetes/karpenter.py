@@ -38,6 +38,7 @@ class Karpenter(Addressed):
         registry: the login to public ECR; None to pull the chart anonymously.
         static_capacity: whether there are pools with replicas, which Karpenter otherwise ignores without a word.
         placement_groups: the names of the placement groups into which Karpenter may launch nodes.
+        node_repair: whether Karpenter replaces broken nodes.
 
     Attributes:
         aws: the module with the roles, the queue and the rules.
@@ -60,16 +61,20 @@ class Karpenter(Addressed):
         registry: Registry | None = None,
         static_capacity: bool = False,
         placement_groups: Sequence[str] = (),
+        node_repair: bool = False,
     ) -> None:
         super().__init__(scope, id)
         options = options or KarpenterOptions()
-        check_arguments(Karpenter, common=common, cluster=cluster, options=options, static_capacity=static_capacity)
+        check_arguments(
+            Karpenter, common=common, cluster=cluster, options=options, static_capacity=static_capacity, node_repair=node_repair
+        )
         if mistake := karpenter_mistake(cluster.control_plane.kubernetes_version, options.karpenter_version):
             raise ConfigurationError(f"Karpenter.options.{mistake}")
         self.cluster = cluster
         self.node_role_name = common.name
         self.version = options.karpenter_version
         self.static_capacity = static_capacity
+        self._gates = {"staticCapacity": static_capacity, "nodeRepair": node_repair}
         self._registry = registry
         policy = self._further_policy(common, placement_groups)
         self.aws = self.add(
@@ -121,8 +126,8 @@ class Karpenter(Addressed):
             settings["clusterCABundle"] = self.cluster.eks.cluster_certificate_authority_data
         if disable_dry_run:
             settings["disableDryRun"] = "true"
-        if self.static_capacity:
-            settings["featureGates"] = "{staticCapacity: true}"
+        if gates := [f"{name}: true" for name, on in self._gates.items() if on]:
+            settings["featureGates"] = f"{{{', '.join(gates)}}}"
         return "".join(f"  {name}: {value}\n" for name, value in settings.items())
 
     def _release(

@@ -26,6 +26,7 @@ class LoadBalancerController(Addressed):
         karpenter: installed first, because this controller's webhook rejects every Service until the controller runs.
 
     Attributes:
+        cluster: where the controller runs.
         release: the Helm release.
 
     Raises:
@@ -45,7 +46,7 @@ class LoadBalancerController(Addressed):
         options = options or LoadBalancerControllerOptions()
         check_arguments(LoadBalancerController, common=common, karpenter=karpenter, options=options)
         version = options.load_balancer_controller_version
-        cluster = karpenter.cluster
+        self.cluster = cluster = karpenter.cluster
         document = policy_document(options.load_balancer_controller_policy, version)
         identity = PodIdentity(
             self,

@@ -25,7 +25,7 @@ from stacks.config.node_pools import (
     nodes_that_fit,
     seconds_of,
 )
-from stacks.config.pools import CATEGORIES, CPUS, DEFAULT_CPU_LIMIT, GENERAL_POOL, GPU_POOL, GPU_TAINT, Pool
+from stacks.config.pools import CATEGORIES, CPUS, DEFAULT_CPU_LIMIT, GENERAL_POOL, GPU_POOL, GPU_TAINT, Pool, Sharing
 from stacks.hcl.expressions import Expression, hcl
 from stacks.hcl.rules import DISTINCT, EmptyList, Rule
 from stacks.knowledge import catalogue
@@ -116,14 +116,16 @@ class NodePools(Addressed):
             if len(pools := [pool for pool in options.efa_pools if zone in pool.zones]) > 1:
                 self.require(self._within_zone_together(zone, pools))
 
-    def _node_class(self, pool: Pool, *, name: str, gpu: bool) -> NodeClass:
+    def _node_class(self, pool: Pool, *, name: str, gpu: bool, sharing: Sharing | None = None) -> NodeClass:
         tags = {**self._options.node_tags, **pool.tags}
         layouts = pool.layouts() if isinstance(pool, GpuPool) and names_network_interfaces(self._karpenter.version) else ()
         return NodeClass(
             name=name,
             role=self._karpenter.node_role_name,
             discovery=self._common.name,
-            user_data=bottlerocket.user_data(pool.soci, mounts_disks=gpu and not mounts_all_disks(self._karpenter.version)),
+            user_data=bottlerocket.user_data(
+                pool.soci, mounts_disks=gpu and not mounts_all_disks(self._karpenter.version), sharing=sharing
+            ),
             instance_store_policy="RAID0" if gpu else None,
             tags={**GPU_LABEL, **tags} if gpu else tags,
             data_volume=pool.data_volume,
@@ -171,26 +173,31 @@ class NodePools(Addressed):
             "for the next job, because Spot capacity may not be available again. budgets: any budget replaces Karpenter's default "
             "of 10%, so the list repeats the default for the other reasons.",
         )
-        pool = replace(GPU_SPOT, soci=self._options.gpu_soci, expire_after=expiry)
+        pool, sharing = replace(GPU_SPOT, soci=self._options.gpu_soci, expire_after=expiry), self._options.gpu_sharing
+        most = f'"{GPU_TAINT}" = {limit.hcl}'
+        if sharing:  # as GpuPool.limits_in_shares
+            known = self.add_local("vcpus_per_gpu", catalogue.vcpus_per_gpu())
+            vcpus = f"lookup({known.hcl}, type, {catalogue.UNKNOWN_VCPUS_PER_GPU})"
+            most += f" * {sharing.replicas}, cpu = {limit.hcl} * max([for type in {types.hcl} : {vcpus}]...)"
         return NodePool(
             pool=pool,
-            node_class=self._node_class(pool, name="gpu", gpu=True),
+            node_class=self._node_class(pool, name="gpu", gpu=True, sharing=sharing),
             requirements=[_is_in(CAPACITY_TYPE_LABEL, capacity), AMD64, _is_in(INSTANCE_TYPE_LABEL, types)],
             taints=pool.all_taints(),
             labels={**GPU_LABEL, "nodepool": pool.name},
-            limits=Expression(f'{limit.hcl} == null ? null : {{"{GPU_TAINT}" = {limit.hcl}}}'),
+            limits=Expression(f"{limit.hcl} == null ? null : {{{most}}}"),
             budgets=budgets,
         )
 
     def _configured(self, pool: Pool, budgets: Expression | None) -> NodePool:
         """A pool of the configuration; `budgets` for a pool that names none."""
-        gpu = isinstance(pool, GpuPool)
+        gpu, sharing = isinstance(pool, GpuPool), pool.sharing if isinstance(pool, GpuPool) else None
         zones = [_is_in("topology.kubernetes.io/zone", pool.zones)] if pool.zones else []
         return NodePool(
             pool=pool,
-            node_class=self._node_class(pool, name=pool.name, gpu=gpu),
+            node_class=self._node_class(pool, name=pool.name, gpu=gpu, sharing=sharing),
             requirements=[_is_in(CAPACITY_TYPE_LABEL, pool.capacity_types), AMD64, *zones, *_types_of(pool)],
-            limits=pool.limits(),
+            limits=pool.limits_in_shares() if isinstance(pool, GpuPool) else pool.limits(),
             budgets=pool.budgets or budgets or (),
             labels={**(GPU_LABEL if gpu else {}), "nodepool": pool.name, **pool.labels},
             taints=pool.all_taints(),

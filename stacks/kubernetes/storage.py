@@ -1,15 +1,14 @@
 """Volumes of pods: EKS add-ons with pod identities of their own, and the default StorageClass."""
 
-import json
 from collections.abc import Sequence
 
 from imports.kubectl import KubectlManifest
 
 from cdktf import ITerraformDependable
-from cdktf_cdktf_provider_aws.data_aws_eks_addon_version import DataAwsEksAddonVersion
 from cdktf_cdktf_provider_aws.eks_addon import EksAddon
 from constructs import Construct
 
+from stacks.aws.addon import add_addon
 from stacks.aws.cluster import Cluster
 from stacks.aws.pod_identity import TRUST, OwnPolicy, PodIdentity
 from stacks.config.checks import ConfigurationError
@@ -93,27 +92,15 @@ class Storage(Addressed):
 
     def _addon(self, one: StorageKind, *, after: Sequence[ITerraformDependable] = (), preserve: bool | None = None) -> EksAddon:
         """An add-on after its identity: its pods take the role when they start."""
-        addon, cluster = one.addon, self._cluster
-        latest, versions = f"data.aws_eks_addon_version.{addon.address}", cluster.addon_versions
-        self.add(
-            DataAwsEksAddonVersion,
-            latest,
-            addon_name=addon.name,
-            kubernetes_version=cluster.control_plane.kubernetes_version,
-            most_recent=True,
-        )
-        settings, identity = SETTINGS.get(type(one)), self._identities.get(type(one))
-        return self.add(
-            EksAddon,
-            f"aws_eks_addon.{addon.address}",
-            cluster_name=cluster.eks.cluster_name,
-            addon_name=addon.name,
-            addon_version=Expression(f'coalesce(lookup({versions.hcl}, "{addon.name}", null), {latest}.version)'),
-            configuration_values=json.dumps(settings) if settings else None,
-            resolve_conflicts_on_update="OVERWRITE",
+        identity = self._identities.get(type(one))
+        return add_addon(
+            self,
+            self._common,
+            cluster=self._cluster,
+            name=one.addon.name,
+            settings=SETTINGS.get(type(one)),
+            after=[*(identity.credentials if identity else ()), *after],
             preserve=preserve,
-            tags=self._common.tags,
-            depends_on=[cluster.eks, *(identity.credentials if identity else ()), *after],
         )
 
     def _storage_class(self, name: str, addon: ITerraformDependable) -> None:

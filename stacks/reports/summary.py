@@ -11,7 +11,7 @@ from typing import Any
 
 from stacks.config.cluster import ClusterConfig
 from stacks.config.fields import options_of
-from stacks.config.pools import GPU_TAINT, UNITS, Budget, GeneralPool, GpuPool, Taint
+from stacks.config.pools import GPU_TAINT, UNITS, Budget, GeneralPool, GpuPool, Taint, pods_per_gpu
 from stacks.config.spending import KnownPool, cents, is_priced_elsewhere, known, known_pools
 from stacks.knowledge.catalogue import family
 from stacks.knowledge.prices import LIKE_PRICED_REGION, PRICED_REGION, PRICES_OF
@@ -82,6 +82,7 @@ def _json_of(cluster: ClusterConfig, outdir: Path, today: date) -> dict[str, Any
                 "capacity_types": list(pool.pool.capacity_types),
                 "efa": _has_efa(pool),
                 "limits": dict(pool.limits),
+                "pods_per_gpu": pods_per_gpu(pool.sharing),
                 "weight": pool.pool.weight,
                 "labels": dict(pool.pool.labels),
                 "budgets": [{key: value for key, value in vars(budget).items() if value} for budget in pool.budgets],
@@ -141,9 +142,11 @@ def _has_efa(pool: KnownPool) -> bool:
 
 
 def _limit(pool: KnownPool) -> str:
-    """Such as `32 GPUs`, or `3 nodes, 2 at all times`."""
+    """Such as `32 GPUs`, `8 GPUs, 4 pods per GPU`, or `3 nodes, 2 at all times`."""
+    shared = [f"{pool.sharing.replicas} pods per GPU"] if pool.sharing else []
     fixed = [] if pool.pool.replicas is None else [f"{pool.pool.replicas} at all times"]
-    return ", ".join([*(f"{most} {UNITS.get(unit, unit)}" for unit, most in pool.limits.items()), *fixed]) or "none"
+    limits = [f"{most} {UNITS.get(unit, unit)}" for unit, most in pool.limits.items()] or ["none"]
+    return ", ".join([*limits, *fixed, *shared])
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:

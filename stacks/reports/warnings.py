@@ -7,9 +7,10 @@ from itertools import combinations
 
 from stacks.config.cluster import ClusterConfig
 from stacks.config.node_pools import more_than_fit, nodes_that_fit
-from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI, GPU_SOCI, NO_NODES
+from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI, GPU_SOCI, GPU_TAINT, NO_NODES
+from stacks.config.spending import known, known_pools
 from stacks.hcl.expressions import is_expression
-from stacks.knowledge.catalogue import UNKNOWN_GPU_TYPES, family, gpus_by_type, types_in_shape, vcpus_of_all_types
+from stacks.knowledge.catalogue import UNKNOWN_GPU_TYPES, family, gpus_by_type, types_in_shape, vcpus_of_all_types, vcpus_per_gpu
 from stacks.knowledge.gpu_drivers import NEVER_JOINS, named, unproven_families
 from stacks.knowledge.node_group_room import shortages
 from stacks.knowledge.versions import (
@@ -75,6 +76,7 @@ def _cluster_warnings(cluster: ClusterConfig, today: date) -> Iterator[str]:
                 )
     yield from _surprising_capacity(cluster)
     yield from _crowded_node_group(cluster)
+    yield from _shared_beyond_limits(cluster)
     yield from _short_of_addresses(cluster)
     yield from _more_unpacks_than_vcpus(cluster)
     # An unknown size of a known family is refused there. A plan also warns where EC2 offers none of a pool's types.
@@ -141,6 +143,19 @@ def _crowded_node_group(cluster: ClusterConfig) -> Iterator[str]:
                 f"{cluster.name}.karpenter_node_instance_types contains {name}: while a node is gone, the node group has room for "
                 f"{', '.join(lacking)}, and some pods of the cluster itself stay Pending. Use larger types, or a larger "
                 "karpenter_node_min_size. See docs/operating.md#room-on-the-node-group."
+            )
+
+
+def _shared_beyond_limits(cluster: ClusterConfig) -> Iterator[str]:
+    """Pools with shared GPUs whose limit of vCPUs is not exact, so that their limit of GPUs may not hold at first."""
+    for pool in known_pools(cluster, known(cluster.region)):
+        limit, vcpus = pool.limits.get(GPU_TAINT), sorted({vcpus_per_gpu().get(name, 0) for name in pool.types})
+        if limit and pool.sharing and vcpus and (len(vcpus) > 1 or not vcpus[0]):
+            got = f"{vcpus[0]} to {vcpus[-1]}" if vcpus[0] else "types that this program does not know"
+            yield (
+                f"{cluster.name}.{pool.place} should have equal vCPUs for each GPU where pods share GPUs (got {got}): otherwise "
+                f"Karpenter may at first launch up to {limit * pool.sharing.replicas} GPUs instead of {limit}, because a GPU "
+                f"counts as {pool.sharing.replicas} only when its node is there. See docs/gpu-sharing.md."
             )
 
 

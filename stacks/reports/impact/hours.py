@@ -1,22 +1,52 @@
 """The most expensive hour that the limits of pools allow, before and after a plan. Plain Python."""
 
+import tomllib
 from typing import Any
 
 from stacks.config.spending import cents
 from stacks.knowledge.catalogue import gpus_by_type, types_in_shape, vcpus_by_type
 from stacks.knowledge.prices import PRICED_REGION, hourly_usd, most_expensive_vcpus
 from stacks.knowledge.prices import most_expensive_hour as most_expensive_gpus
-from stacks.reports.impact.drift import template
-from stacks.reports.impact.plan import Plan, Values
+from stacks.reports.impact.drift import class_of, template
+from stacks.reports.impact.plan import KubernetesObject, Plan, Values
 from stacks.reports.impact.quantities import quantity
 from stacks.reports.impact.requirements import shape, types
 
 GPU, CPU, NODES = "nvidia.com/gpu", "cpu", "nodes"
 
 
-def most_expensive_hour(spec: Values, region: str) -> float | None:
-    """Dollars for an hour of the most nodes that a NodePool allows; None where that is not known."""
-    requirements, limits = template(spec).get("requirements") or (), spec.get("limits") or {}
+def limits_of(plan: Plan, pool: KubernetesObject) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The limits of a NodePool before and after, in whole GPUs: where pods share GPUs, the object has shares, and their vCPUs.
+
+    The user data of the node class says how many. Where the plan does not know the class, each share counts as a GPU: too many
+    rather than too few.
+    """
+    node_class = class_of(plan, pool)
+    classes = (node_class.before, node_class.after) if node_class else (None, None)
+    before, after = (_in_gpus(spec or {}, made or {}) for spec, made in zip((pool.before, pool.after), classes, strict=True))
+    return before, after
+
+
+def _in_gpus(spec: Values, node_class: Values) -> dict[str, Any]:
+    limits = dict(spec.get("limits") or {})
+    if GPU in limits and (pods := pods_per_gpu(node_class.get("userData") or "")) > 1:
+        limits.pop(CPU, None)  # says the same
+        limits[GPU] = int(quantity(limits[GPU])) // pods
+    return limits
+
+
+def pods_per_gpu(user_data: str) -> int:
+    """How many pods share a GPU of a node with Bottlerocket settings; 1 if none do, or if the text is not TOML."""
+    try:
+        plugin = tomllib.loads(user_data).get("settings", {}).get("kubelet-device-plugins", {}).get("nvidia", {})
+    except tomllib.TOMLDecodeError:
+        return 1
+    return int(plugin.get(plugin.get("device-sharing-strategy"), {}).get("replicas", 1))
+
+
+def most_expensive_hour(spec: Values, limits: Values, region: str) -> float | None:
+    """Dollars for an hour of the most nodes that a NodePool allows, by its limits in whole GPUs; None where that is not known."""
+    requirements = template(spec).get("requirements") or ()
     names, where = types(requirements) or types_in_shape(*shape(requirements)), region or PRICED_REGION
     usd = [hourly_usd(name, where) for name in names]
     known = [one for one in usd if one is not None]
@@ -34,8 +64,8 @@ def prices(plan: Plan) -> dict[str, Any]:
     """The hour of each pool, and of all together that are priced before and after; a pool that is not there costs nothing."""
     pools = {
         name: {
-            when: most_expensive_hour(spec, plan.region) if spec is not None else None if pool.unknown else 0.0
-            for when, spec in (("before", pool.before), ("after", pool.after))
+            when: most_expensive_hour(spec, limits, plan.region) if spec is not None else None if pool.unknown else 0.0
+            for when, spec, limits in zip(("before", "after"), (pool.before, pool.after), limits_of(plan, pool), strict=True)
         }
         for name, pool in plan.pools.items()
     }

@@ -27,7 +27,7 @@ from stacks.reports.impact.drift import (
     swallowed,
     template,
 )
-from stacks.reports.impact.hours import dollars, most_expensive_hour
+from stacks.reports.impact.hours import dollars, limits_of, most_expensive_hour
 from stacks.reports.impact.plan import KARPENTER, KubernetesObject, Plan, Values
 from stacks.reports.impact.quantities import quantity
 from stacks.reports.impact.requirements import ALL, capacity_types, types, widened
@@ -152,10 +152,10 @@ def _ended(plan: Plan, pool: KubernetesObject) -> Effect:
 
 
 def _created(plan: Plan, pool: KubernetesObject) -> Effect:
-    spec = pool.after or {}
+    spec, (_, limits) = pool.after or {}, limits_of(plan, pool)
     said = ["A new pool" + (f" of {', '.join(names)}" if (names := types(template(spec).get("requirements") or ())) else "")]
-    said += [f"limit {_limit(unit, value)}" for unit, value in (spec.get("limits") or {}).items()] or ["without a limit"]
-    hour = most_expensive_hour(spec, plan.region)
+    said += [f"limit {_limit(unit, value)}" for unit, value in limits.items()] or ["without a limit"]
+    hour = most_expensive_hour(spec, limits, plan.region)
     words = f"{', '.join(said)}.{f' Most expensive hour {dollars(hour)}.' if hour is not None else ''}"
     if spec.get("replicas"):
         words += f" Karpenter launches {_nodes(spec['replicas'])} at once, billed from the apply on."
@@ -166,7 +166,7 @@ def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> 
     """What happens to a pool that is there before and after."""
     if ("replicas" in before) != ("replicas" in after):
         if early := [drift for drift in drifts(plan, pool) if drift.early]:  # the class is applied first
-            yield _drift(plan, before, before, early)
+            yield _drift(before, before, early, ({}, {}))
         later = "a fixed size later" if "replicas" in after else "another than a fixed size later"
         yield Effect(
             Level.NONE,
@@ -176,7 +176,7 @@ def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> 
         return
     found, node_class = list(drifts(plan, pool)), class_of(plan, pool)
     if found:
-        yield _drift(plan, before, after, found)
+        yield _drift(before, after, found, limits_of(plan, pool))
     for one in filter(None, (pool, node_class)):
         if one.changed_outside:
             thing = "pool" if one is pool else "node class"
@@ -209,7 +209,7 @@ def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> 
     earlier = [] if all_drift else list(_earlier_drift(before, after))
     yield from earlier
     yield from _disruption(before, after, said=all_drift or bool(earlier))
-    yield from _capacity(plan, before, after)
+    yield from _capacity(plan, before, after, limits_of(plan, pool))
     if node_class and (added := reservations_added(node_class)):
         yield Effect(
             Level.NONE, "U", f"Karpenter may also use the capacity reservations of {', '.join(added)}. Running nodes stay."
@@ -219,7 +219,7 @@ def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> 
         yield Effect(Level.NONE, "U", "Other requirements of new nodes. Running nodes stay.")
 
 
-def _drift(plan: Plan, before: Values, after: Values, found: list[Drift]) -> Effect:
+def _drift(before: Values, after: Values, found: list[Drift], limits: tuple[Values, Values]) -> Effect:
     """Nodes drift: which, why, and when Karpenter replaces them."""
     everything = [drift for drift in found if drift.nodes == ALL]
     if everything:
@@ -236,7 +236,7 @@ def _drift(plan: Plan, before: Values, after: Values, found: list[Drift]) -> Eff
             if old.stricter(new)
             else " The stricter budget of this plan comes after that: apply the budget first, alone."
         )
-    if lowered := [unit for unit in after.get("limits") or {} if _lowered(before, after, unit)]:
+    if lowered := [unit for unit in limits[1] if _lowered(*limits, unit)]:
         late += f" The lower limit of {_and([UNITS.get(unit, unit) for unit in lowered])} may leave no room for a replacement."
     if not _room(after):
         held = "Karpenter never replaces them, because the limit of nodes leaves no room for a replacement."
@@ -310,9 +310,9 @@ def _eager(disruption: Values) -> tuple[bool, float]:
     return policy != "Balanced", -seconds(after) if after != NEVER else -math.inf
 
 
-def _capacity(plan: Plan, before: Values, after: Values) -> Iterator[Effect]:
-    """Limits, a fixed size, weight, and what else Karpenter may launch."""
-    old, new = (spec.get("limits") or {} for spec in (before, after))
+def _capacity(plan: Plan, before: Values, after: Values, limits: tuple[Values, Values]) -> Iterator[Effect]:
+    """Limits, in whole GPUs, a fixed size, weight, and what else Karpenter may launch."""
+    old, new = limits
     said = [
         _limits(unit, old.get(unit), new.get(unit), capped=bool(new) or "replicas" in after)
         for unit in dict.fromkeys((*old, *new))
@@ -323,7 +323,7 @@ def _capacity(plan: Plan, before: Values, after: Values) -> Iterator[Effect]:
         said.append(f"Karpenter may also launch {wider}.")
     if before.get("weight") != after.get("weight"):
         said.append(f"weight {before.get('weight') or 'none'} to {after.get('weight') or 'none'}.")
-    hours = [most_expensive_hour(spec, plan.region) for spec in (before, after)]
+    hours = [most_expensive_hour(spec, most, plan.region) for spec, most in zip((before, after), limits, strict=True)]
     if hours[0] != hours[1]:
         said.append(f"Most expensive hour {' to '.join('not known' if hour is None else dollars(hour) for hour in hours)}.")
     sizes = [int(spec.get("replicas") or 0) for spec in (before, after)]
@@ -341,7 +341,7 @@ def _capacity(plan: Plan, before: Values, after: Values) -> Iterator[Effect]:
 
 
 def _lowered(before: Values, after: Values, unit: str) -> bool:
-    old, new = (_amount(spec.get("limits") or {}, unit) for spec in (before, after))
+    old, new = (_amount(limits, unit) for limits in (before, after))
     return new is not None and (old is None or new < old)
 
 
