@@ -11,7 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from stacks.operations.deployment import DeployedCluster, DeploymentError, Object, Stack, name_of
+from stacks.operations.checks.removal import load_balanced
+from stacks.operations.deployment import DeployedCluster, DeploymentError, NotDeployedError, Object, Stack, name_of
 from stacks.operations.terminal import coloured
 
 # What Karpenter manages, in the order of deletion. Deleting an EC2NodeClass removes its instance profile and launch templates.
@@ -33,7 +34,10 @@ def main(arguments: list[str]) -> int:
     if code := stack.init():
         return code
     with tempfile.TemporaryDirectory() as folder:
-        cluster = stack.cluster(Path(folder, "kubeconfig"))
+        try:
+            cluster = stack.cluster(Path(folder, "kubeconfig"), "make-destroy")
+        except NotDeployedError as error:
+            raise DeploymentError(f"{error} To remove what else it may have, run `terraform destroy` in {stack.folder}.") from None
         if cluster.protected:
             raise DeploymentError(
                 f"EKS would refuse to delete {cluster.name}, because deletion_protection is on. Set deletion_protection=False in "
@@ -58,10 +62,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _refuse_load_balancers(cluster: DeployedCluster) -> None:
-    found = [f"Service {name_of(item)}" for item in cluster.objects("services") if item["spec"].get("type") == "LoadBalancer"]
-    found += [f"Ingress {name_of(item)}" for item in cluster.objects("ingresses")]
-    found += [f"Gateway {name_of(item)}" for item in cluster.objects("gateways.gateway.networking.k8s.io")]
-    if found:
+    kinds = ("services", "ingresses", "gateways.gateway.networking.k8s.io")
+    if found := load_balanced(*(cluster.objects(kind) for kind in kinds)):
         raise DeploymentError(
             f"These objects may have load balancers, which Terraform does not know and which block the removal of the network: "
             f"{', '.join(found)}. Delete the objects first, while the load balancer controller runs. Nothing was removed."

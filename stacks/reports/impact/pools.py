@@ -6,8 +6,8 @@ Nothing here says how many nodes there are, because only a living cluster knows 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from stacks.config.budgets import Allowance, allowance
 from stacks.config.times import NEVER
-from stacks.reports.impact.budgets import Allowance, allowance
 from stacks.reports.impact.change import QUIET, Change, Class, Level, worst_class
 from stacks.reports.impact.drift import Drift, class_of, drifts, refused_role, reservations_added, same, swallowed, template
 from stacks.reports.impact.hours import dollars, most_expensive_hour

@@ -1,0 +1,145 @@
+"""Which instance types the pools of a living cluster may launch, where, and how many. Plain Python."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from stacks.knowledge.catalogue import category, family, gpu_instance_types, vcpus_of_all_types
+from stacks.operations.checks.facts import Facts, at, listed, name_of, text, texts, whole
+from stacks.operations.deployment import Object
+
+TYPE = "node.kubernetes.io/instance-type"
+FAMILY = "karpenter.k8s.aws/instance-family"
+CATEGORY = "karpenter.k8s.aws/instance-category"
+CPUS = "karpenter.k8s.aws/instance-cpu"
+ZONE = "topology.kubernetes.io/zone"
+CAPACITY_TYPE = "karpenter.sh/capacity-type"
+GPU = "nvidia.com/gpu"
+
+
+@dataclass(frozen=True)
+class LivePool:
+    """A pool as Kubernetes has it.
+
+    Attributes:
+        name: of the NodePool.
+        node_class: the name of its EC2NodeClass.
+        types: the instance types that it may launch, as far as this program knows them.
+        names_types: whether the pool names its types, and does not only describe them.
+        capacity_types: spot, on-demand, reserved.
+        zones: those of its requirements, or else of its node class; () if neither says.
+        limits: the limits that are whole numbers, by resource.
+    """
+
+    name: str
+    node_class: str
+    types: tuple[str, ...]
+    names_types: bool
+    capacity_types: tuple[str, ...]
+    zones: tuple[str, ...]
+    limits: dict[str, int]
+
+    def vcpus(self, types: Sequence[str]) -> int | None:
+        """The most vCPUs that nodes of some types have together at the limits; None without a limit that counts.
+
+        Raises:
+            KeyError: a type is not in the catalogue.
+        """
+        known = {one: (_vcpus()[one], _gpus().get(one, 0)) for one in types}
+        most = []
+        if (limit := self.limits.get("cpu")) is not None:
+            most.append(limit)
+        if (limit := self.limits.get("nodes")) is not None:
+            most.append(limit * max(cpus for cpus, _ in known.values()))
+        if (limit := self.limits.get(GPU)) is not None and all(gpus for _, gpus in known.values()):
+            most.append(max(limit // gpus * cpus for cpus, gpus in known.values()))
+        return min(most, default=None)
+
+    @staticmethod
+    def vcpus_of(instance_type: str) -> int:
+        """The vCPUs of a type.
+
+        Raises:
+            KeyError: the type is not in the catalogue.
+        """
+        return _vcpus()[instance_type]
+
+    @property
+    def nodes_at_limit(self) -> int | None:
+        """How many nodes of the largest type the limits allow, at least one; None if they do not say."""
+        gpus = max((_gpus().get(one, 0) for one in self.types), default=0)
+        found = [self.limits[GPU] // gpus] if gpus and GPU in self.limits else []
+        found += [self.limits["nodes"]] if "nodes" in self.limits else []
+        return max(1, min(found)) if found else None
+
+
+def pools_of(facts: Facts) -> list[LivePool]:
+    """The pools.
+
+    Raises:
+        NotKnownError: there is no answer about pools.
+    """
+    return [_pool(facts, item) for item in facts.objects("nodepools")]
+
+
+def reservations_of(facts: Facts) -> Iterator[str]:
+    """The ids of the capacity reservations that node classes found.
+
+    Raises:
+        NotKnownError: there is no answer about node classes.
+    """
+    for item in facts.objects("nodeclasses"):
+        yield from filter(None, (text(one, "id") for one in listed(item, "status", "capacityReservations")))
+
+
+def _pool(facts: Facts, item: Object) -> LivePool:
+    template = at(item, "spec", "template", "spec")
+    requirements = [one for one in listed(template, "requirements") if isinstance(one, dict)]
+    node_class = text(template, "nodeClassRef", "name")
+    limits = {name: whole(value) for name, value in (at(item, "spec", "limits") or {}).items()}
+    named = _values(requirements, TYPE)
+    return LivePool(
+        name=name_of(item),
+        node_class=node_class,
+        types=tuple(named if named is not None else filter(_fits(requirements), _vcpus())),
+        names_types=bool(named),
+        # A pool that does not say takes both, Spot first.
+        capacity_types=tuple(_values(requirements, CAPACITY_TYPE) or ("on-demand", "spot")),
+        zones=tuple(_values(requirements, ZONE) or _zones(facts, node_class)),
+        limits={name: value for name, value in limits.items() if value is not None},
+    )
+
+
+def _values(requirements: Sequence[Object], key: str) -> list[str] | None:
+    """The values that a label may have; None if the pool does not list any."""
+    found = [texts(one, "values") for one in requirements if one.get("key") == key and one.get("operator") == "In"]
+    return [value for value in found[0] if all(value in other for other in found[1:])] if found else None
+
+
+def _fits(requirements: Sequence[Object]) -> "Fits":
+    return Fits({key: _values(requirements, key) for key in (FAMILY, CATEGORY, CPUS)})
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Whether a type has what a pool asks for, as far as categories, families and vCPUs say."""
+
+    asked: dict[str, list[str] | None]
+
+    def __call__(self, instance_type: str) -> bool:
+        """Whether a type fits."""
+        has = {FAMILY: family(instance_type), CATEGORY: category(instance_type), CPUS: str(_vcpus()[instance_type])}
+        return all(values is None or has[key] in values for key, values in self.asked.items())
+
+
+def _zones(facts: Facts, node_class: str) -> list[str]:
+    classes = at(facts.answers.get("nodeclasses"), "items") or ()
+    found = [text(subnet, "zone") for one in classes if name_of(one) == node_class for subnet in listed(one, "status", "subnets")]
+    return sorted(filter(None, set(found)))
+
+
+def _vcpus() -> dict[str, int]:
+    return vcpus_of_all_types()
+
+
+def _gpus() -> dict[str, int]:
+    return {row.instance_type: row.gpus for row in gpu_instance_types()}
