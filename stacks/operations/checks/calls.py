@@ -49,8 +49,9 @@ class Call:
     @property
     def title(self) -> str:
         """The command, without its options."""
-        words = self.arguments[: next((n for n, word in enumerate(self.arguments) if word.startswith("-")), None)]
-        return " ".join((self.program, *words))
+        options = next((n for n, word in enumerate(self.arguments) if word.startswith("-")), len(self.arguments))
+        pods = [word for word in self.arguments if word.startswith("--selector=")] if self.is_log else []
+        return " ".join((self.program, *self.arguments[:options], *pods))
 
     @property
     def is_log(self) -> bool:

@@ -8,8 +8,8 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from stacks.knowledge.catalogue import FAMILY_SCHEME
-from stacks.operations.checks.facts import Facts, NotKnownError, at, listed, name_of, text
+from stacks.knowledge.catalogue import FAMILY_SCHEME, family
+from stacks.operations.checks.facts import Facts, NotKnownError, at, listed, name_of, short, text
 from stacks.operations.checks.question import Answer, Finding, Question, Verdict, counted, judged, question
 from stacks.operations.checks.types import LivePool, pools_of, reservations_of
 
@@ -41,11 +41,12 @@ def quotas(facts: Facts) -> Answer:
             if not {market, "reserved" if market == "on-demand" else market} & set(pool.capacity_types):
                 continue
             by_quota: dict[str, list[str]] = defaultdict(list)
+            names = {name: _quota_of(known, name, market) for name in set(map(family, pool.types))}
             for one in pool.types:
-                by_quota[_quota_of(known, one, market)].append(one)
+                by_quota[names[family(one)]].append(one)
             for name, types in by_quota.items():
                 if not name:
-                    families = ", ".join(sorted({one.partition(".")[0] for one in types}))
+                    families = short(", ".join(sorted(set(map(family, types)))), 40)
                     findings.append(Finding(f"{pool.name}: no {market} quota names {families}.", certain=False))
                     continue
                 try:
@@ -89,20 +90,17 @@ def _quotas(facts: Facts) -> dict[str, float]:
     return found
 
 
-def _quota_of(known: dict[str, float], instance_type: str, market: str) -> str:
-    """The name of the quota in which a type counts; "" if no name says so."""
-    scheme = FAMILY_SCHEME.match(instance_type)
+def _quota_of(known: dict[str, float], name: str, market: str) -> str:
+    """The name of the quota in which a family counts; "" if no name says so."""
+    scheme = FAMILY_SCHEME.match(name)
     if not scheme:
         return ""
     letters, generation = scheme[1].upper(), scheme[2]
     pattern = SPOT if market == "spot" else ON_DEMAND
     families = {name: {one.upper() for one in FAMILIES.findall(match[1])} for name in known if (match := pattern.fullmatch(name))}
     # A generation first (P5), then the category (P), then the letter that im, is and gr belong to.
-    for wanted in (f"{letters}{generation}", letters, letters[0]):
-        for name, of in families.items():
-            if wanted in of:
-                return name
-    return ""
+    wanted = (f"{letters}{generation}", letters, letters[0])
+    return next((quota for one in wanted for quota, of in families.items() if one in of), "")
 
 
 # --- Spot placement scores -----------------------------------------------------------------------------------------------------

@@ -33,12 +33,13 @@ class Facts:
     """Answers by the name of their call.
 
     Attributes:
-        region: of the cluster.
+        cluster, region: the name of the EKS cluster, and where it is.
         now: when they were asked, in UTC.
         answers: what kubectl and aws printed, as JSON; logs are text.
         missing: the calls that have no answer.
     """
 
+    cluster: str
     region: str
     now: datetime
     answers: Mapping[str, Any]

@@ -150,9 +150,9 @@ def _deletion(facts: Facts, claim: Object) -> str:
         return "Its deletion ends no pod but those of daemon sets."
     protected = [name_of(pod) for pod in own if text(pod, "metadata", "annotations", DO_NOT_DISRUPT) == "true"]
     grace = text(claim, "spec", "terminationGracePeriod")
-    waits = f"at most {grace}" if grace else "without end"
-    kept = f"; waits {waits} for {', '.join(protected)} (do-not-disrupt)" if protected else ""
-    return f"Its deletion evicts {counted(len(own), 'pod')}: {', '.join(name_of(pod) for pod in own[:5])}{', …' if len(own) > 5 else ''}{kept}."
+    waits = f"; waits {f'at most {grace}' if grace else 'without end'} for {', '.join(protected)} (do-not-disrupt)"
+    names = short(", ".join(map(name_of, own)), 200)
+    return f"Its deletion evicts {counted(len(own), 'pod')}: {names}{waits if protected else ''}."
 
 
 def _node(claim: Object) -> str:

@@ -77,8 +77,8 @@ def read(cluster: DeployedCluster) -> Reading:
 
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         make_all(of_cluster(cluster.name))
-        make_all(list(further(Facts(cluster.region, now, answers, missing))))
-    return Reading(Facts(cluster.region, now, answers, missing), tuple(asked))
+        make_all(list(further(Facts(cluster.name, cluster.region, now, answers, missing))))
+    return Reading(Facts(cluster.name, cluster.region, now, answers, missing), tuple(asked))
 
 
 def _connect(cluster: DeployedCluster) -> Missing | None:

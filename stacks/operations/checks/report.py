@@ -77,9 +77,9 @@ def as_markdown(report: Report) -> str:
     lines = [f"## {report.heading()}", "", "| check | verdict | figure |", "|---|---|---|", *rows, ""]
     for check in report.checks:
         if check.found or check.do:
-            lines += [f"### {check.name}: {check.verdict}", "", *(f"- {_plain(line)}" for line in check.found)]
-            lines += [*([""] if check.found else []), f"What to do: {_plain(check.do)}"] if check.do else []
-            lines += ["", f"Looked at: `{check.looked_at}`", ""]
+            lines += [f"### {check.name}: {check.verdict}", "", *_block(check.found)]
+            lines += [f"What to do: {_cell(check.do)}", ""] if check.do else []
+            lines += [f"Looked at: `{check.looked_at}`", ""]
     return "\n".join([*lines, report.summary()])
 
 
@@ -102,9 +102,9 @@ FORMATS = {"text": as_text, "markdown": as_markdown, "json": as_json}
 
 
 def _cell(words: str) -> str:
-    return _plain(words).replace("|", "\\|")
+    return words.replace("|", "\\|").replace("<", "&lt;")
 
 
-def _plain(words: str) -> str:
-    """Words of others in Markdown: on one line, without markup of theirs, such as a link, an image or a mention."""
-    return re.sub(r"([\\`*_<>\[\]@#])", r"\\\1", " ".join(words.split()))
+def _block(lines: Sequence[str]) -> list[str]:
+    """Lines as code, where words of others are no link, image or mention."""
+    return ["```text", *(line.replace("```", "") for line in lines), "```", ""] if lines else []

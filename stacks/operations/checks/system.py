@@ -132,8 +132,8 @@ def _refused(name: str, log: str) -> Question:
             tuple(
                 f"{action}: {count} times{last[action] and f', last at {last[action]}'}" for action, count in times.most_common()
             ),
-            f"Allow the actions in the role of {name}; a service control policy or a permissions boundary may deny them too. If all "
-            "are refused, the pods lack their identity: docs/pending.md#karpenter-itself.",
+            f"Allow the actions in the role of {name}; a service control policy or a permissions boundary may deny them too. If "
+            "all are refused, the pods lack their identity: docs/pending.md#karpenter-itself.",
         )
 
     return ask

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from stacks.knowledge.catalogue import category, family, gpu_instance_types, vcpus_of_all_types
 from stacks.operations.checks.facts import Facts, at, listed, name_of, text, texts, whole
@@ -95,51 +96,48 @@ def _pool(facts: Facts, item: Object) -> LivePool:
     template = at(item, "spec", "template", "spec")
     requirements = [one for one in listed(template, "requirements") if isinstance(one, dict)]
     node_class = text(template, "nodeClassRef", "name")
-    limits = {name: whole(value) for name, value in (at(item, "spec", "limits") or {}).items()}
+    limits = at(item, "spec", "limits")
+    counted = {name: whole(value) for name, value in limits.items()} if isinstance(limits, dict) else {}
     named = _values(requirements, TYPE)
     return LivePool(
         name=name_of(item),
         node_class=node_class,
-        types=tuple(named if named is not None else filter(_fits(requirements), _vcpus())),
+        types=named if named is not None else _of_shape(*((key, _values(requirements, key)) for key in (FAMILY, CATEGORY, CPUS))),
         names_types=bool(named),
         # A pool that does not say takes both, Spot first.
-        capacity_types=tuple(_values(requirements, CAPACITY_TYPE) or ("on-demand", "spot")),
-        zones=tuple(_values(requirements, ZONE) or _zones(facts, node_class)),
-        limits={name: value for name, value in limits.items() if value is not None},
+        capacity_types=_values(requirements, CAPACITY_TYPE) or ("on-demand", "spot"),
+        zones=_values(requirements, ZONE) or _zones(facts, node_class),
+        limits={name: value for name, value in counted.items() if value is not None},
     )
 
 
-def _values(requirements: Sequence[Object], key: str) -> list[str] | None:
+def _values(requirements: Sequence[Object], key: str) -> tuple[str, ...] | None:
     """The values that a label may have; None if the pool does not list any."""
     found = [texts(one, "values") for one in requirements if one.get("key") == key and one.get("operator") == "In"]
-    return [value for value in found[0] if all(value in other for other in found[1:])] if found else None
+    return tuple(value for value in found[0] if all(value in other for other in found[1:])) if found else None
 
 
-def _fits(requirements: Sequence[Object]) -> "Fits":
-    return Fits({key: _values(requirements, key) for key in (FAMILY, CATEGORY, CPUS)})
+@cache
+def _of_shape(*asked: tuple[str, tuple[str, ...] | None]) -> tuple[str, ...]:
+    """The types of the catalogue that have what a pool asks for, as far as families, categories and vCPUs say."""
+    found = []
+    for one, cpus in _vcpus().items():
+        has = {FAMILY: family(one), CATEGORY: category(one), CPUS: str(cpus)}
+        if all(values is None or has[key] in values for key, values in asked):
+            found.append(one)
+    return tuple(found)
 
 
-@dataclass(frozen=True)
-class Fits:
-    """Whether a type has what a pool asks for, as far as categories, families and vCPUs say."""
-
-    asked: dict[str, list[str] | None]
-
-    def __call__(self, instance_type: str) -> bool:
-        """Whether a type fits."""
-        has = {FAMILY: family(instance_type), CATEGORY: category(instance_type), CPUS: str(_vcpus()[instance_type])}
-        return all(values is None or has[key] in values for key, values in self.asked.items())
-
-
-def _zones(facts: Facts, node_class: str) -> list[str]:
-    classes = at(facts.answers.get("nodeclasses"), "items") or ()
-    found = [text(subnet, "zone") for one in classes if name_of(one) == node_class for subnet in listed(one, "status", "subnets")]
-    return sorted(filter(None, set(found)))
+def _zones(facts: Facts, node_class: str) -> tuple[str, ...]:
+    classes = [one for one in listed(facts.answers.get("nodeclasses"), "items") if name_of(one) == node_class]
+    found = [text(subnet, "zone") for one in classes for subnet in listed(one, "status", "subnets")]
+    return tuple(sorted(filter(None, set(found))))
 
 
 def _vcpus() -> dict[str, int]:
     return vcpus_of_all_types()
 
 
+@cache
 def _gpus() -> dict[str, int]:
     return {row.instance_type: row.gpus for row in gpu_instance_types()}
