@@ -194,5 +194,9 @@ def facts(answers: dict[str, Any] | None = None, missing: dict[str, Missing] | N
     """Facts of a healthy cluster, with other answers."""
     gone = missing or {}
     return Facts(
-        REGION, NOW, {name: answer for name, answer in (healthy() | (answers or {}) | changed).items() if name not in gone}, gone
+        "gpu-zz9x",
+        REGION,
+        NOW,
+        {name: answer for name, answer in (healthy() | (answers or {}) | changed).items() if name not in gone},
+        gone,
     )

@@ -46,12 +46,11 @@ def main(arguments: list[str]) -> int:
     there = synthesized()
     stack = Stack.named(there[0] if not options.stack and len(there) == 1 else options.stack, "kubectl", "aws")
     with tempfile.TemporaryDirectory() as folder:
-        cluster = _cluster(stack, Path(folder, "kubeconfig"), command)
-        reading = read(cluster)
+        reading = read(_cluster(stack, Path(folder, "kubeconfig"), command))
     checks = examine(reading.facts, COMMANDS[command])
     if not options.before_destroy:
         checks = [_set_aside(check) for check in checks]
-    report = Report(command.capitalize(), cluster.name, reading, checks, time.monotonic() - started)
+    report = Report(command.capitalize(), reading, checks, time.monotonic() - started)
     words = FORMATS[options.format](report)
     print(words if options.account else without_accounts(words))
     if all(check.verdict is Verdict.CANNOT_BE_TOLD for check in checks):

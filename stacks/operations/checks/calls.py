@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from stacks.operations.checks.facts import Facts, NotKnownError, at, text, texts
+from stacks.operations.checks.facts import Facts, NotKnownError, at, texts
 from stacks.operations.checks.types import pools_of, reservations_of
 
 # The services that may be asked. Others have calls named `get` that hand out secrets or tokens.
@@ -107,7 +107,7 @@ def further(facts: Facts) -> Iterator[Call]:
                 "eks",
                 "describe-addon",
                 "--cluster-name",
-                text(facts.answers.get("cluster"), "cluster", "name"),
+                facts.cluster,
                 "--addon-name",
                 addon,
             ),

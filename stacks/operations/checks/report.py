@@ -28,14 +28,12 @@ class Report:
 
     Attributes:
         title: what was done, such as `Doctor`.
-        cluster: the name of the EKS cluster.
         reading: the facts, and the calls that were made.
         checks: the verdicts.
         seconds: how long everything took.
     """
 
     title: str
-    cluster: str
     reading: Reading
     checks: Sequence[Check]
     seconds: float
@@ -43,7 +41,7 @@ class Report:
     def heading(self) -> str:
         """Which cluster, and when."""
         facts = self.reading.facts
-        return f"{self.title}: {self.cluster} in {facts.region}, {facts.now:%Y-%m-%d %H:%M} UTC"
+        return f"{self.title}: {facts.cluster} in {facts.region}, {facts.now:%Y-%m-%d %H:%M} UTC"
 
     def summary(self) -> str:
         """How many of each verdict, and what it took."""
@@ -87,7 +85,7 @@ def as_json(report: Report) -> str:
     """Everything, with the calls."""
     facts = report.reading.facts
     document = {
-        "cluster": report.cluster,
+        "cluster": facts.cluster,
         "region": facts.region,
         "at": facts.now.isoformat(timespec="seconds"),
         "seconds": round(report.seconds, 1),

@@ -31,7 +31,7 @@ def control_plane(facts: Facts) -> Answer:
         1,
         "control plane",
         list(_of_eks("The cluster", cluster)),
-        "Read docs.aws.amazon.com/eks/latest/userguide/troubleshooting.html.",
+        "https://docs.aws.amazon.com/eks/latest/userguide/troubleshooting.html",
     )
 
 
