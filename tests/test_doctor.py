@@ -160,7 +160,7 @@ def test_a_call_that_fails_for_another_reason_is_told_on_one_line(trial: Trial, 
     trial.refuses["list-service-quotas"] = "Unable to parse response\nFurther retries may succeed:\n" + "x" * 500
     run = examined(capsys, "karpenter")
     figure = run.checks["Limits of pools fit EC2's quotas"]["figure"]
-    assert figure.startswith("quotas has no answer: Unable to parse response Further retries")
+    assert figure.startswith("aws service-quotas list-service-quotas failed: Unable to parse response Further retries")
     assert len(figure) < 250
 
 
@@ -260,6 +260,8 @@ def test_markdown_is_a_table_in_which_words_of_others_are_text(trial: Trial, cap
 def test_capacity_is_the_part_about_capacity(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
     run = examined(capsys, "karpenter", command="capacity")
     assert list(run.checks) == [question.name for question in CAPACITY]
+    asked = {trial.by_command[call["command"]] for call in run.calls}
+    assert asked == {name for question in CAPACITY for name in (*question.of, "scores/gpu-spot")} - {"scores", "reservations"}
     assert run.checks["Spot placement scores are not low"]["found"][0].startswith("gpu-spot, 4 nodes: us-west-2b 7 of 10")
 
 

@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
     there = synthesized()
     stack = Stack.named(there[0] if not options.stack and len(there) == 1 else options.stack, "kubectl", "aws")
     with tempfile.TemporaryDirectory() as folder:
-        reading = read(_cluster(stack, Path(folder, "kubeconfig"), command))
+        reading = read(_cluster(stack, Path(folder, "kubeconfig"), command), COMMANDS[command])
     checks = examine(reading.facts, COMMANDS[command])
     if not options.before_destroy:
         checks = [_set_aside(check) for check in checks]

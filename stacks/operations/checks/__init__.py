@@ -1,7 +1,7 @@
 """The checks of a living cluster: questions about what kubectl and aws answered. `make doctor` asks them; so may other commands.
 
-    facts = read(cluster)                    # a call each, all read-only
-    for check in examine(facts, QUESTIONS): print(check.name, check.verdict)
+    reading = read(cluster, QUESTIONS)            # each call once, all read-only
+    checks = examine(reading.facts, QUESTIONS)    # a name, a verdict, the figure, what to do
 
 A file per subject. A question gets facts, plain JSON, and starts no program.
 """

@@ -106,7 +106,7 @@ def _quota_of(known: dict[str, float], name: str, market: str) -> str:
 # --- Spot placement scores -----------------------------------------------------------------------------------------------------
 
 
-@question("Spot placement scores are not low", "nodepools", "scores", "zones")
+@question("Spot placement scores are not low", "nodepools", "scores", "zones", "offerings")
 def scores(facts: Facts) -> Answer:
     """The score of each zone for the nodes that the limit of a pool allows, the best zone first."""
     spot = [pool for pool in pools_of(facts) if pool.names_types and "spot" in pool.capacity_types]

@@ -22,7 +22,7 @@ class NotKnownError(Exception):
 
 @dataclass(frozen=True)
 class Missing:
-    """A call without an answer: the right that it lacks, or else what the program said."""
+    """A call without an answer: the right that it lacks, or else which call it was, and what the program said."""
 
     right: str = ""
     said: str = ""
@@ -53,10 +53,10 @@ class Facts:
         """
         if name in self.answers:
             return self.answers[name]
-        lacks = self.missing.get(name, Missing(said="it was not asked"))
+        lacks = self.missing.get(name, Missing(said=f"{name} was not asked"))
         if lacks.right:
             raise NotKnownError(f"the right {lacks.right} is missing", f"Allow {lacks.right}: docs/doctor.md#rights.")
-        raise NotKnownError(f"{name} has no answer: {lacks.said}")
+        raise NotKnownError(lacks.said)
 
     def objects(self, name: str) -> list[Object]:
         """The Kubernetes objects of a kind.

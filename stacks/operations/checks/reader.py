@@ -11,6 +11,7 @@ from typing import Any
 
 from stacks.operations.checks.calls import Call, further, of_cluster
 from stacks.operations.checks.facts import Facts, Missing, short
+from stacks.operations.checks.question import Question
 from stacks.operations.deployment import DeployedCluster, DeploymentError
 
 # Most of a call is the start of a Python or the wait for an answer. More at a time are no faster on two cores, and get throttled.
@@ -50,8 +51,8 @@ class Reading:
     asked: tuple[Asked, ...]
 
 
-def read(cluster: DeployedCluster) -> Reading:
-    """Connect to a cluster, and make every call that the checks need.
+def read(cluster: DeployedCluster, questions: Iterable[Question]) -> Reading:
+    """Connect to a cluster, and make every call that some questions need.
 
     Raises:
         DeploymentError: the login failed, or the cluster is not the one in the state.
@@ -68,8 +69,10 @@ def read(cluster: DeployedCluster) -> Reading:
             return call, unconnected, 0.0
         return call, _ask(cluster, call), time.monotonic() - started
 
+    wanted = {name for question in questions for name in question.of}
+
     def make_all(calls: Iterable[Call]) -> None:
-        for call, answer, seconds in pool.map(make, calls):
+        for call, answer, seconds in pool.map(make, [call for call in calls if call.name.partition("/")[0] in wanted]):
             lacks = isinstance(answer, Missing)
             (missing if lacks else answers)[call.name] = answer
             if answer is not unconnected:
@@ -77,7 +80,7 @@ def read(cluster: DeployedCluster) -> Reading:
 
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         make_all(of_cluster(cluster.name))
-        make_all(list(further(Facts(cluster.name, cluster.region, now, answers, missing))))
+        make_all(further(Facts(cluster.name, cluster.region, now, answers, missing)))
     return Reading(Facts(cluster.name, cluster.region, now, answers, missing), tuple(asked))
 
 
@@ -106,6 +109,6 @@ def _ask(cluster: DeployedCluster, call: Call) -> Any:
             return {"items": []}
         if REFUSED.search(said):
             return Missing(right=call.right)
-        return Missing(said=short(said.partition(" failed: ")[2] or said, 200))
+        return Missing(said=f"{call.title} failed: {short(said.partition(' failed: ')[2] or said, 120)}")
     except ValueError:
-        return Missing(said="the answer is not JSON")
+        return Missing(said=f"{call.title} did not answer in JSON")

@@ -22,7 +22,7 @@ def load_balanced(services: Sequence[Object], ingresses: Sequence[Object], gatew
     return found + [f"Gateway {name_of(item)}" for item in gateways]
 
 
-@question("No load balancer blocks a destroy", "services", "ingresses", "gateways", "interfaces")
+@question("No load balancer blocks a destroy", "services", "ingresses", "gateways", "cluster", "interfaces")
 def load_balancers(facts: Facts) -> Answer:
     """Objects of Kubernetes, and load balancers in the VPC that outlived theirs."""
     made = [f"{words} may have a load balancer." for words in load_balanced(*map(facts.objects, KINDS))]
