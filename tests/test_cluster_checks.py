@@ -365,7 +365,7 @@ def test_attempts_that_karpenter_gave_up_show_what_ec2_said(message: str, do: st
     says(
         pools.launches,
         FAILED,
-        "0 of 1 wait, 3 attempts failed in the last 15 minutes",
+        "0 of 1 NodeClaims wait, 3 attempts failed in the last 15 minutes",
         f"InsufficientCapacityError: {message} (3 times in the last 15 minutes)",
         do,
         events=items(*attempts),
@@ -374,7 +374,13 @@ def test_attempts_that_karpenter_gave_up_show_what_ec2_said(message: str, do: st
 
 def test_attempts_that_failed_before_are_only_mentioned() -> None:
     old = event("InsufficientCapacityError", "NodeClaim a event: none", minutes=40)
-    says(pools.launches, PASSED, "1 attempts failed earlier in the last hour.", events=items(old))
+    says(pools.launches, PASSED, "1 attempt failed earlier in the last hour", events=items(old))
+
+
+@pytest.mark.parametrize(("minutes", "verdict"), [(8, PASSED), (4, FAILED)])
+def test_attempts_count_until_the_pool_gets_a_node(minutes: float, verdict: Verdict) -> None:
+    failed = event("InsufficientCapacityError", "none", minutes=minutes) | {"involvedObject": {"name": "gpu-spot-x0"}}
+    says(pools.launches, verdict, nodeclaims=items(claim("gpu-spot-x1", age=0.1)), events=items(failed))
 
 
 # --- Nodes ---------------------------------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def quotas(facts: Facts) -> Answer:
         if value < smallest.get(name, 0):
             findings.append(Finding(f"{said}. The smallest node needs {smallest[name]}."))
         elif total > value:
-            findings.append(Finding(f"{said} = {total:,}"))
+            findings.append(Finding(f"{said}{f' = {total:,}' if len(asked) > 1 else ''}"))
         else:
             notes.append(said)
     do = "Request a quota (docs/pending.md#4-quotas), or lower the limits of the pools to what the account may have."

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from stacks.operations.checks.facts import Facts, at, conditions, moment, name_of, short, text, whole
-from stacks.operations.checks.question import Answer, Finding, Question, Verdict, judged, question
+from stacks.operations.checks.question import Answer, Finding, Question, Verdict, counted, judged, question
 from stacks.operations.deployment import Object
 
+POOL = "karpenter.sh/nodepool"
 STEPS = ("Launched", "Registered", "Initialized")
 LAUNCH_SECONDS, JOIN_SECONDS = 120, 420  # GPU nodes take minutes to join; Karpenter itself gives up after 15
 RECENT_SECONDS = 900
@@ -59,30 +60,43 @@ def launches(facts: Facts) -> Answer:
     """Claims that wait, and those that Karpenter gave up in the last minutes, with the words of EC2."""
     claims = facts.objects("nodeclaims")
     waiting = [finding for claim in claims for finding in _waits(facts, claim)]
-    recent, earlier = _failed_attempts(facts)
+    recent, earlier = _failed_attempts(facts, claims)
     minutes = f"in the last {RECENT_SECONDS // 60} minutes"
-    attempts = [Finding(f"{words} ({count} times {minutes})") for words, count in recent.most_common(5)]
-    notes = [f"{earlier} attempts failed earlier in the last hour."] if earlier else []
+    attempts = [Finding(f"{words} ({counted(count, 'time')} {minutes})") for words, count in recent.most_common(5)]
+    notes = [f"{counted(earlier, 'attempt')} failed earlier in the last hour, or before a node came."] if earlier else []
     answer = judged(len(claims), "NodeClaim", [*waiting, *attempts], notes=notes)
     if answer.verdict is not Verdict.FAILED:
         return answer
     said = " ".join(answer.found)
     do = next((remedy for sign, remedy in REMEDIES.items() if sign in said), "docs/pending.md#2-conditions-of-the-nodeclaim")
     late = sum(finding.certain for finding in waiting)
-    return replace(answer, figure=f"{late} of {len(claims)} wait, {recent.total()} attempts failed {minutes}", do=do)
+    return replace(
+        answer,
+        figure=f"{late} of {len(claims)} NodeClaims wait, {counted(recent.total(), 'attempt')} failed {minutes}",
+        do=do,
+    )
 
 
-def _failed_attempts(facts: Facts) -> tuple[Counter[str], int]:
-    """What Karpenter said of claims that it gave up in the last minutes, and how many it gave up before. Events live an hour."""
+def _failed_attempts(facts: Facts, claims: Sequence[Object]) -> tuple[Counter[str], int]:
+    """What Karpenter said of claims that it gave up lately, and how many it gave up before, or before its pool got a node.
+
+    Events live an hour.
+    """
     recent: Counter[str] = Counter()
     earlier = 0
+    ages: dict[str, float] = {}  # of the newest node of each pool
+    for claim in claims:
+        pool, age, launched = text(claim, "metadata", "labels", POOL), facts.age(claim), conditions(claim).get("Launched")
+        if age is not None and launched and launched.status == "True":
+            ages[pool] = min(age, ages.get(pool, age))
     for event in facts.objects("events"):
         if text(event, "reason") not in FAILURES:
             continue
         times = (at(event, "series", "lastObservedTime"), at(event, "lastTimestamp"), at(event, "eventTime"))
         last = next((when for time in times if (when := moment(time))), None)
         count = whole(at(event, "count")) or 1
-        if last is None or (facts.now - last).total_seconds() > RECENT_SECONDS:
+        pool = text(event, "involvedObject", "name").rpartition("-")[0]  # Karpenter names a claim after its pool
+        if last is None or (facts.now - last).total_seconds() > min(RECENT_SECONDS, ages.get(pool, RECENT_SECONDS)):
             earlier += count
         else:
             # The message names the claim, which differs for each attempt: `NodeClaim gpu-spot-x1 event: …`
@@ -97,7 +111,7 @@ def _waits(facts: Facts, claim: Object) -> Iterator[Finding]:
     step = next((one for one in STEPS if one not in found or found[one].status != "True"), None)
     if step is None or at(claim, "metadata", "deletionTimestamp"):
         return
-    pool = text(claim, "metadata", "labels", "karpenter.sh/nodepool") or "no pool"
+    pool = text(claim, "metadata", "labels", POOL) or "no pool"
     if not found or age is None:
         yield Finding(f"{name_of(claim)} ({pool}) has no {'conditions' if age is not None else 'time of creation'}.", certain=False)
         return
