@@ -24,6 +24,7 @@ def says(question: Question, verdict: Verdict, *parts: str, **changed: Any) -> C
     """The check of a healthy cluster with other answers."""
     check = question.ask(facts(changed))
     assert check.verdict is verdict, words(check)
+    assert bool(check.do) or verdict is not FAILED  # what failed says what to do
     for part in parts:
         assert part in words(check)
     return check
@@ -174,6 +175,7 @@ def test_every_call_only_reads() -> None:
         "kubectl apply -f x",
         "kubectl get secrets",
         "kubectl get nodes,secrets",
+        "kubectl get --raw=/api/v1/secrets",
         "kubectl exec karpenter",
         "aws ec2 terminate-instances",
         "aws ec2 create-fleet",
@@ -336,6 +338,7 @@ def test_a_pool_that_is_not_ready_without_a_reason_shows_ready_itself() -> None:
         ([condition("Launched", "Unknown", "AwaitingReconciliation")], 30, PASSED),
         ([condition("Launched", "Unknown", "AwaitingReconciliation")], 300, FAILED),
         ([condition("Launched", "Unknown", "LaunchFailed", "VcpuLimitExceeded: You have requested more vCPU")], 5, FAILED),
+        ([condition("Launched", "Unknown", "Unauthorized", "no identity-based policy allows it")], 5, FAILED),
         ([condition("Launched"), condition("Registered", "Unknown", "NodeNotFound")], 300, PASSED),
         ([condition("Launched"), condition("Registered", "Unknown", "NodeNotFound")], 500, FAILED),
     ],

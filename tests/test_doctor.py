@@ -11,10 +11,10 @@ import pytest
 
 from stacks.app import PROJECT
 from stacks.operations import deployment, doctor
-from stacks.operations.checks import CAPACITY, QUESTIONS
-from stacks.operations.checks.calls import Call, further, of_cluster
+from stacks.operations.checks import CAPACITY, QUESTIONS, reader
+from stacks.operations.checks.calls import REACH, Call, further, of_cluster
 from stacks.operations.deployment import DeploymentError
-from tests.facts import facts, healthy, item, items
+from tests.facts import NOW, facts, healthy, item, items
 from tests.test_destroy import CLUSTER, ENDPOINT, FOLDER, VPC, state
 
 ACCOUNT = "123456789012"
@@ -24,7 +24,7 @@ class Trial:
     """Takes the part of terraform, kubectl and aws. `answers` are theirs, `refuses` says what fails, and how."""
 
     def __init__(self, project: Path, patch: pytest.MonkeyPatch) -> None:
-        self.answers = healthy()
+        self.answers = healthy() | {"reach": {}}
         self.refuses: dict[str, str | BaseException] = {}
         self.state = state(CLUSTER, VPC)
         self.calls: list[str] = []
@@ -35,10 +35,11 @@ class Trial:
         Path("cdktf.out", "manifest.json").write_text('{"stacks": {"karpenter": {}}}')
         (FOLDER / "cdk.tf.json").write_text('{"provider": {"aws": [{"profile": "team"}]}}')
         patch.setattr(deployment, "_run", self.program)
+        patch.setattr(reader, "datetime", SimpleNamespace(now=lambda _: NOW))
         patch.setattr("subprocess.Popen", lambda command, **_: self.terminal(command))
         patch.setattr("shutil.which", lambda program: program)
-        known: list[Call] = [*of_cluster("gpu-zz9x"), *further(facts())]
-        self.by_command = {f"{call.program} {' '.join(call.arguments)}": call.name for call in known}
+        known: list[Call] = [REACH, *of_cluster("gpu-zz9x"), *further(facts())]
+        self.by_command = {call.command: call.name for call in known}
 
     def terminal(self, command: list[str]) -> Any:
         self.calls.append(" ".join(command))
@@ -110,7 +111,7 @@ def test_every_call_has_the_region_the_profile_and_an_end(trial: Trial) -> None:
     doctor.run(["doctor", "karpenter"])
     asked = [call for call in trial.calls if call.startswith(tuple(trial.by_command))]
     for call in asked:
-        end = "--cli-read-timeout 20 --region us-west-2 --profile team" if call.startswith("aws") else "--request-timeout=20s"
+        end = "--cli-read-timeout 20 --region us-west-2 --profile team" if call.startswith("aws") else "--request-timeout=15s"
         assert call.endswith(end)
 
 
@@ -119,7 +120,7 @@ def test_a_failed_check_ends_with_3(trial: Trial, capsys: pytest.CaptureFixture[
     assert doctor.run(["doctor", "karpenter"]) == 3
     printed = capsys.readouterr().out
     assert re.search(r"^failed +EKS add-ons are healthy +1 of 1 add-on\n +coredns is DEGRADED\n +Do: ", printed, re.MULTILINE)
-    assert re.search(r"^19 passed, 1 failed, 2 not applicable. 21 calls in \d s, all read-only.$", printed, re.MULTILINE)
+    assert re.search(r"^19 passed, 1 failed, 2 not applicable. 22 calls in \d s, all read-only.$", printed, re.MULTILINE)
 
 
 REFUSALS = [
@@ -162,6 +163,26 @@ def test_a_call_that_fails_for_another_reason_is_told_on_one_line(trial: Trial, 
     figure = run.checks["Limits of pools fit EC2's quotas"]["figure"]
     assert figure.startswith("aws service-quotas list-service-quotas failed: Unable to parse response Further retries")
     assert len(figure) < 250
+
+
+def test_an_api_that_does_not_answer_is_asked_once(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+    trial.refuses["--raw=/version"] = (
+        "memcache.go: couldn't get group list\nUnable to connect to the server: net/http: TLS handshake timeout"
+    )
+    run = examined(capsys, "karpenter")
+    assert run.checks["Nodes are Ready"]["figure"] == (
+        "the Kubernetes API does not answer: Unable to connect to the server: net/http: TLS handshake timeout"
+    )
+    assert run.checks["EKS add-ons are healthy"]["verdict"] == "passed"
+    assert [call for call in trial.calls if call.startswith(("kubectl get", "kubectl logs"))] == [
+        "kubectl get --raw=/version --request-timeout=15s"
+    ]
+
+
+def test_what_to_do_about_a_missing_right_is_said_once(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+    trial.refuses["kubectl get"] = "Error from server (Forbidden): no"
+    doctor.run(["doctor", "karpenter"])
+    assert capsys.readouterr().out.count("Do: Allow AdminView: docs/doctor.md#rights.") == 1
 
 
 def test_a_kind_that_the_cluster_does_not_know_has_no_objects(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
@@ -261,7 +282,10 @@ def test_capacity_is_the_part_about_capacity(trial: Trial, capsys: pytest.Captur
     run = examined(capsys, "karpenter", command="capacity")
     assert list(run.checks) == [question.name for question in CAPACITY]
     asked = {trial.by_command[call["command"]] for call in run.calls}
-    assert asked == {name for question in CAPACITY for name in (*question.of, "scores/gpu-spot")} - {"scores", "reservations"}
+    assert asked == {"reach", "scores/gpu-spot", *(name for question in CAPACITY for name in question.of)} - {
+        "scores",
+        "reservations",
+    }
     assert run.checks["Spot placement scores are not low"]["found"][0].startswith("gpu-spot, 4 nodes: us-west-2b 7 of 10")
 
 

@@ -9,6 +9,7 @@ from stacks.operations.checks.question import Answer, Finding, Question, Verdict
 from stacks.operations.deployment import Object
 
 POOL = "karpenter.sh/nodepool"
+UNTRIED = ("", "AwaitingReconciliation")  # other reasons of Launched are those of EC2, such as LaunchFailed and Unauthorized
 STEPS = ("Launched", "Registered", "Initialized")
 LAUNCH_SECONDS, JOIN_SECONDS = 120, 420  # GPU nodes take minutes to join; Karpenter itself gives up after 15
 RECENT_SECONDS = 900
@@ -23,7 +24,7 @@ REMEDIES = {
     "VcpuLimitExceeded": "An on-demand quota is too small: docs/pending.md#4-quotas.",
     "ServiceLinkedRoleCreationNotPermitted": SPOT_ROLE,
     "InsufficientFreeAddressesInSubnet": "A subnet is full: docs/ip-addresses.md.",
-    "UnauthorizedOperation": "AWS denies Karpenter a call: the check of its log names the action.",
+    "Unauthorized": "AWS denies Karpenter a call: the check of its log names the action.",
     "NodeClassNotReady": "The node class is not READY: its check says why.",
     "NodeClass": "The node class is not READY: its check says why.",
     "InsufficientInstanceCapacity": NO_CAPACITY,
@@ -116,7 +117,7 @@ def _waits(facts: Facts, claim: Object) -> Iterator[Finding]:
         yield Finding(f"{name_of(claim)} ({pool}) has no {'conditions' if age is not None else 'time of creation'}.", certain=False)
         return
     says = found[step].words() if step in found else f"{step} is not set"
-    refused = step in found and (found[step].status == "False" or found[step].reason.endswith("Failed"))
+    refused = step in found and (found[step].status == "False" or (step == "Launched" and found[step].reason not in UNTRIED))
     late = refused or age > (LAUNCH_SECONDS if step == "Launched" else JOIN_SECONDS)
     yield Finding(f"{name_of(claim)} ({pool}), {age:.0f} s old: {short(says)}", certain=late)
 

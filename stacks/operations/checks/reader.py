@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from stacks.operations.checks.calls import Call, further, of_cluster
+from stacks.operations.checks.calls import REACH, Call, further, of_cluster
 from stacks.operations.checks.facts import Facts, Missing, short
 from stacks.operations.checks.question import Question
 from stacks.operations.deployment import DeployedCluster, DeploymentError
@@ -19,7 +19,7 @@ AT_A_TIME = 8
 
 # A call that hangs must not use up the minute. The AWS CLI tries again by itself.
 AWS_OPTIONS = ("--output", "json", "--cli-connect-timeout", "5", "--cli-read-timeout", "20")
-KUBECTL_OPTIONS = ("--request-timeout=20s",)
+KUBECTL_OPTIONS = ("--request-timeout=15s",)
 
 REFUSED = re.compile(
     r"\((AccessDenied\w*|Unauthorized\w*|Forbidden)\)|is not authorized to perform|You must be logged in to the server"
@@ -61,7 +61,7 @@ def read(cluster: DeployedCluster, questions: Iterable[Question]) -> Reading:
     answers: dict[str, Any] = {}
     missing: dict[str, Missing] = {}
     asked: list[Asked] = []
-    unconnected = _connect(cluster)
+    unconnected = _connect(cluster, asked)
 
     def make(call: Call) -> tuple[Call, Any, float]:
         started = time.monotonic()
@@ -76,7 +76,7 @@ def read(cluster: DeployedCluster, questions: Iterable[Question]) -> Reading:
             lacks = isinstance(answer, Missing)
             (missing if lacks else answers)[call.name] = answer
             if answer is not unconnected:
-                asked.append(Asked(" ".join((call.program, *call.arguments)), round(seconds, 1), answered=not lacks))
+                asked.append(Asked(call.command, round(seconds, 1), answered=not lacks))
 
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         make_all(of_cluster(cluster.name))
@@ -84,15 +84,22 @@ def read(cluster: DeployedCluster, questions: Iterable[Question]) -> Reading:
     return Reading(Facts(cluster.name, cluster.region, now, answers, missing), tuple(asked))
 
 
-def _connect(cluster: DeployedCluster) -> Missing | None:
-    """Write the kubeconfig; without the right to do so, kubectl cannot be asked."""
+def _connect(cluster: DeployedCluster, asked: list[Asked]) -> Missing | None:
+    """Write the kubeconfig, and try whether the API answers. Why kubectl need not be asked; None if it can be."""
     try:
         cluster.connect()
     except DeploymentError as error:
         if REFUSED.search(str(error)):
             return Missing(right=CONNECT_RIGHT)
         raise
-    return None
+    started = time.monotonic()
+    try:
+        cluster.kubectl(*REACH.arguments, *KUBECTL_OPTIONS)
+        lacks = None
+    except DeploymentError as error:
+        lacks = None if REFUSED.search(str(error)) else Missing(said=f"the Kubernetes API does not answer: {_reason(error)}")
+    asked.append(Asked(REACH.command, round(time.monotonic() - started, 1), answered=lacks is None))
+    return lacks
 
 
 def _ask(cluster: DeployedCluster, call: Call) -> Any:
@@ -109,6 +116,13 @@ def _ask(cluster: DeployedCluster, call: Call) -> Any:
             return {"items": []}
         if REFUSED.search(said):
             return Missing(right=call.right)
-        return Missing(said=f"{call.title} failed: {short(said.partition(' failed: ')[2] or said, 120)}")
+        return Missing(said=f"{call.title} failed: {_reason(error)}")
     except ValueError:
         return Missing(said=f"{call.title} did not answer in JSON")
+
+
+def _reason(error: DeploymentError) -> str:
+    """What a program said, on one line. The last line is kubectl's reason; before that, it logs its attempts."""
+    said = str(error)
+    lines = (said.partition(" failed: ")[2] or said).strip().splitlines()
+    return short(lines[-1] if said.startswith("`kubectl") else " ".join(lines), 120)

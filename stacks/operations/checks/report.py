@@ -59,13 +59,15 @@ def as_text(report: Report) -> str:
     """A line per check, and below it what was found, and what to do."""
     width = max(len(check.name) for check in report.checks)
     lines = [report.heading(), ""]
+    said: set[str] = set()  # one missing right may take many checks away
     for check in report.checks:
         verdict = f"{check.verdict:<15}"
         colour = COLOURS.get(check.verdict)
         shown = coloured(verdict, colour, sys.stdout) if colour else verdict
         lines.append(f"{shown} {check.name:<{width}}  {check.figure}".rstrip())
         lines += [f"{'':15}   {line}" for line in check.found]
-        lines += [f"{'':15}   Do: {check.do}"] if check.do else []
+        lines += [f"{'':15}   Do: {check.do}"] if check.do and check.do not in said else []
+        said.add(check.do)
     return "\n".join([*lines, "", report.summary()])
 
 
