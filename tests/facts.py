@@ -136,6 +136,7 @@ def healthy() -> dict[str, Any]:
     """The answers about a healthy cluster."""
     gpu_labels = {"karpenter.sh/nodepool": "gpu-spot", "karpenter.k8s.aws/ec2nodeclass": "gpu"}
     return {
+        "reach": {"gitVersion": "v1.36.1-eks-0123456"},
         "nodes": items(node("group-0", labels={"eks.amazonaws.com/nodegroup": "karpenter"}), node("gpu-0", labels=gpu_labels)),
         "pods": items(
             pod("karpenter-1", image=KARPENTER, app="karpenter"),

@@ -150,7 +150,7 @@ def test_every_call_only_reads() -> None:
     all_facts = facts(nodeclasses=items(node_class("default"), reserved))
     calls = [*of_cluster("gpu-zz9x"), *further(all_facts)]
     assert len({call.name for call in calls}) == len(calls)
-    assert {call.name for call in calls} - {"reservations"} == healthy().keys()
+    assert {call.name for call in calls} - {"reservations"} == healthy().keys() - {"reach"}
     verbs = {(call.program, *(call.arguments[:2] if call.program == "aws" else call.arguments[:1])) for call in calls}
     assert verbs == {
         ("kubectl", "get"),
@@ -205,6 +205,13 @@ def test_without_pools_nothing_is_asked_about_types() -> None:
 
 
 # --- The system ----------------------------------------------------------------------------------------------------------------
+
+
+def test_an_api_that_does_not_answer_fails_and_one_that_refuses_passes() -> None:
+    silent = facts(missing={"reach": Missing(said="kubectl get --raw=/version failed: i/o timeout")})
+    assert system.api.ask(silent).verdict is FAILED
+    says(system.api, PASSED, "v1.36.1-eks-0123456")
+    says(system.api, PASSED, reach={})
 
 
 def test_issues_of_the_control_plane_are_named() -> None:

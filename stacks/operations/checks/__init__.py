@@ -12,7 +12,7 @@ from stacks.operations.checks import capacity, nodes, pools, removal, system, ve
 from stacks.operations.checks.facts import Facts
 from stacks.operations.checks.question import Check, Question
 
-CAPACITY: Sequence[Question] = (pools.launches, *capacity.QUESTIONS)
+CAPACITY: Sequence[Question] = (system.api, pools.launches, *capacity.QUESTIONS)
 REMOVAL: Sequence[Question] = removal.QUESTIONS
 QUESTIONS: Sequence[Question] = (
     *system.QUESTIONS,

@@ -53,6 +53,8 @@ class Call:
     @property
     def title(self) -> str:
         """The command, without its options."""
+        if self.name == "reach":
+            return self.command
         options = next((n for n, word in enumerate(self.arguments) if word.startswith("-")), len(self.arguments))
         pods = [word for word in self.arguments if word.startswith("--selector=")] if self.is_log else []
         return " ".join((self.program, *self.arguments[:options], *pods))
@@ -168,7 +170,7 @@ def _titles(calls: Iterable[Call]) -> dict[str, str]:
 
 
 # What a question says it looked at. Calls of `further` are named by their subject.
-TITLES = _titles(of_cluster("NAME")) | {
+TITLES = _titles([REACH, *of_cluster("NAME")]) | {
     "addon": "aws eks describe-addon",
     "offerings": "aws ec2 describe-instance-type-offerings",
     "scores": "aws ec2 get-spot-placement-scores",

@@ -61,7 +61,9 @@ def read(cluster: DeployedCluster, questions: Iterable[Question]) -> Reading:
     answers: dict[str, Any] = {}
     missing: dict[str, Missing] = {}
     asked: list[Asked] = []
-    unconnected = _connect(cluster, asked)
+    reached = _connect(cluster, asked)
+    unconnected = reached if isinstance(reached, Missing) else None
+    (missing if unconnected else answers)[REACH.name] = reached
 
     def make(call: Call) -> tuple[Call, Any, float]:
         started = time.monotonic()
@@ -84,8 +86,8 @@ def read(cluster: DeployedCluster, questions: Iterable[Question]) -> Reading:
     return Reading(Facts(cluster.name, cluster.region, now, answers, missing), tuple(asked))
 
 
-def _connect(cluster: DeployedCluster, asked: list[Asked]) -> Missing | None:
-    """Write the kubeconfig, and try whether the API answers. Why kubectl need not be asked; None if it can be."""
+def _connect(cluster: DeployedCluster, asked: list[Asked]) -> Any:
+    """Write the kubeconfig, and try whether the API answers. Its version, or why kubectl need not be asked."""
     try:
         cluster.connect()
     except DeploymentError as error:
@@ -93,13 +95,11 @@ def _connect(cluster: DeployedCluster, asked: list[Asked]) -> Missing | None:
             return Missing(right=CONNECT_RIGHT)
         raise
     started = time.monotonic()
-    try:
-        cluster.kubectl(*REACH.arguments, *KUBECTL_OPTIONS)
-        lacks = None
-    except DeploymentError as error:
-        lacks = None if REFUSED.search(str(error)) else Missing(said=f"the Kubernetes API does not answer: {_reason(error)}")
-    asked.append(Asked(REACH.command, round(time.monotonic() - started, 1), answered=lacks is None))
-    return lacks
+    answer = _ask(cluster, REACH)
+    if isinstance(answer, Missing) and answer.right:
+        answer = {}  # a refusal is an answer
+    asked.append(Asked(REACH.command, round(time.monotonic() - started, 1), answered=not isinstance(answer, Missing)))
+    return answer
 
 
 def _ask(cluster: DeployedCluster, call: Call) -> Any:
@@ -109,7 +109,8 @@ def _ask(cluster: DeployedCluster, call: Call) -> Any:
             return json.loads(cluster.aws(*call.arguments, *AWS_OPTIONS))
         if call.is_log:
             return cluster.kubectl(*call.arguments, *KUBECTL_OPTIONS)
-        return json.loads(cluster.kubectl(*call.arguments, "--output=json", *KUBECTL_OPTIONS))
+        output = () if call is REACH else ("--output=json",)
+        return json.loads(cluster.kubectl(*call.arguments, *output, *KUBECTL_OPTIONS))
     except DeploymentError as error:
         said = str(error)
         if "the server doesn't have a resource type" in said:

@@ -23,6 +23,16 @@ ACTION = re.compile(r"is not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 OPERATION = re.compile(r"operation error ([A-Za-z0-9 ]+): ([A-Za-z]+)")
 
 
+@question("The Kubernetes API answers", "reach")
+def api(facts: Facts) -> Answer:
+    """A refusal is an answer, too."""
+    lacks = facts.missing.get("reach")
+    if lacks and not lacks.right:
+        do = "Is the caller in endpoint_public_access_cidrs, or in the VPC of a private endpoint? Is the control plane ACTIVE?"
+        return Answer(Verdict.FAILED, lacks.said, do=do)
+    return Answer(Verdict.PASSED, text(facts.answer("reach"), "gitVersion"))
+
+
 @question("The control plane has no issues", "cluster")
 def control_plane(facts: Facts) -> Answer:
     """`health.issues` of the cluster, such as a KMS key or a subnet that is gone."""
@@ -160,6 +170,7 @@ def _time(line: str) -> str:
 
 
 QUESTIONS: Sequence[Question] = (
+    api,
     control_plane,
     addons,
     pods,
