@@ -89,7 +89,7 @@ def run(arguments: list[str]) -> int:
     try:
         return main(arguments)
     except DeploymentError as error:
-        print(coloured(str(error), "red", sys.stderr), file=sys.stderr)
+        print(coloured(without_accounts(str(error)), "red", sys.stderr), file=sys.stderr)
         return NOT_EXAMINED
     except KeyboardInterrupt:
         print("\nInterrupted. Nothing was changed.", file=sys.stderr)

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,69 +57,77 @@ def read(cluster: DeployedCluster, questions: Iterable[Question]) -> Reading:
     Raises:
         DeploymentError: the login failed, or the cluster is not the one in the state.
     """
-    now = datetime.now(UTC)
-    answers: dict[str, Any] = {}
-    missing: dict[str, Missing] = {}
-    asked: list[Asked] = []
-    reached = _connect(cluster, asked)
-    unconnected = reached if isinstance(reached, Missing) else None
-    (missing if unconnected else answers)[REACH.name] = reached
+    reader = _Reader(cluster, {name for question in questions for name in question.of})
+    reader.connect()
+    reader.make(of_cluster(cluster.name))
+    reader.make(further(reader.facts()))
+    return Reading(reader.facts(), tuple(reader.asked))
 
-    def make(call: Call) -> tuple[Call, Any, float]:
+
+@dataclass
+class _Reader:
+    """What was answered so far. `wanted` are the names of the calls, or their subjects, that are made."""
+
+    cluster: DeployedCluster
+    wanted: set[str]
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    answers: dict[str, Any] = field(default_factory=dict)
+    missing: dict[str, Missing] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+
+    def facts(self) -> Facts:
+        return Facts(self.cluster.name, self.cluster.region, self.now, self.answers, self.missing)
+
+    def connect(self) -> None:
+        """Write the kubeconfig, and try whether the API answers."""
+        try:
+            self.cluster.connect()
+        except DeploymentError as error:
+            if not REFUSED.search(str(error)):
+                raise
+            self.missing[REACH.name] = Missing(right=CONNECT_RIGHT)
+            return
+        self._note(REACH, *self._timed(REACH))
+        if self.missing.get(REACH.name, Missing()).right:  # a refusal is an answer
+            del self.missing[REACH.name]
+            self.answers[REACH.name] = {}
+
+    def make(self, calls: Iterable[Call]) -> None:
+        """Make calls, several at a time. kubectl is not asked where its API does not answer."""
+        unreached = self.missing.get(REACH.name)
+        wanted = [call for call in calls if call.name.partition("/")[0] in self.wanted]
+        if unreached:
+            self.missing |= {call.name: unreached for call in wanted if call.program == "kubectl"}
+        made = [call for call in wanted if call.name not in self.missing]
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            for call, found in zip(made, pool.map(self._timed, made), strict=True):
+                self._note(call, *found)
+
+    def _timed(self, call: Call) -> tuple[Any, float]:
         started = time.monotonic()
-        if call.program == "kubectl" and unconnected:
-            return call, unconnected, 0.0
-        return call, _ask(cluster, call), time.monotonic() - started
+        return self._ask(call), time.monotonic() - started
 
-    wanted = {name for question in questions for name in question.of}
+    def _note(self, call: Call, answer: Any, seconds: float) -> None:
+        lacks = isinstance(answer, Missing)
+        (self.missing if lacks else self.answers)[call.name] = answer
+        self.asked.append(Asked(call.command, round(seconds, 1), answered=not lacks))
 
-    def make_all(calls: Iterable[Call]) -> None:
-        for call, answer, seconds in pool.map(make, [call for call in calls if call.name.partition("/")[0] in wanted]):
-            lacks = isinstance(answer, Missing)
-            (missing if lacks else answers)[call.name] = answer
-            if answer is not unconnected:
-                asked.append(Asked(call.command, round(seconds, 1), answered=not lacks))
-
-    with ThreadPoolExecutor(AT_A_TIME) as pool:
-        make_all(of_cluster(cluster.name))
-        make_all(further(Facts(cluster.name, cluster.region, now, answers, missing)))
-    return Reading(Facts(cluster.name, cluster.region, now, answers, missing), tuple(asked))
-
-
-def _connect(cluster: DeployedCluster, asked: list[Asked]) -> Any:
-    """Write the kubeconfig, and try whether the API answers. Its version, or why kubectl need not be asked."""
-    try:
-        cluster.connect()
-    except DeploymentError as error:
-        if REFUSED.search(str(error)):
-            return Missing(right=CONNECT_RIGHT)
-        raise
-    started = time.monotonic()
-    answer = _ask(cluster, REACH)
-    if isinstance(answer, Missing) and answer.right:
-        answer = {}  # a refusal is an answer
-    asked.append(Asked(REACH.command, round(time.monotonic() - started, 1), answered=not isinstance(answer, Missing)))
-    return answer
-
-
-def _ask(cluster: DeployedCluster, call: Call) -> Any:
-    """The answer to a call, or why there is none."""
-    try:
-        if call.program == "aws":
-            return json.loads(cluster.aws(*call.arguments, *AWS_OPTIONS))
-        if call.is_log:
-            return cluster.kubectl(*call.arguments, *KUBECTL_OPTIONS)
-        output = () if call is REACH else ("--output=json",)
-        return json.loads(cluster.kubectl(*call.arguments, *output, *KUBECTL_OPTIONS))
-    except DeploymentError as error:
-        said = str(error)
-        if "the server doesn't have a resource type" in said:
-            return {"items": []}
-        if REFUSED.search(said):
-            return Missing(right=call.right)
-        return Missing(said=f"{call.title} failed: {_reason(error)}")
-    except ValueError:
-        return Missing(said=f"{call.title} did not answer in JSON")
+    def _ask(self, call: Call) -> Any:
+        """The answer to a call, or why there is none."""
+        try:
+            if call.program == "aws":
+                return json.loads(self.cluster.aws(*call.arguments, *AWS_OPTIONS))
+            output = () if call is REACH or call.is_log else ("--output=json",)
+            answer = self.cluster.kubectl(*call.arguments, *output, *KUBECTL_OPTIONS)
+            return answer if call.is_log else json.loads(answer)
+        except DeploymentError as error:
+            if "the server doesn't have a resource type" in str(error):
+                return {"items": []}
+            if REFUSED.search(str(error)):
+                return Missing(right=call.right)
+            return Missing(said=f"{call.title} failed: {_reason(error)}")
+        except ValueError:
+            return Missing(said=f"{call.title} did not answer in JSON")
 
 
 def _reason(error: DeploymentError) -> str:
