@@ -160,7 +160,7 @@ def further(facts: Facts) -> Iterator[Call]:
         yield Call(
             "interfaces",
             "aws",
-            ("ec2", "describe-network-interfaces", "--filters", f"Name=vpc-id,Values={vpc}"),
+            ("ec2", "describe-network-interfaces", "--filters", f"Name=vpc-id,Values={vpc}", "Name=description,Values=ELB *"),
             "ec2:DescribeNetworkInterfaces",
         )
 
