@@ -10,6 +10,7 @@ from stacks.operations.checks import QUESTIONS, capacity, examine, nodes, pools,
 from stacks.operations.checks.calls import Call, further, of_cluster
 from stacks.operations.checks.facts import Facts, Missing
 from stacks.operations.checks.question import Check, Question, Verdict
+from stacks.operations.checks.types import pools_of
 from tests import facts as made
 from tests.facts import ago, claim, condition, event, facts, healthy, item, items, node, node_class, pod, pool
 
@@ -260,7 +261,7 @@ def test_a_pod_of_somebody_else_is_not_examined() -> None:
     says(system.pods, PASSED, pods=items(mine, pod("coredns-1")))
 
 
-@pytest.mark.parametrize(("age", "verdict"), [(0.05, CANNOT_BE_TOLD), (1, FAILED)])
+@pytest.mark.parametrize(("age", "verdict"), [(0.08, CANNOT_BE_TOLD), (0.09, FAILED)])  # five minutes are between
 def test_a_pod_that_cannot_be_scheduled_fails_when_it_had_time(age: float, verdict: Verdict) -> None:
     pending = pod("coredns-1", age=age)
     scheduled = condition("PodScheduled", "False", "Unschedulable", "0/2 nodes are available")
@@ -396,7 +397,7 @@ def test_attempts_count_until_the_pool_gets_a_node(minutes: float, verdict: Verd
 # --- Nodes ---------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("age", "verdict"), [(0.01, CANNOT_BE_TOLD), (1, FAILED)])
+@pytest.mark.parametrize(("age", "verdict"), [(0.08, CANNOT_BE_TOLD), (0.09, FAILED)])  # five minutes are between
 def test_a_node_that_is_not_ready_fails_when_it_had_time_to_join(age: float, verdict: Verdict) -> None:
     says(nodes.ready, verdict, "n: Ready is Unknown", nodes=items(node("n", ready="Unknown", age=age)))
 
@@ -537,6 +538,20 @@ def test_a_quota_that_the_smallest_node_exceeds_fails_also_without_a_limit() -> 
     unlimited = pool("a", "gpu", {"node.kubernetes.io/instance-type": ["p5.48xlarge"], "karpenter.sh/capacity-type": ["spot"]})
     said = f"{made.SPOT_P5}: 96 vCPUs; limits a no limit. The smallest node needs 192."
     says(capacity.quotas, FAILED, said, nodepools=items(unlimited), quotas=made.quotas(**{made.SPOT_P5: 96.0}))
+
+
+def test_a_quota_of_just_the_limit_suffices() -> None:
+    one = pool("a", "gpu", {"node.kubernetes.io/instance-type": ["p5.48xlarge"], "karpenter.sh/capacity-type": ["spot"]})
+    one["spec"]["limits"] = {"nvidia.com/gpu": 8}
+    says(capacity.quotas, PASSED, "192 vCPUs; limits a 192", nodepools=items(one), quotas=made.quotas(**{made.SPOT_P5: 192.0}))
+
+
+def test_requirements_on_one_label_hold_together() -> None:
+    twice = pool("a", "gpu", {"node.kubernetes.io/instance-type": ["p5.48xlarge", "p4d.24xlarge"]})
+    narrower = {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": ["p5.48xlarge"]}
+    twice["spec"]["template"]["spec"]["requirements"].append(narrower)
+    (found,) = pools_of(facts(nodepools=items(twice)))
+    assert found.types == ("p5.48xlarge",)
 
 
 @pytest.mark.parametrize(
