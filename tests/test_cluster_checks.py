@@ -122,6 +122,15 @@ def test_an_answer_of_an_unknown_shape_is_asked_for() -> None:
     assert check.do == "Please file an issue with the output of kubectl get nodes."
 
 
+@pytest.mark.parametrize("kind", ["nodes", "nodepools", "nodeclasses", "nodeclaims", "pods"])
+def test_an_object_without_a_status_is_noticed(kind: str) -> None:
+    for number, one in enumerate(healthy()[kind]["items"]):
+        if one["metadata"].get("namespace", "kube-system") == "kube-system":
+            gone = replaced(healthy()[kind], ("items", number, "status"), None)
+            verdicts = {check.verdict for check in examine(facts({kind: gone}))}
+            assert CANNOT_BE_TOLD in verdicts, one["metadata"]["name"]
+
+
 @pytest.mark.parametrize(
     ("question", "name", "strange"),
     [
@@ -426,6 +435,8 @@ def test_nodes_of_a_class_with_a_release_must_run_it(found: Any, verdict: Verdic
         (700, "720h", PASSED, "1 Karpenter node, the oldest 700 h"),
         (730, "720h", FAILED, "is 730 h old, and expired after 720h: its pods keep it."),
         (730, "Never", FAILED, "the pool says 720h, and the node was made with Never."),
+        (730, "soon", FAILED, "the pool says 720h, and the node was made with soon."),
+        (700, "soon", PASSED, "the oldest 700 h"),
         (730, "2000h", FAILED, "the pool says 720h, and the node was made with 2000h."),
     ],
 )
@@ -575,6 +586,11 @@ def test_the_names_of_quotas_say_which_types_count(kind: str, market: str, expec
 def test_a_type_that_no_quota_names_is_no_verdict() -> None:
     p6 = pool("a", "gpu", {"node.kubernetes.io/instance-type": ["p6-b200.48xlarge"], "karpenter.sh/capacity-type": ["spot"]})
     says(capacity.quotas, CANNOT_BE_TOLD, "a: no spot quota names p6-b200.", nodepools=items(p6))
+
+
+def test_a_type_whose_vcpus_are_unknown_is_no_verdict() -> None:
+    new = pool("a", "gpu", {"node.kubernetes.io/instance-type": ["p5x.48xlarge"], "karpenter.sh/capacity-type": ["spot"]})
+    says(capacity.quotas, CANNOT_BE_TOLD, "The program does not know how many p5x.48xlarge has.", nodepools=items(new))
 
 
 def test_the_default_counts_where_the_account_has_no_value_of_its_own() -> None:

@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from stacks.knowledge.catalogue import FAMILY_SCHEME, family
+from stacks.knowledge.catalogue import FAMILY_SCHEME, family, vcpus_of_all_types
 from stacks.operations.checks.facts import Facts, NotKnownError, at, listed, name_of, short, text
 from stacks.operations.checks.question import Answer, Finding, Question, Verdict, counted, judged, question
 from stacks.operations.checks.types import LivePool, pools_of, reservations_of
@@ -27,49 +27,53 @@ LOW_SCORE, TYPES_FOR_A_SCORE = 3, 3
 # --- Quotas --------------------------------------------------------------------------------------------------------------------
 
 
+# Reserved instances count as on-demand ones.
+MARKETS = {"spot": ("spot",), "on-demand": ("on-demand", "reserved")}
+
+
 @question("Limits of pools fit EC2's quotas", "nodepools", "quotas", "default_quotas")
 def quotas(facts: Facts) -> Answer:
     """The vCPUs that pools may use at their limits, by quota. What else runs in the account counts too, and is not known here."""
-    pools = pools_of(facts)
-    known = _quotas(facts)
-    needs: dict[str, list[tuple[str, int | None]]] = defaultdict(list)
-    smallest: dict[str, int] = {}
+    pools, known = pools_of(facts), _quotas(facts)
     findings, notes = [], []
+    asked: dict[str, list[tuple[LivePool, Sequence[str]]]] = defaultdict(list)
     for pool in pools:
-        for market in ("spot", "on-demand"):
-            # Reserved instances count as on-demand ones.
-            if not {market, "reserved" if market == "on-demand" else market} & set(pool.capacity_types):
+        for market, capacity_types in MARKETS.items():
+            if not set(capacity_types) & set(pool.capacity_types):
                 continue
-            by_quota: dict[str, list[str]] = defaultdict(list)
-            names = {name: _quota_of(known, name, market) for name in set(map(family, pool.types))}
-            for one in pool.types:
-                by_quota[names[family(one)]].append(one)
-            for name, types in by_quota.items():
-                if not name:
+            for name, types in _by_quota(known, pool.types, market).items():
+                if name:
+                    asked[name].append((pool, types))
+                else:
                     families = short(", ".join(sorted(set(map(family, types)))), 40)
                     findings.append(Finding(f"{pool.name}: no {market} quota names {families}.", certain=False))
-                    continue
-                try:
-                    needs[name].append((pool.name, pool.vcpus(types)))
-                    least = min(cpus for one in types if (cpus := pool.vcpus_of(one)))
-                    smallest[name] = min(smallest.get(name, least), least)
-                except KeyError as unknown:
-                    findings.append(
-                        Finding(f"{pool.name}: the program does not know the vCPUs of {unknown.args[0]}.", certain=False)
-                    )
-    for name, asked in sorted(needs.items()):
-        value = known[name]
-        together = " + ".join(f"{pool} {'no limit' if cpus is None else f'{cpus:,}'}" for pool, cpus in asked)
-        total = sum(cpus or 0 for _, cpus in asked)
-        said = f"{name}: {value:,.0f} vCPUs; limits {together}"
-        if value < smallest.get(name, 0):
-            findings.append(Finding(f"{said}. The smallest node needs {smallest[name]}."))
-        elif total > value:
-            findings.append(Finding(f"{said}{f' = {total:,}' if len(asked) > 1 else ''}"))
+    for name, users in sorted(asked.items()):
+        said = f"{name}: {known[name]:,.0f} vCPUs"
+        if unknown := sorted({one for _, types in users for one in types if one not in vcpus_of_all_types()}):
+            findings.append(Finding(f"{said}. The program does not know how many {', '.join(unknown)} has.", certain=False))
+            continue
+        at_limits = {pool.name: pool.vcpus(types) for pool, types in users}
+        total = sum(cpus or 0 for cpus in at_limits.values())
+        smallest = min(vcpus_of_all_types()[one] for _, types in users for one in types)
+        limits = " + ".join(f"{pool} {'no limit' if cpus is None else f'{cpus:,}'}" for pool, cpus in at_limits.items())
+        said += f"; limits {limits}{f' = {total:,}' if len(at_limits) > 1 else ''}"
+        if known[name] < smallest:
+            findings.append(Finding(f"{said}. The smallest node needs {smallest}."))
+        elif known[name] < total:
+            findings.append(Finding(said))
         else:
             notes.append(said)
     do = "Request a quota (docs/pending.md#4-quotas), or lower the limits of the pools to what the account may have."
-    return judged(len(needs), "quota", findings, do, notes=notes)
+    return judged(len(asked), "quota", findings, do, notes=notes)
+
+
+def _by_quota(known: dict[str, float], types: Sequence[str], market: str) -> dict[str, list[str]]:
+    """Types by the name of the quota in which they count."""
+    names = {one: _quota_of(known, one, market) for one in set(map(family, types))}
+    found: dict[str, list[str]] = defaultdict(list)
+    for one in types:
+        found[names[family(one)]].append(one)
+    return found
 
 
 def _quotas(facts: Facts) -> dict[str, float]:

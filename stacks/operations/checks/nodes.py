@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from stacks.config.budgets import Allowance, allowance
-from stacks.config.times import NEVER, seconds
+from stacks.config.times import DURATION, NEVER, seconds
 from stacks.operations.checks.facts import Facts, NotKnownError, at, conditions, listed, name_of, short, text
 from stacks.operations.checks.question import Answer, Finding, Question, Verdict, counted, judged, question
 from stacks.operations.deployment import Object
@@ -50,7 +50,7 @@ def bottlerocket(facts: Facts) -> Answer:
         match = BOTTLEROCKET.match(image)
         running[f"{match[1] or 'unknown release'}" if match else short(image, 60) or "unknown"] += 1
         findings += _image(node, image, asked)
-    do = "A drifted node is replaced as budgets allow: see the check of drifted nodes. Class D of a release: docs/upgrading.md."
+    do = "Karpenter replaces drifted nodes as budgets allow: see the check of drifted nodes, and docs/upgrading.md."
     releases = ", ".join(f"{count} on {release}" for release, count in running.most_common())
     return judged(len(nodes), "node", findings, do, said=f"{counted(len(nodes), 'node')}: {releases}")
 
@@ -88,11 +88,12 @@ def expiry(facts: Facts) -> Answer:
             continue
         oldest = max(oldest, age)
         said = f"{_node(claim)} ({name_of(claim)}, pool {pool or 'unknown'}) is {age / HOURS:.0f} h old"
-        if own and own != NEVER and age > seconds(own):
+        limit = pools.get(pool, "")
+        if _passed(own, age):
             findings.append(Finding(f"{said}, and expired after {own}: its pods keep it."))
-        elif (limit := pools.get(pool, "")) and limit != NEVER and age > seconds(limit):
+        elif _passed(limit, age):
             findings.append(Finding(f"{said}; the pool says {limit}, and the node was made with {own or 'no expiry'}."))
-        elif not own and not limit:
+        elif _passed(own, age) is None and _passed(limit, age) is None:
             findings.append(Finding(f"{said}, and neither the node nor the pool says when it expires.", certain=False))
     do = "kubectl delete nodeclaim NAME drains a node. Pods with do-not-disrupt or behind a PodDisruptionBudget keep it."
     return judged(
@@ -102,6 +103,13 @@ def expiry(facts: Facts) -> Answer:
         do,
         said=f"{counted(len(claims), 'Karpenter node')}, the oldest {oldest / HOURS:.0f} h" if claims else "",
     )
+
+
+def _passed(expires: str, age: float) -> bool | None:
+    """Whether an age is beyond a duration; None if the text is not a duration."""
+    if expires == NEVER:
+        return False
+    return age > seconds(expires) if re.fullmatch(DURATION, expires) else None
 
 
 @question("Drifted nodes are replaced", "nodeclaims", "nodepools", "pods")

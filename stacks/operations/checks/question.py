@@ -35,11 +35,15 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Check(Answer):
+class Check:
     """An answer with its question: the name, and the commands whose output was looked at."""
 
-    name: str = ""
-    looked_at: str = ""
+    name: str
+    looked_at: str
+    verdict: Verdict
+    figure: str = ""
+    found: tuple[str, ...] = ()
+    do: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Question:
                 f"an answer has a shape that this program does not know ({type(error).__name__})",
                 do=f"Please file an issue with the output of {looked_at}.",
             )
-        return Check(answer.verdict, answer.figure, answer.found, answer.do, name=self.name, looked_at=looked_at)
+        return Check(self.name, looked_at, answer.verdict, answer.figure, answer.found, answer.do)
 
 
 def question(name: str, *of: str) -> Callable[[Callable[[Facts], Answer]], Question]:

@@ -45,7 +45,7 @@ class LivePool:
         Raises:
             KeyError: a type is not in the catalogue.
         """
-        known = {one: (_vcpus()[one], _gpus().get(one, 0)) for one in types}
+        known = {one: (vcpus_of_all_types()[one], _gpus().get(one, 0)) for one in types}
         most = []
         if (limit := self.limits.get("cpu")) is not None:
             most.append(limit)
@@ -54,15 +54,6 @@ class LivePool:
         if (limit := self.limits.get(GPU)) is not None and all(gpus for _, gpus in known.values()):
             most.append(max(limit // gpus * cpus for cpus, gpus in known.values()))
         return min(most, default=None)
-
-    @staticmethod
-    def vcpus_of(instance_type: str) -> int:
-        """The vCPUs of a type.
-
-        Raises:
-            KeyError: the type is not in the catalogue.
-        """
-        return _vcpus()[instance_type]
 
     @property
     def nodes_at_limit(self) -> int | None:
@@ -121,7 +112,7 @@ def _values(requirements: Sequence[Object], key: str) -> tuple[str, ...] | None:
 def _of_shape(*asked: tuple[str, tuple[str, ...] | None]) -> tuple[str, ...]:
     """The types of the catalogue that have what a pool asks for, as far as families, categories and vCPUs say."""
     found = []
-    for one, cpus in _vcpus().items():
+    for one, cpus in vcpus_of_all_types().items():
         has = {FAMILY: family(one), CATEGORY: category(one), CPUS: str(cpus)}
         if all(values is None or has[key] in values for key, values in asked):
             found.append(one)
@@ -132,10 +123,6 @@ def _zones(facts: Facts, node_class: str) -> tuple[str, ...]:
     classes = [one for one in listed(facts.answers.get("nodeclasses"), "items") if name_of(one) == node_class]
     found = [text(subnet, "zone") for one in classes for subnet in listed(one, "status", "subnets")]
     return tuple(sorted(filter(None, set(found))))
-
-
-def _vcpus() -> dict[str, int]:
-    return vcpus_of_all_types()
 
 
 @cache
