@@ -1,8 +1,9 @@
 """What programs answer about a healthy cluster: a node group, Karpenter, a GPU node with a pod.
 
 Objects as a Kubernetes 1.35 API and Karpenter 1.14.0 had them, without what no check reads. The answers of AWS have the shapes of
-the AWS CLI's reference: list-service-quotas and list-aws-default-service-quotas, get-spot-placement-scores,
-describe-instance-type-offerings, describe-capacity-reservations, describe-network-interfaces, describe-addon.
+the AWS CLI's reference, https://docs.aws.amazon.com/cli/latest/reference/: list-service-quotas, list-aws-default-service-quotas,
+get-spot-placement-scores, describe-instance-type-offerings, describe-capacity-reservations, describe-network-interfaces,
+describe-addon.
 """
 
 from datetime import UTC, datetime, timedelta

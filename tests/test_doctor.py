@@ -16,6 +16,7 @@ from stacks.operations.checks.calls import REACH, Call, further, of_cluster
 from stacks.operations.deployment import DeploymentError
 from tests.facts import NOW, facts, healthy, item, items
 from tests.test_destroy import CLUSTER, ENDPOINT, FOLDER, VPC, state
+from tests.test_docs import anchors
 
 ACCOUNT = "123456789012"
 
@@ -312,3 +313,11 @@ def test_the_documented_policy_has_the_rights_of_all_calls() -> None:
 def test_the_page_names_every_check() -> None:
     page = (PROJECT / "docs" / "doctor.md").read_text()
     assert [question.name for question in QUESTIONS if f"| {question.name} |" not in page] == []
+
+
+def test_the_pages_and_headings_that_the_checks_name_exist() -> None:
+    sources = "".join(path.read_text() for path in (PROJECT / "stacks" / "operations" / "checks").glob("*.py"))
+    named = set(re.findall(r"(docs/[a-z-]+[.]md)(?:#([a-z0-9-]+))?", sources))
+    assert len(named) > 8
+    for page, anchor in named:
+        assert not anchor or anchor in anchors((PROJECT / page).read_text()), (page, anchor)
