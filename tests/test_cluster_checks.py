@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -502,6 +504,12 @@ def test_a_drifted_node_without_its_pool_is_no_verdict() -> None:
 )
 def test_kubernetes_must_be_in_standard_support(version: str, verdict: Verdict, said: str) -> None:
     says(versions.support, verdict, said, cluster={"cluster": {"version": version}})
+
+
+def test_after_extended_support_eks_upgrades_by_itself() -> None:
+    old = replace(facts({"cluster": {"cluster": {"version": "1.33"}}}), now=datetime(2027, 8, 1, tzinfo=UTC))
+    check = versions.support.ask(old)
+    assert (check.verdict, check.figure) == (FAILED, "1.33, extended support ended on 2027-07-29")
 
 
 def test_karpenter_must_fit_kubernetes() -> None:
