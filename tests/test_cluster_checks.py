@@ -288,6 +288,8 @@ def test_a_pod_that_restarted_often_and_lately_fails_though_it_is_ready() -> Non
 
 def test_karpenter_must_have_a_ready_pod() -> None:
     says(system.karpenter, FAILED, "0 of 0 pods ready", "kubectl -n kube-system describe deployment karpenter", pods=items())
+    elsewhere = items(pod("karpenter-1", "mine", app="karpenter"), pod("other-1"))
+    says(system.karpenter, FAILED, "0 of 0 pods ready", pods=elsewhere)
 
 
 REFUSALS = [
