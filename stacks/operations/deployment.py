@@ -26,6 +26,10 @@ class DeploymentError(RuntimeError):
     """Why a command stopped before Terraform changed anything, and what to do."""
 
 
+class NotDeployedError(DeploymentError):
+    """The state has no cluster."""
+
+
 @dataclass(frozen=True)
 class DeployedCluster:
     """The cluster of a stack. `kubeconfig` is a file of its own, because the user's current context may be another cluster."""
@@ -102,17 +106,22 @@ class Stack:
                 raise DeploymentError(f"{program} must be on the PATH. Install it, and run this command again.")
         return cls(STACKS / name)
 
-    def cluster(self, kubeconfig: Path) -> DeployedCluster:
-        """The cluster in the state. A destroy removes the outputs first and the VPC last, so name and region come from the VPC."""
+    def cluster(self, kubeconfig: Path, session: str) -> DeployedCluster:
+        """The cluster in the state. A destroy removes the outputs first and the VPC last, so name and region come from the VPC.
+
+        Args:
+            kubeconfig: where `connect` writes.
+            session: the name of the session, where the stack assumes a role. CloudTrail shows the name.
+
+        Raises:
+            NotDeployedError: the state has no VPC.
+        """
         state = json.loads(self.terraform("state", "pull") or "{}").get("resources", [])
         resources = {f"{r.get('module')}.{r['type']}": r["instances"][0]["attributes"] for r in state if r["instances"]}
         vpc = resources.get("module.vpc.aws_vpc")
         if not vpc:
-            raise DeploymentError(
-                f"Workspace {self.workspace()} has no VPC in its state, and so no node. To remove what else it may have, run "
-                f"`terraform destroy` in {self.folder}."
-            )
-        profile, environment = self._identity()
+            raise NotDeployedError(f"Workspace {self.workspace()} has no VPC in its state, and so no node.")
+        profile, environment = self._identity(session)
         eks = resources.get("module.eks.aws_eks_cluster", {})
         return DeployedCluster(
             name=vpc["tags"]["Name"],
@@ -124,7 +133,7 @@ class Stack:
             kubeconfig=kubeconfig,
         )
 
-    def _identity(self) -> tuple[list[str], dict[str, str]]:
+    def _identity(self, session: str) -> tuple[list[str], dict[str, str]]:
         """The identity of the stack's AWS provider: the AWS CLI's arguments and its environment."""
         providers = json.loads((self.folder / JSON).read_text())["provider"]["aws"]
         provider = next(provider for provider in providers if "alias" not in provider)
@@ -132,7 +141,7 @@ class Stack:
         if "assume_role" not in provider:
             return profile, {}
         role = provider["assume_role"][0]["role_arn"]
-        command = ("aws", "sts", "assume-role", "--role-arn", role, "--role-session-name", "make-destroy", *profile)
+        command = ("aws", "sts", "assume-role", "--role-arn", role, "--role-session-name", session, *profile)
         given = json.loads(_run(*command, "--query", "Credentials", "--output", "json"))
         names = {
             "AWS_ACCESS_KEY_ID": "AccessKeyId",

@@ -11,15 +11,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from stacks.knowledge.storage_addons import STORAGE_ADDONS
-from stacks.operations.deployment import DeployedCluster, DeploymentError, Object, Stack, name_of
+from stacks.operations.checks.removal import load_balanced, outlives
+from stacks.operations.deployment import DeployedCluster, DeploymentError, NotDeployedError, Object, Stack, name_of
 from stacks.operations.terminal import coloured
 
 # What Karpenter manages, in the order of deletion. Deleting an EC2NodeClass removes its instance profile and launch templates.
 KINDS = ("nodepools.karpenter.sh", "nodeclaims.karpenter.sh", "ec2nodeclasses.karpenter.k8s.aws")
 KARPENTER = "kube-system/karpenter"
 OWN_FINALIZERS = ("karpenter.sh/", "karpenter.k8s.aws/", "foregroundDeletion")
-DRIVERS = {addon.driver for addon in STORAGE_ADDONS if addon.driver}
 POLL_SECONDS = 5
 QUIET_SECONDS = 60  # after this time without progress, the command says what blocks
 
@@ -35,7 +34,10 @@ def main(arguments: list[str]) -> int:
     if code := stack.init():
         return code
     with tempfile.TemporaryDirectory() as folder:
-        cluster = stack.cluster(Path(folder, "kubeconfig"))
+        try:
+            cluster = stack.cluster(Path(folder, "kubeconfig"), "make-destroy")
+        except NotDeployedError as error:
+            raise DeploymentError(f"{error} To remove what else it may have, run `terraform destroy` in {stack.folder}.") from None
         if cluster.protected:
             raise DeploymentError(
                 f"EKS would refuse to delete {cluster.name}, because deletion_protection is on. Set deletion_protection=False in "
@@ -61,10 +63,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _refuse_load_balancers(cluster: DeployedCluster) -> None:
-    found = [f"Service {name_of(item)}" for item in cluster.objects("services") if item["spec"].get("type") == "LoadBalancer"]
-    found += [f"Ingress {name_of(item)}" for item in cluster.objects("ingresses")]
-    found += [f"Gateway {name_of(item)}" for item in cluster.objects("gateways.gateway.networking.k8s.io")]
-    if found:
+    kinds = ("services", "ingresses", "gateways.gateway.networking.k8s.io")
+    if found := load_balanced(*(cluster.objects(kind) for kind in kinds)):
         raise DeploymentError(
             f"These objects may have load balancers, which Terraform does not know and which block the removal of the network: "
             f"{', '.join(found)}. Delete the objects first, while the load balancer controller runs. Nothing was removed."
@@ -73,7 +73,7 @@ def _refuse_load_balancers(cluster: DeployedCluster) -> None:
 
 def _refuse_volumes(cluster: DeployedCluster) -> None:
     """Nothing deletes a disk in AWS once its driver is gone, and a mount target or an interface of FSx holds on to the network."""
-    found = [_volume(item) for item in cluster.objects("persistentvolumes") if _would_stay(item["spec"])]
+    found = [_volume(item) for item in cluster.objects("persistentvolumes") if outlives(item)]
     if found:
         raise DeploymentError(
             "These PersistentVolumes have the reclaim policy Delete, and what they have in AWS would outlive the cluster: "
@@ -81,12 +81,6 @@ def _refuse_volumes(cluster: DeployedCluster) -> None:
             "yourself: kubectl patch persistentvolume NAME --patch "
             """'{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}'. Nothing was removed."""
         )
-
-
-def _would_stay(volume: Object) -> bool:
-    """Whether a driver would delete something in AWS. A class from before the drivers makes volumes without the driver's name."""
-    ours = volume.get("csi", {}).get("driver") in DRIVERS or "awsElasticBlockStore" in volume
-    return ours and volume.get("persistentVolumeReclaimPolicy") == "Delete"
 
 
 def _volume(item: Object) -> str:
