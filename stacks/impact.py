@@ -4,6 +4,7 @@ import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 from stacks.operations.terminal import coloured
@@ -13,16 +14,17 @@ from stacks.reports.impact.explanation import explain
 from stacks.reports.impact.plan import UnreadablePlanError, read
 
 FORMATS = {"text": render.text, "markdown": render.markdown, "json": render.as_json}
-UNREADABLE, TOO_MUCH = 1, 3  # exit codes; argparse ends with 2
+UNREADABLE, TOO_MUCH, INTERRUPTED = 1, 3, 130  # exit codes; argparse ends with 2
+PIPE = "To pipe one: terraform show -json PLANFILE | python -m stacks.impact"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print the explanation of a plan; returns the exit code."""
     options = _options(arguments)
     try:
-        plan = read(_standard_input() if options.file == "-" else Path(options.file).read_bytes(), partial=options.incomplete)
+        plan = read(_input() if options.file == "-" else Path(options.file).read_bytes(), partial=options.incomplete)
     except OSError as error:
-        return _unreadable(f"{error.filename} cannot be read: {error.strerror}.")
+        return _unreadable(f"{error.filename or 'Standard input'} cannot be read: {error.strerror}.")
     except UnreadablePlanError as error:
         return _unreadable(str(error))
     try:
@@ -35,21 +37,6 @@ def main(arguments: Sequence[str]) -> int:
     return TOO_MUCH if options.fail_on and explanation.level >= Level[options.fail_on.upper()] else 0
 
 
-def _standard_input() -> bytes:
-    if sys.stdin is None:
-        raise UnreadablePlanError("There is no standard input. Name a file with the JSON of a plan.")
-    if sys.stdin.isatty():
-        print("Waiting for the JSON of a plan on standard input, such as from: terraform show -json PLANFILE |", file=sys.stderr)
-    return sys.stdin.buffer.read()
-
-
-def _print(text: str) -> None:
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:  # the reader has seen enough; Python would complain once more at the end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _options(arguments: Sequence[str]) -> Namespace:
     parser = ArgumentParser(prog="python -m stacks.impact", description=__doc__)
     parser.add_argument("file", nargs="?", default="-", metavar="FILE", help="the plan's JSON; - for standard input")
@@ -58,10 +45,27 @@ def _options(arguments: Sequence[str]) -> Namespace:
         "--fail-on",
         choices=[str(level) for level in Level],
         metavar="LEVEL",
-        help="exit with 3 from a level on (from none on, always): %(choices)s",
+        help="exit with 3 from a level on: %(choices)s. Every plan reaches none",
     )
     parser.add_argument("--incomplete", metavar="ARGUMENT", default="", help="an argument of Terraform that the JSON does not show")
     return parser.parse_args(arguments)
+
+
+def _input() -> bytes:
+    if sys.stdin is None:
+        raise UnreadablePlanError(f"The JSON of a plan must come from a file or from standard input (got neither). {PIPE}")
+    if sys.stdin.isatty():
+        print(f"Waiting for the JSON of a plan on standard input. Ctrl-C ends. {PIPE}", file=sys.stderr)
+    return sys.stdin.buffer.read()
+
+
+def _print(text: str) -> None:
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name in a plan may have a letter that a terminal does not show
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # such as of head -1
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes again at its end
 
 
 def _unreadable(sentence: str) -> int:
@@ -73,4 +77,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)

@@ -14,13 +14,14 @@ def budget(nodes: str, schedule: str = "", duration: str = "", *reasons: str) ->
 @pytest.mark.parametrize(
     ("budgets", "words"),
     [
-        ([], "10% of them at a time"),
+        (None, "10% of the pool's nodes at a time"),
+        ([], "all at once"),  # the CRD's default is for a pool that does not say
         ([budget("1")], "one at a time"),
         ([budget("3")], "three at a time"),
         ([budget("12")], "12 at a time"),
-        ([budget("50%"), budget("20%")], "20% of them at a time"),
+        ([budget("50%"), budget("20%")], "20% of the pool's nodes at a time"),
         ([budget("10%"), budget("1")], "one at a time"),  # a percentage rounds up
-        ([budget("10%"), budget("2")], "two or 10% of them, whichever is less, at a time"),
+        ([budget("10%"), budget("2")], "two or 10% of the pool's nodes, whichever is less, at a time"),
         ([budget("0", "", "", "Empty")], "all at once"),
         ([budget("1"), budget("0", "0 6 * * *", "20h")], "one at a time between 02:00 and 06:00 UTC"),
         ([budget("1"), budget("0", "0 6,18 * * *", "6h")], "one at a time between 00:00 and 06:00 and between 12:00 and 18:00 UTC"),
@@ -40,7 +41,7 @@ def budget(nodes: str, schedule: str = "", duration: str = "", *reasons: str) ->
         ([budget("0%")], ""),
     ],
 )
-def test_budgets_become_words(budgets: list[Json], words: str) -> None:
+def test_budgets_become_words(budgets: list[Json] | None, words: str) -> None:
     assert allowance(budgets, "Drifted").words() == words
 
 
@@ -63,10 +64,10 @@ def test_a_window_that_ends_after_midnight_of_the_week_goes_on() -> None:
         ([budget("100%")], [budget("2")], False, True),
         ([budget("0", "0 6 * * *", "20h")], [budget("0", "0 8 * * *", "18h")], True, False),
         ([budget("0", "0 8 * * *", "18h")], [budget("0", "0 6 * * *", "20h")], False, True),
-        ([budget("0", "0 0 1 * *", "48h")], [], True, True),
+        ([budget("0", "0 0 1 * *", "48h")], None, True, True),
     ],
 )
-def test_budgets_compare(before: list[Json], after: list[Json], opens: bool, stricter: bool) -> None:
+def test_budgets_compare(before: list[Json], after: list[Json] | None, opens: bool, stricter: bool) -> None:
     old, new = allowance(before, "Drifted"), allowance(after, "Drifted")
     assert (old.opens(new), new.stricter(old)) == (opens, stricter)
 

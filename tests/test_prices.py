@@ -11,12 +11,12 @@ import pytest
 from stacks.app import PROJECT
 from stacks.config import ClusterConfig, GeneralPool, GpuPool, recommended
 from stacks.config.checks import mistakes
-from stacks.config.spending import known_pools
+from stacks.config.spending import is_priced_elsewhere, known_pools
 from stacks.hcl.expressions import Expression
 from stacks.knowledge import prices
 from stacks.knowledge.catalogue import general_instance_types, gpus_by_type
 from stacks.knowledge.prices import PRICES, hourly_usd, most_expensive_vcpus
-from stacks.reports.prices import idle_hour, is_priced_elsewhere, most_expensive_hour
+from stacks.reports.prices import idle_hour, most_expensive_hour
 from stacks.testing import synth_cluster
 
 GPUS = gpus_by_type()
@@ -159,7 +159,11 @@ def test_an_hour_above_max_hourly_usd_is_refused_and_the_default_pools_count() -
         "gpu-spot $220.16. Lower a limit, or raise max_hourly_usd."
     ]
     assert refused(max_hourly_usd=221, default_pool=False) == []
-    assert len(refused(region="eu-north-1")) == 1
+    (elsewhere,) = refused(region="eu-north-1")
+    assert elsewhere.endswith(
+        "Lower a limit, or raise max_hourly_usd. The program does not have every price of eu-north-1, and uses those of us-east-1 "
+        "for default."
+    )
 
 
 def test_max_hourly_usd_needs_what_the_price_depends_on_in_python() -> None:

@@ -56,7 +56,7 @@ class Size:
         if self.number is None and self.percent is None:
             return "all at once"
         number = "" if self.number is None else NUMBERS[self.number] if self.number < len(NUMBERS) else str(self.number)
-        percent = "" if self.percent is None else f"{self.percent}% of them"
+        percent = "" if self.percent is None else f"{self.percent}% of the pool's nodes"
         return f"{' or '.join(filter(None, (number, percent)))}{', whichever is less,' if number and percent else ''} at a time"
 
 
@@ -119,7 +119,7 @@ def allowance(budgets: Sequence[Budget] | None, reason: str) -> Allowance:
     always: list[Budget] = []
     scheduled: list[tuple[Budget, bytearray]] = []
     irregular: list[Budget] = []
-    for budget in budgets or DEFAULT:
+    for budget in DEFAULT if budgets is None else budgets:
         if reason not in (budget.get("reasons") or [reason]):
             continue
         try:

@@ -28,6 +28,7 @@ from stacks.config.spending import Spending, cents, is_priced_elsewhere, known, 
 from stacks.config.stack import Stack
 from stacks.config.storage import StorageOptions
 from stacks.hcl.rules import as_json
+from stacks.knowledge.prices import PRICED_REGION
 from stacks.knowledge.versions import RELEASE, karpenter_mistake, known_kubernetes_version, kubernetes_version, parts
 
 
@@ -133,9 +134,9 @@ class ClusterConfig(
         total = cents(sum(pool.usd or 0 for pool in pools))
         if not missing and not unpriced and total > self.max_hourly_usd:
             each = ", ".join(f"{pool.pool.name} ${pool.usd:.2f}" for pool in pools)
-            elsewhere = [pool.pool.name for pool in pools if is_priced_elsewhere(pool, self.region)]
-            region = f" The prices of {' and '.join(elsewhere)} are in part those of us-east-1." if elsewhere else ""
+            elsewhere = ", ".join(pool.pool.name for pool in pools if is_priced_elsewhere(pool, self.region))
+            note = f" The program does not have every price of {self.region}, and uses those of {PRICED_REGION} for {elsewhere}."
             yield (
                 f"max_hourly_usd must be at least {total:.2f}, which an hour can cost with these limits (got "
-                f"{self.max_hourly_usd}): {each}.{region} Lower a limit, or raise max_hourly_usd."
+                f"{self.max_hourly_usd}): {each}. Lower a limit, or raise max_hourly_usd.{note if elsewhere else ''}"
             )

@@ -79,11 +79,6 @@ class KnownPool:
         return GPU_TAINT in [taint.key for taint in self.taints]
 
 
-def is_priced_elsewhere(pool: KnownPool, region: str | None) -> bool:
-    """Whether the hour of a pool has prices of us-east-1 in it, because the table has none of the region."""
-    return pool.usd is not None and not (region and all(prices.is_priced_in(name, region) for name in pool.types))
-
-
 def known_pools(options: NodePoolOptions, region: str | None) -> list[KnownPool]:
     """The pools, in the order in which Karpenter tries them, those without GPUs first; priced as in us-east-1 without a region."""
     priced = region or prices.PRICED_REGION
@@ -99,6 +94,11 @@ def known_pools(options: NodePoolOptions, region: str | None) -> list[KnownPool]
         found.append(_known(other, f'general_pools["{other.name}"].{field}', (), priced))
     # By weight, then by name, the last first: OrderByWeight in pkg/utils/nodepool of kubernetes-sigs/karpenter.
     return sorted(sorted(found, key=lambda one: (one.pool.weight or 0, one.pool.name), reverse=True), key=lambda one: one.gpu)
+
+
+def is_priced_elsewhere(pool: KnownPool, region: str | None) -> bool:
+    """Whether the hour of a pool has prices of us-east-1 in it, because the table has none of the region."""
+    return pool.usd is not None and not (region and all(prices.is_priced_in(name, region) for name in pool.types))
 
 
 def _known(pool: Pool, place: str, budgets: Sequence[Budget], region: str) -> KnownPool:

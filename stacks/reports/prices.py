@@ -3,7 +3,7 @@
 from datetime import date
 
 from stacks.config.cluster import ClusterConfig
-from stacks.config.spending import KnownPool, is_priced_elsewhere
+from stacks.config.spending import KnownPool
 from stacks.hcl.expressions import is_expression
 from stacks.knowledge.endpoints import INTERFACE_ENDPOINT_PRICE
 from stacks.knowledge.prices import (
@@ -15,7 +15,7 @@ from stacks.knowledge.prices import (
 )
 from stacks.knowledge.versions import EXTENDED_SUPPORT_PRICE, STANDARD_SUPPORT_PRICE, kubernetes_version
 
-__all__ = ["LEFT_OUT", "idle_hour", "is_priced_elsewhere", "most_expensive_hour", "why_not_priced"]
+__all__ = ["LEFT_OUT", "idle_hour", "most_expensive_hour", "why_not_priced"]
 
 LEFT_OUT = ("disks", "traffic", "load balancers", "logs", "nodes while others replace them", "reservations", "discounts")
 """What no sum here has in it."""

@@ -12,12 +12,12 @@ from typing import Any
 from stacks.config.cluster import ClusterConfig
 from stacks.config.fields import options_of
 from stacks.config.pools import GPU_TAINT, UNITS, Budget, GeneralPool, GpuPool, Taint, pods_per_gpu
-from stacks.config.spending import KnownPool, cents, known, known_pools
+from stacks.config.spending import KnownPool, cents, is_priced_elsewhere, known, known_pools
 from stacks.knowledge.catalogue import family
 from stacks.knowledge.prices import LIKE_PRICED_REGION, PRICED_REGION, PRICES_OF
 from stacks.knowledge.versions import kubernetes_version
 from stacks.operations.terminal import coloured
-from stacks.reports.prices import LEFT_OUT, idle_hour, is_priced_elsewhere, why_not_priced
+from stacks.reports.prices import LEFT_OUT, idle_hour, why_not_priced
 
 HEAD = ("pool", "$/hour", "limit", "capacity", "budget", "taints", "instance types")
 

@@ -215,7 +215,9 @@ def _of_class(plan: Plan, before: Values, after: Values) -> Iterator[Drift]:
         old, new = (_terms(spec.get(field)) for spec in (before, after))
         if old == new or field == "ipPrefixCount":
             continue
-        if field in ("amiSelectorTerms", "amiFamily"):
+        if field == "amiFamily" or _families(before) != _families(after):
+            yield Drift(ALL, "image family")
+        elif field == "amiSelectorTerms":
             alias = next((term["alias"] for term in after.get("amiSelectorTerms") or () if "alias" in term), "")
             yield Drift(
                 f"nodes with another image than {alias}" if alias else f"nodes with another image than the {words} selected"
@@ -226,6 +228,18 @@ def _of_class(plan: Plan, before: Values, after: Values) -> Iterator[Drift]:
             yield Drift("nodes with other security groups than the new terms find", unless=NOTHING_FOUND)
         elif gone := [term for term in old if term and term not in new]:
             yield Drift(f"nodes in a capacity reservation that only the removed {' and '.join(map(_term, gone))} selects")
+
+
+def _families(spec: Values) -> set[str]:
+    """The families of images that aliases name; part of the hash."""
+    return {str(term["alias"]).partition("@")[0] for term in spec.get("amiSelectorTerms") or () if "alias" in term}
+
+
+def changed_fields(node_class: KubernetesObject) -> list[str]:
+    """What makes nodes of a class drift, in words."""
+    before, after = node_class.before or {}, node_class.after or {}
+    selected = (words for field, words in SELECTED.items() if not same(before.get(field), after.get(field)))
+    return list(dict.fromkeys([*_hashed_fields(before, after), *selected]))
 
 
 def _hashed_fields(before: Values, after: Values) -> Iterator[str]:

@@ -64,7 +64,7 @@ def prices(plan: Plan) -> dict[str, Any]:
     """The hour of each pool, and of all together that are priced before and after; a pool that is not there costs nothing."""
     pools = {
         name: {
-            when: 0.0 if spec is None else most_expensive_hour(spec, limits, plan.region)
+            when: most_expensive_hour(spec, limits, plan.region) if spec is not None else None if pool.unknown else 0.0
             for when, spec, limits in zip(("before", "after"), (pool.before, pool.after), limits_of(plan, pool), strict=True)
         }
         for name, pool in plan.pools.items()

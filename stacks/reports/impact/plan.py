@@ -45,7 +45,7 @@ class Resource:
         names = self.before.keys() | self.after.keys()
         return frozenset(
             {name for name in names if self.before.get(name) != self.after.get(name)}
-            | {name for name, value in self.unknown.items() if _unknown(value)}
+            | {name for name, value in self.unknown.items() if unknown(value)}
         )
 
     @property
@@ -129,14 +129,14 @@ class Plan:
     def region(self) -> str:
         """The region, from the variable, an ARN or Helm's values; "" if the plan has none."""
         given = str((self.variables.get("region") or {}).get("value") or "")
-        if re.fullmatch(REGION, given):
+        if re.fullmatch(REGION, given):  # printed, so not anything
             return given
         values = (value for one in self.resources for value in (*one.before.values(), *one.after.values()))
         texts = (str(text) for value in values for text in (value if isinstance(value, list) else [value]))
         found = (
-            re.search(r"arn:aws[\w-]*:(?!iam)\w+:([a-z]{2}(?:-[a-z]+)+-\d):|(?m:^region: ([a-z0-9-]+)$)", text) for text in texts
+            re.search(rf"arn:aws[\w-]*:(?!iam)\w+:(?P<arn>{REGION}):|(?m:^region: (?P<helm>{REGION})$)", text) for text in texts
         )
-        return next((match[1] or match[2] for match in found if match), "")
+        return next((match["arn"] or match["helm"] for match in found if match), "")
 
     def _objects(self, kind: str) -> dict[str, KubernetesObject]:
         found = {}
@@ -157,21 +157,18 @@ def read(text: str | bytes, *, partial: str = "") -> Plan:
     """The plan in a text.
 
     Args:
-        text: what `terraform show -json` writes, in bytes also as UTF-16, which PowerShell writes.
+        text: what `terraform show -json` writes; as bytes in UTF-8, or in UTF-16, which PowerShell writes.
         partial: an argument such as -refresh=false with which Terraform planned, and which the JSON does not show.
 
     Raises:
         UnreadablePlanError: the text is not the JSON of a plan, or of one that did not succeed.
     """
     how = "Write one with: terraform show -json PLANFILE"
-    if text[:2] in ("PK", b"PK"):
-        raise UnreadablePlanError(
-            "The input must be the JSON of a plan (got a saved plan itself). Write the JSON with: terraform show -json PLANFILE"
-        )
+    got = "a saved plan itself" if text[:2] in ("PK", b"PK") else "something else" if text.strip() else "nothing"  # a plan is a zip
     try:
         document = json.loads(text)
-    except ValueError:
-        raise UnreadablePlanError(f"The input must be the JSON of a plan (got something else). {how}") from None
+    except (ValueError, RecursionError):
+        raise UnreadablePlanError(f"The input must be the JSON of a plan (got {got}). {how}") from None
     if not isinstance(document, dict) or not isinstance(version := document.get("format_version"), str) or not _is_plan(document):
         raise UnreadablePlanError(f"The input must be the JSON of a plan (got other JSON). {how}")
     if version.partition(".")[0] != VERSION:
@@ -193,7 +190,11 @@ def _is_plan(document: Values) -> bool:
     """Whether JSON of Terraform is that of a plan, and not that of a state."""
     changes = document.get("resource_changes", [] if "planned_values" in document else None)
     return isinstance(changes, list) and all(
-        isinstance(one, dict) and {"address", "type", "change"} <= one.keys() for one in changes
+        isinstance(one, dict)
+        and {"address", "type", "change"} <= one.keys()
+        and isinstance(one["change"], dict)
+        and isinstance(one["change"].get("actions"), list)
+        for one in changes
     )
 
 
@@ -221,11 +222,11 @@ def _action(actions: list[str]) -> Action:
             return "none"  # no-op, read, open, renew, close
 
 
-def _unknown(value: object) -> bool:
+def unknown(value: object) -> bool:
     """Whether something in a value is known only after the apply."""
     if isinstance(value, Mapping):
-        return any(map(_unknown, value.values()))
-    return any(map(_unknown, value)) if isinstance(value, list) else value is True
+        return any(map(unknown, value.values()))
+    return any(map(unknown, value)) if isinstance(value, list) else value is True
 
 
 def _manifest(values: Values) -> Values | None:

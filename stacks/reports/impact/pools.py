@@ -3,17 +3,19 @@
 Nothing here says how many nodes there are, because only a living cluster knows that.
 """
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from stacks.config.budgets import Allowance, allowance
-from stacks.config.times import NEVER
+from stacks.config.times import NEVER, seconds
 from stacks.reports.impact.change import QUIET, Change, Class, Level, worst_class
 from stacks.reports.impact.drift import (
     DISRUPTION,
     HASHES_ANEW,
     Drift,
+    changed_fields,
     class_name,
     class_of,
     crosses,
@@ -70,7 +72,9 @@ def of_pools(plan: Plan) -> Iterator[Change]:
 
 def _together(effects: Sequence[Effect], before: Values) -> str:
     """The words of all effects. That running nodes stay, or when their pods end, is said once, and only where that is so."""
-    words = " ".join(effect.words for effect in effects)
+    words = " ".join(
+        effect.words[:1].upper() + effect.words[1:] if number else effect.words for number, effect in enumerate(effects)
+    )
     short = words.replace(f" {STAY}", "")
     stay = effects[0].level < Level.DEFERRED and short != words
     ends = any(effect.level >= Level.REPLACES and PODS[0] not in effect.held_back_by for effect in effects)
@@ -111,6 +115,9 @@ def _of_class(plan: Plan, node_class: KubernetesObject, users: Sequence[Kubernet
             "D",
             "Kubernetes refuses another role of a node class before Karpenter 1.7: the apply fails. Running nodes stay.",
         )
+    elif action == "update" and not said and not users and (fields := changed_fields(node_class)):
+        drift = f"The node class changes ({', '.join(fields)}), and the plan does not have its pools. Their nodes drift, if there"
+        yield Change(address, Level.REPLACES, "D", f"{drift} are any, and Karpenter replaces them as the pools' budgets allow.")
     elif action == "update" and not said:
         yield Change(address, Level.NONE, "U", QUIET)
 
@@ -173,11 +180,12 @@ def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> 
     for one in filter(None, (pool, node_class)):
         if one.changed_outside:
             thing = "pool" if one is pool else "node class"
-            yield _unknown(
-                pool,
-                f"Somebody changed the {thing} in the cluster, and this apply sets the {thing} back. The plan does not say "
-                "what changed.",
-            )
+            back = f"Somebody changed the {thing} in the cluster, and this apply sets the {thing} back."
+            effect = _unknown(pool, f"{back} The plan does not say what changed.")
+            if one is pool and "replicas" in after:
+                ended = "If the fixed size was raised, Karpenter ends the further nodes now, and budgets do not delay that."
+                effect = replace(effect, level=Level.ENDS, words=f"{effect.words} {ended}")
+            yield effect
     if node_class and node_class.unknown:
         yield _unknown(pool, "The plan does not know what the node class will be.")
     old, new = plan.kubernetes
@@ -228,6 +236,8 @@ def _drift(plan: Plan, before: Values, after: Values, found: list[Drift]) -> Eff
             if old.stricter(new)
             else " The stricter budget of this plan comes after that: apply the budget first, alone."
         )
+    if lowered := [unit for unit in after.get("limits") or {} if _lowered(before, after, unit)]:
+        late += f" The lower limit of {_and([UNITS.get(unit, unit) for unit in lowered])} may leave no room for a replacement."
     if not _room(after):
         held = "Karpenter never replaces them, because the limit of nodes leaves no room for a replacement."
         return Effect(Level.DEFERRED, "D", f"{nodes} {held}{late}", ("limit of nodes",))
@@ -268,7 +278,7 @@ def _disruption(before: Values, after: Values, *, said: bool) -> Iterator[Effect
     old, new = (spec.get("disruption") or {} for spec in (before, after))
     budgets = [allowance(_budgets(spec), UNDERUTILIZED) for spec in (before, after)]
     moves = [_consolidates(spec) and not allowed.never for spec, allowed in zip((before, after), budgets, strict=True)]
-    if moves[1] and (not moves[0] or budgets[0].stricter(budgets[1])):
+    if moves[1] and (not moves[0] or budgets[0].stricter(budgets[1]) or _eager(new) > _eager(old)):
         said = True
         sooner = " sooner" if moves[0] else ""
         yield Effect(
@@ -292,6 +302,12 @@ def _disruption(before: Values, after: Values, *, said: bool) -> Iterator[Effect
     changed = [words for key, words in DISRUPTION.items() if not same(old.get(key), new.get(key))]
     if changed and not said:
         yield Effect(Level.NONE, "U", f"Other {_and(changed)}. Running nodes stay.")
+
+
+def _eager(disruption: Values) -> tuple[bool, float]:
+    """How readily Karpenter moves pods: by the policy, and by the time that it waits after the last change on a node."""
+    policy, after = disruption.get("consolidationPolicy"), disruption.get("consolidateAfter", "0s")
+    return policy != "Balanced", -seconds(after) if after != NEVER else -math.inf
 
 
 def _capacity(plan: Plan, before: Values, after: Values, limits: tuple[Values, Values]) -> Iterator[Effect]:
@@ -322,6 +338,11 @@ def _capacity(plan: Plan, before: Values, after: Values, limits: tuple[Values, V
         yield Effect(Level.ENDS, "U", f"fixed size {sizes[0]} to {_nodes(sizes[1])}. {ended}", _pods(before))
     if said:
         yield Effect(Level.NONE, "U", " ".join([*said, STAY]))
+
+
+def _lowered(before: Values, after: Values, unit: str) -> bool:
+    old, new = (_amount(spec.get("limits") or {}, unit) for spec in (before, after))
+    return new is not None and (old is None or new < old)
 
 
 def _amount(limits: Values, unit: str) -> Decimal | None:

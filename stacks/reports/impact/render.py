@@ -9,6 +9,7 @@ from stacks.reports.impact.hours import dollars
 from stacks.reports.impact.pools import PODS
 
 NOTHING = "This apply changes nothing that runs."
+NOTHING_SHOWN = "What the plan shows changes nothing that runs."
 MARK = "<!-- stacks.impact -->"  # by which a workflow finds its comment
 
 MEANS = {
@@ -66,7 +67,7 @@ def _lines(explanation: Explanation) -> Iterator[tuple[str, Sequence[str], str]]
         if change.words != QUIET:
             shared.setdefault((change.level, change.words), []).append(change.what)
     if not shared:
-        yield "", (), NOTHING
+        yield "", (), NOTHING_SHOWN if explanation.incomplete else NOTHING
     for (level, words), whats in shared.items():
         yield str(level) if level else "", whats, words
     if any(set(PODS) <= set(change.held_back_by) for change in explanation.changes):
