@@ -166,7 +166,7 @@ def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> 
     """What happens to a pool that is there before and after."""
     if ("replicas" in before) != ("replicas" in after):
         if early := [drift for drift in drifts(plan, pool) if drift.early]:  # the class is applied first
-            yield _drift(plan, before, before, early)
+            yield _drift(before, before, early, ({}, {}))
         later = "a fixed size later" if "replicas" in after else "another than a fixed size later"
         yield Effect(
             Level.NONE,
@@ -176,7 +176,7 @@ def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> 
         return
     found, node_class = list(drifts(plan, pool)), class_of(plan, pool)
     if found:
-        yield _drift(plan, before, after, found)
+        yield _drift(before, after, found, limits_of(plan, pool))
     for one in filter(None, (pool, node_class)):
         if one.changed_outside:
             thing = "pool" if one is pool else "node class"
@@ -219,7 +219,7 @@ def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> 
         yield Effect(Level.NONE, "U", "Other requirements of new nodes. Running nodes stay.")
 
 
-def _drift(plan: Plan, before: Values, after: Values, found: list[Drift]) -> Effect:
+def _drift(before: Values, after: Values, found: list[Drift], limits: tuple[Values, Values]) -> Effect:
     """Nodes drift: which, why, and when Karpenter replaces them."""
     everything = [drift for drift in found if drift.nodes == ALL]
     if everything:
@@ -236,7 +236,7 @@ def _drift(plan: Plan, before: Values, after: Values, found: list[Drift]) -> Eff
             if old.stricter(new)
             else " The stricter budget of this plan comes after that: apply the budget first, alone."
         )
-    if lowered := [unit for unit in after.get("limits") or {} if _lowered(before, after, unit)]:
+    if lowered := [unit for unit in limits[1] if _lowered(*limits, unit)]:
         late += f" The lower limit of {_and([UNITS.get(unit, unit) for unit in lowered])} may leave no room for a replacement."
     if not _room(after):
         held = "Karpenter never replaces them, because the limit of nodes leaves no room for a replacement."
@@ -341,7 +341,7 @@ def _capacity(plan: Plan, before: Values, after: Values, limits: tuple[Values, V
 
 
 def _lowered(before: Values, after: Values, unit: str) -> bool:
-    old, new = (_amount(spec.get("limits") or {}, unit) for spec in (before, after))
+    old, new = (_amount(limits, unit) for limits in (before, after))
     return new is not None and (old is None or new < old)
 
 
