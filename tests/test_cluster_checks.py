@@ -482,7 +482,7 @@ def test_a_drifted_node_that_waits_for_its_turn_passes() -> None:
         nodes.drift,
         PASSED,
         "1 drifted of 1 Karpenter node",
-        "Karpenter replaces 10% of them at a time.",
+        "Karpenter replaces 10% of the pool's nodes at a time.",
         **drifted([{"nodes": "10%"}]),
     )
     window = [{"nodes": "0", "schedule": "0 6 * * *", "duration": "20h"}]
