@@ -34,7 +34,7 @@ echo "The packages could not be installed. Is PyPI, or the mirror in pip's setti
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help synth plan impact apply doctor capacity recommended test check format golden docs bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all destroy clean rig
+.PHONY: help synth plan impact apply doctor capacity recommended test check format golden docs bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-manifests test-all destroy clean rig
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -124,7 +124,10 @@ test-terrain: $(VENV)/.dev-packages .venv-terrain/.packages ## Run the program o
 test-scan: $(VENV)/.dev-packages .venv-scan/.packages ## Scan what is synthesized with checkov
 	@$(BIN)/pytest -m scan -rP
 
-test-all: rig test test-slow test-terrain test-scan test-terraform test-cli ## Run all tests
+test-manifests: $(VENV)/.dev-packages .venv-manifests/.packages ## Check the examples' manifests against the schemas of Kubernetes
+	@$(BIN)/pytest -m manifests
+
+test-all: rig test test-slow test-terrain test-scan test-manifests test-terraform test-cli ## Run all tests
 
 lock: $(VENV)/.pipenv ## Resolve the Pipfile again
 	@$(BIN)/pipenv lock

@@ -25,14 +25,14 @@ FUNCTIONS: dict[str, Any] = {
 
 @dataclass
 class Crd:
-    """A CRD of one version; `asked` collects the rules that an object came under."""
+    """A CRD in the version that is stored; `asked` collects the rules that an object came under."""
 
     file: Path
     asked: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         document = yaml.load(self.file.read_text(), Loader=yaml.CSafeLoader)
-        (version,) = document["spec"]["versions"]
+        (version,) = (one for one in document["spec"]["versions"] if one["storage"])
         self.schema: dict[str, Any] = version["schema"]["openAPIV3Schema"]
         self.kind: str = document["spec"]["names"]["kind"]
         self.name: str = document["metadata"]["name"]

@@ -18,6 +18,9 @@ from tests.terraform import NO_CHANGES, Workspace, needs_modules, needs_terrafor
 
 STACKS = {"recommended": ["training"], "fleet": ["prod-eun1", "prod-usw2"], "own_stack": ["services", "training"]}
 
+# Folders with a program, a page and manifests; the stack has the folder's name. tests/test_workloads.py has the rest about them.
+WORKLOADS = ["batch", "queue", "serving", "training"]
+
 
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
@@ -34,6 +37,18 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: project / "cdktf.out" / "stacks" for name, project in projects.items()}
 
 
+@pytest.fixture(scope="module")
+def workloads(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The stack that each workload's program has written."""
+    found = {}
+    for name in WORKLOADS:
+        project = tmp_path_factory.mktemp(name)
+        page = runpy.run_path(str(PROJECT / "examples" / name / "cluster.py"))
+        write(page["CLUSTERS"], project / "cdktf.out", project)
+        found[name] = project / "cdktf.out" / "stacks" / name / "cdk.tf.json"
+    return found
+
+
 def document(examples: dict[str, Path], example: str, stack: str) -> Json:
     found: Json = json.loads((examples[example] / stack / "cdk.tf.json").read_text())
     return found
@@ -45,8 +60,20 @@ def test_an_example_writes_its_stacks(examples: dict[str, Path], name: str) -> N
     assert sorted(folder.name for folder in examples[name].iterdir()) == STACKS[name]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_the_program_of_a_workload_makes_its_pools_and_no_default_ones(workloads: dict[str, Path], name: str) -> None:
+    found = json.loads(workloads[name].read_text())
+    (cluster,) = runpy.run_path(str(PROJECT / "examples" / name / "cluster.py"))["CLUSTERS"]
+    pools = {pool.name.replace("-", "_") for pool in (*cluster.gpu_pools, *cluster.general_pools)}
+    made = {key.removeprefix("nodepool_").replace("-", "_") for key in found["resource"]["kubectl_manifest"] if "nodepool_" in key}
+    assert made == pools
+    assert all("default" in variable for variable in found["variable"].values())
+
+
 def test_there_is_no_example_without_a_test() -> None:
     assert {file.stem for file in (PROJECT / "examples").glob("*.py")} - {"test_constructs"} == STACKS.keys()
+    assert {file.parent.name for file in (PROJECT / "examples").glob("*/cluster.py")} == set(WORKLOADS)
 
 
 def test_recommended_needs_no_variable_and_has_the_recommended_values(examples: dict[str, Path]) -> None:
@@ -118,22 +145,6 @@ def manifest(name: str) -> Json:
     return found
 
 
-@pytest.mark.parametrize(
-    ("name", "pools"), [("inflate.yaml", {"default"}), ("inflate-gpu.yaml", {"gpu-spot"}), ("measure-pull.yaml", {"gpu-spot"})]
-)
-def test_pods_of_a_manifest_run_in_the_pool_that_its_comment_names(stack: Json, name: str, pools: set[str]) -> None:
-    pod = manifest(name)["spec"]["template"]["spec"]
-    tolerated = {(toleration["key"], toleration["effect"]) for toleration in pod.get("tolerations", [])}
-    found = set()
-    for pool in (stack["locals"][local] for local in ("nodepool_default", "nodepool_gpu")):
-        template = pool["spec"]["template"]
-        labels = {"karpenter.sh/nodepool": pool["metadata"]["name"]} | template.get("metadata", {}).get("labels", {})
-        taints = {(taint["key"], taint["effect"]) for taint in template["spec"].get("taints", [])}
-        if pod.get("nodeSelector", {}).items() <= labels.items() and taints <= tolerated:
-            found.add(pool["metadata"]["name"])
-    assert found == pools
-
-
 def test_the_job_that_measures_a_pull_ends_and_deletes_itself_and_measures_no_image_that_the_node_has() -> None:
     """A node whose pod never ends would cost for ever. `Always` asks the registry again, and reports a pull of no time."""
     job = manifest("measure-pull.yaml")["spec"]
@@ -176,6 +187,19 @@ def test_an_example_is_valid_and_planned_without_a_file_of_variables(
     workspace = Workspace(tmp_path, examples[example] / stack / "cdk.tf.json", stack)
     assert "The configuration is valid" in workspace.run("validate").output
     planned = workspace.run("plan", "-input=false", *arguments).output
+    assert " to add, 0 to change, 0 to destroy." in planned
+    assert "Error" not in planned
+
+
+@pytest.mark.terraform
+@needs_terraform
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_the_program_of_a_workload_is_planned_without_a_file_of_variables(
+    tmp_path: Path, workloads: dict[str, Path], name: str
+) -> None:
+    workspace = Workspace(tmp_path, workloads[name], name)
+    assert "The configuration is valid" in workspace.run("validate").output
+    planned = workspace.run("plan", "-input=false").output
     assert " to add, 0 to change, 0 to destroy." in planned
     assert "Error" not in planned
 
