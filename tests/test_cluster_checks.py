@@ -99,6 +99,7 @@ def replaced(thing: Any, path: tuple[str | int, ...], value: Any) -> Any:
 STRANGE: tuple[Any, ...] = (None, 5, "?", [None], {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", healthy())
 def test_objects_that_lack_anything_or_have_another_shape_never_raise(name: str) -> None:
     """Whatever stands in an answer is replaced in turn. A value that is missing needs no net: the question itself copes."""

@@ -76,6 +76,7 @@ def test_there_is_no_example_without_a_test() -> None:
     assert {file.parent.name for file in (PROJECT / "examples").glob("*/cluster.py")} == set(WORKLOADS)
 
 
+@pytest.mark.slow
 def test_recommended_needs_no_variable_and_has_the_recommended_values(examples: dict[str, Path]) -> None:
     variables = document(examples, "recommended", "training")["variable"]
     assert all("default" in variable for variable in variables.values())
@@ -84,6 +85,7 @@ def test_recommended_needs_no_variable_and_has_the_recommended_values(examples: 
     assert {name: variables[name]["default"] for name in shared} == {name: RECOMMENDED[name] for name in shared}
 
 
+@pytest.mark.slow
 def test_the_fleet_has_three_pools_on_two_clusters(examples: dict[str, Path]) -> None:
     pools = {
         name: {key for key in document(examples, "fleet", name)["resource"]["kubectl_manifest"] if key.startswith("nodepool_")}
@@ -95,6 +97,7 @@ def test_the_fleet_has_three_pools_on_two_clusters(examples: dict[str, Path]) ->
     }
 
 
+@pytest.mark.slow
 def test_the_fleet_needs_no_variable_and_its_clusters_share_nothing(examples: dict[str, Path]) -> None:
     one, other = (document(examples, "fleet", name) for name in STACKS["fleet"])
     for found in (one, other):
@@ -113,6 +116,7 @@ def test_the_fleet_has_its_states_in_a_bucket_where_ci_says_so(monkeypatch: pyte
         assert {type(cluster.backend).__name__ for cluster in page["CLUSTERS"]} == {kind}
 
 
+@pytest.mark.slow
 def test_a_network_and_a_cluster_alone_have_no_karpenter(examples: dict[str, Path]) -> None:
     found = document(examples, "own_stack", "services")
     assert {"module.vpc", "module.eks"} <= addresses(found)
@@ -121,6 +125,7 @@ def test_a_network_and_a_cluster_alone_have_no_karpenter(examples: dict[str, Pat
     assert found["terraform"]["backend"]["local"]["path"] == "../../../terraform.services.tfstate"
 
 
+@pytest.mark.slow
 def test_a_network_and_a_cluster_alone_refuse_what_the_whole_stack_refuses(examples: dict[str, Path], stack: Json) -> None:
     """Their rules are preconditions of an output, with locals in the place of the variables."""
     rules = document(examples, "own_stack", "services")["output"]["cluster_name"]["precondition"]
@@ -130,6 +135,7 @@ def test_a_network_and_a_cluster_alone_refuse_what_the_whole_stack_refuses(examp
     assert len(rules) > 10
 
 
+@pytest.mark.slow
 def test_the_whole_stack_has_a_bucket_beside_it(examples: dict[str, Path]) -> None:
     found = document(examples, "own_stack", "training")
     assert {"aws_s3_bucket.checkpoints", "module.eks", "kubectl_manifest.nodepool_gpu"} <= addresses(found)
