@@ -11,7 +11,7 @@ from stacks.aws.pod_identities import PodIdentities
 from stacks.config import ClusterConfig, PodIdentity, Statement
 from stacks.config.checks import ConfigurationError, mistakes
 from stacks.config.common import CLUSTER_NAME_PREFIX_LENGTH, Common
-from stacks.config.pod_identities import PodIdentityOptions, escaped, role_name
+from stacks.config.pod_identities import ROLE_NAME_LENGTH, PodIdentityOptions, escaped, name_of
 from tests.constructs import cluster
 from tests.synthesis import Json, addresses, synth, synth_stack
 
@@ -27,8 +27,8 @@ def identity(*policies: str | Statement, namespace: str = "training", account: s
 
 def of_length(number: int) -> Statement:
     """A statement that makes a policy of so many characters."""
-    rest = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:${aws:username}"]}]}'
-    return Statement(actions=["s3:*"], resources=["arn:${aws:username}" + "a" * (number - len(rest))])
+    rest = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::${aws:username}"]}]}'
+    return Statement(actions=["s3:*"], resources=["arn:aws:s3:::${aws:username}" + "a" * (number - len(rest))])
 
 
 def made(*identities: PodIdentity) -> Json:
@@ -51,9 +51,9 @@ def test_an_identity_is_a_role_its_policies_and_an_association() -> None:
         "aws_iam_role_policy_attachment.pod_identity_training_trainer",
         "aws_iam_role_policy_attachment.pod_identity_training_trainer_AmazonS3ReadOnlyAccess",
         "aws_eks_pod_identity_association.pod_identity_training_trainer",
-        "aws_iam_role.pod_identity_web_a_b",
-        "aws_iam_role_policy_attachment.pod_identity_web_a_b_AmazonS3ReadOnlyAccess",
-        "aws_eks_pod_identity_association.pod_identity_web_a_b",
+        "aws_iam_role.pod_identity_web_a__b",
+        "aws_iam_role_policy_attachment.pod_identity_web_a__b_AmazonS3ReadOnlyAccess",
+        "aws_eks_pod_identity_association.pod_identity_web_a__b",
     }
     resources = document["resource"]
     role = resources["aws_iam_role"]["pod_identity_training_trainer"]
@@ -61,9 +61,9 @@ def test_an_identity_is_a_role_its_policies_and_an_association() -> None:
     assert role["assume_role_policy"] == "${jsonencode(local.pod_identities_trust)}"
     (trust,) = document["locals"]["pod_identities_trust"]["Statement"]
     assert (trust["Principal"], trust["Action"]) == ({"Service": "pods.eks.amazonaws.com"}, ["sts:AssumeRole", "sts:TagSession"])
-    association = resources["aws_eks_pod_identity_association"]["pod_identity_web_a_b"]
+    association = resources["aws_eks_pod_identity_association"]["pod_identity_web_a__b"]
     assert (association["namespace"], association["service_account"]) == ("web", "a.b")
-    assert association["role_arn"] == "${aws_iam_role.pod_identity_web_a_b.arn}"
+    assert association["role_arn"] == "${aws_iam_role.pod_identity_web_a__b.arn}"
     attachments = resources["aws_iam_role_policy_attachment"]
     assert {name: one["policy_arn"] for name, one in attachments.items() if "training" in name} == {
         "pod_identity_training_trainer": "${aws_iam_policy.pod_identity_training_trainer.arn}",
@@ -115,20 +115,31 @@ def test_what_terraform_replaces_is_not_escaped(text: str) -> None:
 
 @pytest.mark.parametrize("account", ["trainer", "a" * 26, "a" * 27, "a" * 253])
 def test_a_role_has_a_name_that_iam_takes_whatever_the_cluster_is_called(account: str) -> None:
-    name = f"{'c' * CLUSTER_NAME_PREFIX_LENGTH}-xxxx-{role_name(identity(account=account).words)}"
+    name = f"{'c' * CLUSTER_NAME_PREFIX_LENGTH}-xxxx-{name_of(identity(account=account).words, ROLE_NAME_LENGTH)}"
     assert re.fullmatch(r"[\w+=,.@-]{1,64}", name)
+
+
+@pytest.mark.parametrize(("namespace", "account"), [("n" * 20, "s" * 80), ("n" * 63, "s" * 253)])
+def test_a_policy_has_a_name_that_iam_takes(namespace: str, account: str) -> None:
+    (policy,) = made(identity(READ, namespace=namespace, account=account))["resource"]["aws_iam_policy"].values()
+    assert len(policy["name"]) - len("gpu") + CLUSTER_NAME_PREFIX_LENGTH + len("-xxxx") <= 128
 
 
 def test_names_that_are_shortened_alike_differ() -> None:
     long = "a" * 60
-    names = {role_name(f"{long}.{account}") for account in ("a", "b")}
+    names = {name_of(f"{long}.{account}", ROLE_NAME_LENGTH) for account in ("a", "b")}
     assert len(names) == 2
-    assert role_name(f"{long}.a") in names, "the same at every synthesis"
+    assert name_of(f"{long}.a", ROLE_NAME_LENGTH) in names, "the same at every synthesis"
 
 
 def test_a_namespace_and_an_account_do_not_make_the_names_of_others() -> None:
     two = identity(READ, namespace="a", account="b-c"), identity(READ, namespace="a-b", account="c")
     assert len({one.address for one in two}) == len({one.words for one in two}) == 2
+    attached = (
+        identity("arn:aws:iam::123456789012:policy/c", namespace="a", account="b"),
+        identity(READ, namespace="a", account="b.c"),
+    )
+    assert attached[1].address not in attached[0].arns()
 
 
 @pytest.mark.parametrize(
@@ -146,6 +157,21 @@ def test_a_namespace_and_an_account_do_not_make_the_names_of_others() -> None:
             "policies must have at most 10 policies, with all statements as one (got 11): IAM attaches no more to a role.",
         ),
         ([of_length(6145)], "policies must have statements of at most 6,144 characters together (got 6,145): IAM takes no longer"),
+        (
+            ["${aws_iam_policy.a.arn}"],
+            "policies must contain ARNs that Python knows (got '${aws_iam_policy.a.arn}'), because addresses",
+        ),
+        (
+            [Statement(actions=["s3:*"], resources=["arn:aws:s3"])],
+            ".resources must be ARNs such as arn:aws:s3:::acme-models/*, or * (",
+        ),
+        *(
+            (
+                [Statement(actions=["s3:*"], resources=[f"arn:aws:s3:::a/{variable}/*"])],
+                f".resources must write policy variables as ${{aws:username}} (got '{variable[:-13]}'): Terraform would read that",
+            )
+            for variable in ("&{aws:username}", "$${aws:username}", "%{aws:username}")
+        ),
         ([{"Effect": "Allow"}], "policies must be a list of strings or Statement (got ({'Effect': 'Allow'},))."),
         ([Statement(actions=["GetObject"], resources=["*"])], ".actions must be actions such as s3:GetObject (got ['GetObject'])."),
         ([Statement(actions=["s3:*"], resources=[])], ".resources must have at least one element (got [])."),

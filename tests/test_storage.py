@@ -158,17 +158,21 @@ def test_each_kind_comes_once() -> None:
 TAINTED = GeneralPool("web", families=["m7i"], cpu_limit=8, weight=2, taints=[Taint(key="example.com/web")])
 
 
-@pytest.mark.parametrize("pools", [[], [TAINTED]])
+EMPTY = GeneralPool("web", instance_types=["m7i.large"], cpu_limit=8, replicas=0)
+
+
+@pytest.mark.parametrize("pools", [[], [TAINTED], [EMPTY]])
 def test_s3_needs_a_pool_for_pods_without_tolerations(pools: list[GeneralPool]) -> None:
-    assert refusals(S3(buckets=["acme-models"]), default_pool=False, general_pools=pools) == [
+    assert refusals(S3(buckets=["acme-models"]), default_pool=False, general_pools=pools, karpenter_version="1.12.2") == [
         "c.storage must not contain S3 without a general pool, because the controller of its add-on tolerates no taint and would "
         "wait for a node. Set default_pool=True, or add a pool without taints to general_pools."
     ]
-    assert not refusals(Ebs(), Efs(), Fsx(), Snapshots(), default_pool=False, general_pools=pools)
+    assert not refusals(Ebs(), Efs(), Fsx(), Snapshots(), default_pool=False, general_pools=pools, karpenter_version="1.12.2")
 
 
 def test_a_general_pool_without_taints_suffices_for_s3() -> None:
-    pool = GeneralPool("web", families=["m7i"], cpu_limit=8, weight=2)
+    prefers = Taint(key="example.com/web", effect="PreferNoSchedule")
+    pool = GeneralPool("web", families=["m7i"], cpu_limit=8, weight=2, taints=[prefers])
     gpu = GpuPool("inference", families=["g6e"], limit=8, weight=3)
     assert not refusals(S3(buckets=["acme-models"]), default_pool=False, general_pools=[pool], gpu_pools=[gpu])
 
@@ -177,7 +181,21 @@ def test_a_general_pool_without_taints_suffices_for_s3() -> None:
     ("wrong", "words"),
     [
         (S3(buckets=[]), "c.storage[0].buckets must have at least one element (got [])."),
-        (S3(buckets=["s3://acme"]), "c.storage[0].buckets must be names of buckets, such as acme-models (got ['s3://acme'])."),
+        *(
+            (
+                S3(buckets=[name]),
+                f"c.storage[0].buckets must be names of buckets that Python knows, such as acme-models (got ['{name}']",
+            )
+            for name in ("s3://acme", "a..b", "192.168.1.1", "xn--a")
+        ),
+        (
+            S3(buckets=[f"acme-models-of-team-{number}" for number in range(100)]),
+            "c.storage[0].buckets must make a policy of at most 6,144 characters together (got ",
+        ),
+        (
+            Ebs(storage_class="gp2"),
+            "c.storage[0].storage_class must be lower-case letters, digits and hyphens, such as gp3, but not",
+        ),
         (Ebs(storage_class="GP3"), "c.storage[0].storage_class must be lower-case letters, digits and hyphens, such as gp3"),
         ("ebs", "c.storage must be a list of Ebs or Efs or Fsx or S3 or Snapshots (got ('ebs',))."),
         (Ebs, "c.storage must be a list of Ebs or Efs or Fsx or S3 or Snapshots"),

@@ -13,7 +13,7 @@ from cdktf_cdktf_provider_aws.iam_role_policy_attachment import IamRolePolicyAtt
 
 from stacks.aws.cluster import Cluster
 from stacks.config.common import Common
-from stacks.config.pod_identities import ServiceAccount, role_name
+from stacks.config.pod_identities import POLICY_NAME_LENGTH, ROLE_NAME_LENGTH, ServiceAccount, name_of
 from stacks.terraform.addresses import Addressed
 
 # https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
@@ -80,7 +80,7 @@ class PodIdentity:
             policy = owner.add(
                 IamPolicy,
                 f"aws_iam_policy.{name}",
-                name=f"{common.name}-{own_policy.name}",
+                name=f"{common.name}-{name_of(own_policy.name, POLICY_NAME_LENGTH)}",
                 description=own_policy.description,
                 policy=own_policy.text,
                 tags=common.tags,
@@ -89,7 +89,7 @@ class PodIdentity:
         made = owner.add(
             IamRole,
             f"aws_iam_role.{name}",
-            name=f"{common.name}-{role_name(role)}",
+            name=f"{common.name}-{name_of(role, ROLE_NAME_LENGTH)}",
             assume_role_policy=trust,
             permissions_boundary=common.permissions_boundary,
             tags=common.tags,

@@ -318,8 +318,10 @@ class NodePoolOptions:
                 yield from (f'{kind}["{pool.name}"].tags with node_tags {text}.' for text in together if text not in of_all)
 
     def takes_any_pod(self) -> bool:
-        """Whether there is a pool for pods without tolerations."""
-        return self.default_pool or any(not pool.taints for pool in self.general_pools)
+        """Whether there is a pool for pods without tolerations, which may have nodes."""
+        return self.default_pool or any(
+            pool.replicas != 0 and all(taint.effect == "PreferNoSchedule" for taint in pool.taints) for pool in self.general_pools
+        )
 
     def fixed_pools(self) -> list[Pool]:
         """The pools with a fixed number of nodes, for which Karpenter needs a gate."""

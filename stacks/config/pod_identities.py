@@ -14,11 +14,13 @@ from stacks.config.fields import Change
 from stacks.hcl.expressions import is_expression
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-MOST_ROLE_NAME_LENGTH = 64
+MOST_ROLE_NAME_LENGTH, MOST_POLICY_NAME_LENGTH = 64, 128
 MOST_POLICIES = 10
 
 # What follows the cluster's name, of which Terraform knows the last characters at apply only, and a hyphen.
-ROLE_NAME_LENGTH = MOST_ROLE_NAME_LENGTH - CLUSTER_NAME_LENGTH - len("-")
+ROLE_NAME_LENGTH, POLICY_NAME_LENGTH = (
+    most - CLUSTER_NAME_LENGTH - len("-") for most in (MOST_ROLE_NAME_LENGTH, MOST_POLICY_NAME_LENGTH)
+)
 HASH_LENGTH = 8
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
@@ -28,11 +30,16 @@ SERVICE_ACCOUNT = matches(
 )
 ACTION = matches(r"[*]|[a-z0-9-]+:[A-Za-z0-9*?]+", "actions such as s3:GetObject")
 # An expression of Terraform or a token of CDKTF names the ARN of something else in the stack.
-RESOURCE = matches(r"[*]|arn:.+|\$\{(TfToken\[|[a-z]\w*[.(]).+", "ARNs such as arn:aws:s3:::acme-models/*, or *")
+RESOURCE = matches(
+    r"[*]|arn:[^:]+:[^:]+:[^:]*:[^:]*:.+|\$\{(TfToken\[|[a-z]\w*[.(]).+", "ARNs such as arn:aws:s3:::acme-models/*, or *"
+)
 
 # A policy variable, such as ${aws:PrincipalTag/kubernetes-namespace}, which Terraform would take for an expression of its own.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 POLICY_VARIABLE = re.compile(r"\$(?=\{(?:[*?$]\}|[\w-]+:(?!:)))")
+
+# What the document of Terraform's provider, HCL and its templates write instead.
+OTHER_SPELLING = re.compile(r"&\{|\$\$\{|%\{")
 
 IDENTITY = Change("R (the identity)")
 
@@ -58,6 +65,15 @@ class Statement:
     """Whether the statement allows or denies."""
     conditions: Annotated[Conditions, Change.IN_PLACE] = field(default_factory=dict)
     """Conditions as in a policy document: {"StringEquals": {"aws:ResourceTag/team": "research"}}."""
+
+    def mistakes(self) -> Iterator[str]:
+        """What would reach IAM otherwise than written."""
+        for name, given in (("resources", self.resources), ("conditions", self.conditions)):
+            if (text := json.dumps(given)) and (found := OTHER_SPELLING.search(text)):
+                yield (
+                    f"{name} must write policy variables as ${{aws:username}} (got {found[0]!r}): Terraform would read that "
+                    "spelling otherwise, or IAM would."
+                )
 
     def document(self) -> dict[str, Any]:
         """The statement in a policy document."""
@@ -94,7 +110,7 @@ class PodIdentity:
     @property
     def address(self) -> str:
         """The name of the resources in their addresses. Kubernetes takes no underscore, so no two identities have the same."""
-        return f"pod_identity_{self.namespace}_{self.service_account.replace('.', '_')}"
+        return f"pod_identity_{self.namespace}_{self.service_account.replace('.', '__')}"
 
     def arns(self) -> dict[str, str]:
         """The ARNs among the policies, by the name of their attachments."""
@@ -109,7 +125,14 @@ class PodIdentity:
     def mistakes(self) -> Iterator[str]:
         """What is wrong between fields."""
         listed = [policy for policy in self.policies if isinstance(policy, str)]
-        yield from (f"policies {wrong}, or a Statement (got {arn!r})." for arn in listed if (wrong := POLICY_ARN(arn)))
+        for arn in listed:
+            if is_expression(arn):
+                yield (
+                    f"policies must contain ARNs that Python knows (got {arn!r}), because addresses have their names. Write a "
+                    "Statement."
+                )
+            elif wrong := POLICY_ARN(arn):
+                yield f"policies {wrong}, or a Statement (got {arn!r})."
         arns, document = self.arns(), self.document()
         if len(arns) < len(set(listed)):
             yield (
@@ -121,12 +144,8 @@ class PodIdentity:
                 f"policies must have at most {MOST_POLICIES} policies, with all statements as one (got {number}): IAM attaches no "
                 "more to a role. Write some of them as statements."
             )
-        text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
-        if not is_expression(POLICY_VARIABLE.sub("", text)) and len(text) > MOST_POLICY_LENGTH:
-            yield (
-                f"policies must have statements of at most {MOST_POLICY_LENGTH:,} characters together (got {len(text):,}): IAM "
-                "takes no longer policy. Use wildcards, or make a policy of your own and give its ARN."
-            )
+        if wrong := too_long(document):
+            yield f"policies must have statements {wrong} Use wildcards, or make a policy of your own and give its ARN."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,12 +174,20 @@ class PodIdentityOptions:
                 )
 
 
-def role_name(words: str) -> str:
-    """What follows the cluster's name and a hyphen in the name of a role, so that IAM takes the whole."""
-    if len(words) <= ROLE_NAME_LENGTH:
+def name_of(words: str, most: int) -> str:
+    """What follows the cluster's name and a hyphen in the name of a role or policy, so that IAM takes the whole."""
+    if len(words) <= most:
         return words
     digest = hashlib.sha256(words.encode()).hexdigest()[:HASH_LENGTH]
-    return f"{words[: ROLE_NAME_LENGTH - HASH_LENGTH - 1].rstrip('.-')}-{digest}"
+    return f"{words[: most - HASH_LENGTH - 1].rstrip('.-')}-{digest}"
+
+
+def too_long(document: Any) -> str:
+    """Why IAM does not take a policy, as the rest of a sentence; "" if IAM does, or if Terraform alone knows the length."""
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    if is_expression(POLICY_VARIABLE.sub("", text)) or len(text) <= MOST_POLICY_LENGTH:
+        return ""
+    return f"of at most {MOST_POLICY_LENGTH:,} characters together (got {len(text):,}): IAM takes no longer policy."
 
 
 def escaped(document: Any) -> Any:

@@ -6,16 +6,22 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 
 from stacks.config.checks import DECIDES, distinct, each, matches, not_empty
 from stacks.config.fields import Change
-from stacks.config.pod_identities import ServiceAccount
+from stacks.config.pod_identities import ServiceAccount, too_long
 from stacks.knowledge import storage_addons as known
 from stacks.knowledge.regions import PARTITION
 from stacks.knowledge.storage_addons import StorageAddon
 
 NAMESPACE = "kube-system"
 
-STORAGE_CLASS = matches(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", "lower-case letters, digits and hyphens, such as gp3")
+# EKS makes a class gp2 itself, and Kubernetes refuses other parameters for a class.
+STORAGE_CLASS = matches(
+    r"(?!gp2$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
+    "lower-case letters, digits and hyphens, such as gp3, but not gp2",
+)
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-BUCKET = matches(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "names of buckets, such as acme-models")
+BUCKET = matches(
+    r"(?!xn--)(?!.*[.][.])(?![0-9.]+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "names of buckets that Python knows, such as acme-models"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +56,11 @@ class S3:
 
     buckets: Annotated[Sequence[str], Change.IN_PLACE, not_empty, each(BUCKET), distinct]
     """Names of the buckets that pods may mount, to read and to write."""
+
+    def mistakes(self) -> Iterator[str]:
+        """What is wrong between fields."""
+        if wrong := too_long(self.document()):
+            yield f"buckets must make a policy {wrong} Let the pods mount fewer buckets."
 
     def document(self) -> dict[str, Any]:
         """The policy of the driver. https://docs.aws.amazon.com/eks/latest/userguide/s3-csi-create.html"""
