@@ -47,6 +47,7 @@ def main(arguments: list[str]) -> int:
             cluster.connect()
             _refuse_load_balancers(cluster)
             _refuse_volumes(cluster)
+            _refuse_snapshots(cluster)
         print(
             f"Cluster    {cluster.name} in {cluster.region}\n"
             f"API        {cluster.endpoint or 'already removed'}\n"
@@ -80,6 +81,18 @@ def _refuse_volumes(cluster: DeployedCluster) -> None:
             f"{', '.join(found)}. Delete their claims first, while the drivers run. Or keep what they have in AWS, and delete it "
             "yourself: kubectl patch persistentvolume NAME --patch "
             """'{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}'. Nothing was removed."""
+        )
+
+
+def _refuse_snapshots(cluster: DeployedCluster) -> None:
+    """Nothing deletes a snapshot in AWS once the controller of snapshots and the driver are gone."""
+    contents = cluster.objects("volumesnapshotcontents.snapshot.storage.k8s.io")
+    if found := [name_of(item) for item in contents if item["spec"].get("deletionPolicy") == "Delete"]:
+        raise DeploymentError(
+            "These VolumeSnapshotContents have the deletion policy Delete, and their snapshots in AWS would outlive the cluster: "
+            f"{', '.join(found)}. Delete their VolumeSnapshots first, while the drivers run. Or keep what they have in AWS, and "
+            """delete it yourself: kubectl patch volumesnapshotcontent NAME --type merge --patch '{"spec":{"deletionPolicy":"""
+            """"Retain"}}'. Nothing was removed."""
         )
 
 
