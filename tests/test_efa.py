@@ -1,6 +1,7 @@
 """EFA: which pools can have it, the network interfaces of their nodes, and what lets the traffic pass."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,12 @@ def test_a_node_class_with_efa_passes_the_crds_of_the_releases_that_get_one(inst
             "placement_group must be False before Karpenter 1.11.0 (got True, karpenter_version 1.10.2). Upgrade Karpenter first: ",
         ),
         (
+            efa(instance_types=["p4d.24xlarge", "g6e.48xlarge"]),
+            OLDER,
+            "instance_types must not contain p4d and p4de beside other types if efa is True (got ['g6e.48xlarge', 'p4d.24xlarge'])"
+            ": EC2 carries no EFA traffic between them.",
+        ),
+        (
             gpu("train", placement_group=True),
             NEWER,
             "placement_group must be False if efa is False (got True): a group is for traffic over EFA. Set efa=True.",
@@ -158,7 +165,7 @@ def test_the_constructs_alone_refuse_a_pool_whose_traffic_or_group_is_missing() 
         options = NodePoolOptions(gpu_instance_types=["p5.48xlarge"], gpu_pools=[efa()])
         NodePools(stack, "nodepools", COMMON, karpenter=karpenter(stack), options=options)
 
-    with pytest.raises(ConfigurationError, match=r"pools with efa need Cluster\(..., efa=True\) \(got pool train\)"):
+    with pytest.raises(ConfigurationError, match=r'gpu_pools\["train"\]\.efa must be False without Cluster\('):
         synth(make)
 
 
@@ -183,7 +190,11 @@ def test_the_device_plugin_comes_after_the_pools_and_takes_the_place_of_no_other
         "repository": "${lookup(local.eks_images_accounts, var.region, 602401143452)}.dkr.ecr.${var.region}.amazonaws.com/eks/"
         "aws-efa-k8s-device-plugin"
     }
-    assert values == {"tolerations": [{"operator": "Exists"}], "resources": {"requests": None}}
+    assert values == {
+        "supportedInstanceLabels": {"keys": ["nodepool"], "values": ["train"]},  # other nodes of these types may have no EFA
+        "tolerations": [{"operator": "Exists"}],
+        "resources": {"requests": None},
+    }
 
 
 def test_a_cluster_without_efa_has_nothing_of_it() -> None:
@@ -233,6 +244,30 @@ def test_the_zone_must_have_addresses_for_all_nodes_of_the_limit() -> None:
         made = rule(synth_stack(cluster(version, pool)), "has addresses for, because EFA")
         assert made["condition"] == f"${{local.addresses_per_zone >= {100 * each}}}"
         assert f"of 100 nodes p5.48xlarge fit, with ${{floor(local.addresses_per_zone / {each}) * 8}} GPUs" in made["error_message"]
+
+
+def test_pools_that_share_a_zone_share_its_addresses() -> None:
+    pools = [efa(limit=640), replace(efa(limit=320), name="eval", weight=49)]
+    made = rule(synth_stack(ClusterConfig("karpenter", karpenter_version=NEWER, gpu_pools=pools)), "must not exceed together")
+    assert made["condition"] == "${local.addresses_per_zone >= 6000}"
+    assert (
+        "The limits of pools train, eval must not exceed together what us-west-2c has addresses for (got 4000 + 2000"
+        in (made["error_message"])
+    )
+
+
+def test_a_fixed_size_with_efa_needs_a_karpenter_that_writes_the_interfaces() -> None:
+    """Before, Karpenter gives EFA to nodes for which a pod asks, and a fixed size is there before its pods."""
+    fixed = efa(replicas=2, weight=None, limit=32)
+    (text,) = wrong(fixed, karpenter="1.9.2")
+    assert text.startswith('gpu_pools["train"].efa must be False for a pool with replicas before Karpenter 1.11.0 (got True')
+    assert not wrong(fixed, karpenter=NEWER)
+
+
+def test_a_group_needs_a_name_that_terraform_takes() -> None:
+    (text,) = wrong(replace(efa(placement_group=True), name="8x-h100"), karpenter=NEWER)
+    assert "placement_group must be False for a pool whose name begins with a digit (got True)" in text
+    assert not wrong(replace(efa(), name="8x-h100"), karpenter=NEWER)
 
 
 def test_the_targets_of_the_cni_and_a_limit_of_nodes_count(newer: Json) -> None:

@@ -14,7 +14,7 @@ from stacks.config.checks import at_least, at_most, between, distinct, each, has
 from stacks.config.fields import Change
 from stacks.hcl.rules import MOST
 from stacks.knowledge import catalogue, prices, regions
-from stacks.knowledge.efa import EfaInterface, Layout, layouts_of
+from stacks.knowledge.efa import FAMILIES_APART, EfaInterface, Layout, layouts_of
 from stacks.knowledge.versions import KARPENTER_WITH, KARPENTER_WITH_NETWORK_INTERFACES, RELEASE, names_network_interfaces
 
 CapacityType: TypeAlias = Literal["spot", "on-demand", "reserved"]
@@ -523,6 +523,8 @@ class GpuPool(Pool):
         yield from super().newer_fields()
         if self.placement_group:
             yield NewerField("placement_group", "be False", True, KARPENTER_WITH["placement_group"])
+        if self.efa and self.replicas is not None:  # no pod asks for EFA before the nodes are there
+            yield NewerField("efa", "be False for a pool with replicas", True, KARPENTER_WITH_NETWORK_INTERFACES)
         if types := [name for layout, names in self.layouts().items() if not layout.first for name in names]:
             must = "not contain types without EFA on the first network card if efa is True"
             yield NewerField(self.types_field(), must, types, KARPENTER_WITH_NETWORK_INTERFACES)
@@ -616,6 +618,17 @@ class GpuPool(Pool):
             yield (
                 f"{self.types_field()} must have EFA if efa is True (got {without!r}, which do not, or which this program does "
                 "not know). Remove these types, or use another pool for them."
+            )
+        apart = [catalogue.family(name) in FAMILIES_APART for name in with_efa]
+        if any(apart) and not all(apart):
+            yield (
+                f"{self.types_field()} must not contain {' and '.join(FAMILIES_APART)} beside other types if efa is True (got "
+                f"{with_efa!r}): EC2 carries no EFA traffic between them. Use a pool for each."
+            )
+        if self.placement_group and self.name[0].isdigit():
+            yield (
+                "placement_group must be False for a pool whose name begins with a digit (got True), because Terraform refuses the "
+                "name of the group's resource. Choose another name."
             )
 
 

@@ -16,6 +16,10 @@ EfaInterface: TypeAlias = Literal["efa", "efa-only"]
 # stable/aws-efa-k8s-device-plugin/Chart.yaml of aws/eks-charts at bfe91c4, 2026-07-21. Its image is v0.5.20.
 DEVICE_PLUGIN_CHART = "v0.5.30"
 
+# EC2 carries EFA traffic between types of these families alone, or between others alone.
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa.html#efa-limits
+FAMILIES_APART = ("p4d", "p4de")
+
 # The accounts in whose ECR AWS keeps the images of EKS, one a region; the first has all other regions.
 # https://docs.aws.amazon.com/eks/latest/userguide/add-ons-images.html (read on 2026-11-26)
 EKS_IMAGES_ACCOUNT = "602401143452"

@@ -14,7 +14,7 @@ from stacks.terraform.arguments import check_arguments
 
 
 class EfaDevicePlugin(Addressed):
-    """The DaemonSet that registers `vpc.amazonaws.com/efa`, on every node whose instance type has EFA.
+    """The DaemonSet that registers `vpc.amazonaws.com/efa`, on the nodes of the pools with EFA.
 
     Args:
         node_pools: made first.
@@ -41,8 +41,8 @@ class EfaDevicePlugin(Addressed):
             chart="aws-efa-k8s-device-plugin",
             version=DEVICE_PLUGIN_CHART,
             wait=False,
-            values=[VALUES.format(account=account, region=common.region)],
-            depends_on=node_pools.with_efa,
+            values=[VALUES.format(account=account, region=common.region, pools=", ".join(map(repr, node_pools.with_efa)))],
+            depends_on=list(node_pools.with_efa.values()),
         )
         self.explain(
             "helm_release.aws_efa_k8s_device_plugin",
@@ -50,13 +50,17 @@ class EfaDevicePlugin(Addressed):
         )
 
 
-# The chart tolerates CriticalAddonsOnly alone, and has an affinity for the instance types with EFA. Without requests, a pod of the
-# chart fits on every such node that runs when the chart comes: its priority, system-node-critical, would evict other pods.
+# The chart tolerates CriticalAddonsOnly alone, and has an affinity for a label with some values: by default the instance types with
+# EFA, on whose nodes without EFA the plugin ends and restarts for ever (aws/eks-charts#1239). Without requests, a pod of the chart
+# fits on every node of the pools that runs when the chart comes: its priority, system-node-critical, would evict other pods.
 VALUES = """\
 image:
   repository: {account}.dkr.ecr.{region}.amazonaws.com/eks/aws-efa-k8s-device-plugin
 resources:
   requests: null
+supportedInstanceLabels:
+  keys: [nodepool]
+  values: [{pools}]
 tolerations:
   - operator: Exists
 """

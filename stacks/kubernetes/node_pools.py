@@ -47,7 +47,7 @@ class NodePools(Addressed):
 
     Attributes:
         pools: the NodePools.
-        with_efa: those with EFA.
+        with_efa: those with EFA, by their names.
         takes_any_pod: whether one of them takes pods without tolerations.
 
     Raises:
@@ -74,9 +74,10 @@ class NodePools(Addressed):
             found.append(f"pools with replicas need Karpenter(..., static_capacity=True) (got pool {fixed[0].name}).")
         self._placement_groups = placement_groups = placement_groups or {}
         if missing := [name for name in options.placement_groups if name not in placement_groups]:
-            found.append(f"pools with placement_group need NodePools(..., placement_groups={{...}}) (got pool {missing[0]}).")
+            needs = "must be False without NodePools(..., placement_groups={...}) (got True)."
+            found.append(f'gpu_pools["{missing[0]}"].placement_group {needs}')
         if options.efa_pools and not karpenter.cluster.efa:
-            found.append(f"pools with efa need Cluster(..., efa=True) (got pool {options.efa_pools[0].name}).")
+            found.append(f'gpu_pools["{options.efa_pools[0].name}"].efa must be False without Cluster(..., efa=True) (got True).')
         if options.gpu_spot_pool and options.gpu_instance_types is None:
             found.append("gpu_instance_types must be given, unless gpu_spot_pool is False.")
         if found:
@@ -85,7 +86,7 @@ class NodePools(Addressed):
         self.pools: list[KubectlManifest] = []
         self.takes_any_pod = options.takes_any_pod()
         self._azs = karpenter.cluster.network.azs
-        self.with_efa: list[ITerraformDependable] = []
+        self.with_efa: dict[str, ITerraformDependable] = {}
         if options.default_pool:
             self._add_objects("default", self._default())
         budgets: Expression | None = None
@@ -105,12 +106,15 @@ class NodePools(Addressed):
             made = self._configured(pool, budgets if isinstance(pool, GpuPool) else None)
             object_ = self._add_objects(pool.name, made, nullable=isinstance(made.budgets, Expression))
             if isinstance(pool, GpuPool) and pool.efa:
-                self.with_efa.append(object_)
+                self.with_efa[pool.name] = object_
                 self.require(self._within_zone(pool))
             if pool.zones:
                 self.require(self._zones_of_other_networks(pool))
             if common.offering_checks:
                 self._check_offerings(pool)
+        for zone in dict.fromkeys(zone for pool in options.efa_pools for zone in pool.zones):
+            if len(pools := [pool for pool in options.efa_pools if zone in pool.zones]) > 1:
+                self.require(self._within_zone_together(zone, pools))
 
     def _node_class(self, pool: Pool, *, name: str, gpu: bool, sharing: Sharing | None = None) -> NodeClass:
         tags = {**self._options.node_tags, **pool.tags}
@@ -234,23 +238,39 @@ class NodePools(Addressed):
             f'${{join(", ", {self._azs.hcl})}}.',
         )
 
-    def _within_zone(self, pool: GpuPool) -> Rule:
-        """All nodes of a pool with EFA find addresses in its zone, also if they all have the type that takes the most."""
+    def _most_addresses(self, pool: GpuPool) -> tuple[str, int, int]:
+        """The type with which the nodes of a pool with EFA take the most addresses, how many nodes, and the addresses of each."""
         by_type = self._karpenter.cluster.control_plane.addresses_by_type(efa=pool.efa_interface(self._karpenter.version))
         gpus, most = catalogue.gpus_by_type(), pool.limits().get("nodes", pool.limit)
         nodes = {name: min(pool.limit // gpus[name], most) for name in pool.types()}
         worst = max(nodes, key=lambda name: nodes[name] * by_type[name])
-        zone, fitting = self._addresses_per_zone, f"floor({self._addresses_per_zone.hcl} / {by_type[worst]})"
+        return worst, nodes[worst], by_type[worst]
+
+    def _within_zone(self, pool: GpuPool) -> Rule:
+        """All nodes of a pool with EFA find addresses in its zone, also if they all have the type that takes the most."""
+        worst, nodes, each = self._most_addresses(pool)
+        zone, fitting = self._addresses_per_zone, f"floor({self._addresses_per_zone.hcl} / {each})"
         told = nodes_that_fit(
             worst,
             fitting=f"${{{fitting}}}",
-            nodes=str(nodes[worst]),
-            gpus=f"${{{fitting} * {gpus[worst]}}}",
-            addresses=str(by_type[worst]),
+            nodes=str(nodes),
+            gpus=f"${{{fitting} * {catalogue.gpus_by_type()[worst]}}}",
+            addresses=str(each),
         )
         return Rule(
-            f"{zone.hcl} >= {nodes[worst] * by_type[worst]}",
+            f"{zone.hcl} >= {nodes * each}",
             more_than_fit(f"The limit of pool {pool.name}", str(pool.limit), zone, told, zone=pool.zones[0]),
+        )
+
+    def _within_zone_together(self, zone: str, pools: Sequence[GpuPool]) -> Rule:
+        """The nodes of several pools with EFA find addresses in their zone."""
+        sums = {pool.name: nodes * each for pool in pools for _, nodes, each in [self._most_addresses(pool)]}
+        has = self._addresses_per_zone
+        return Rule(
+            f"{has.hcl} >= {sum(sums.values())}",
+            f"The limits of pools {', '.join(sums)} must not exceed together what {zone} has addresses for (got "
+            f"{' + '.join(map(str, sums.values()))} addresses): the zone has {has} for nodes and pods. Lower a limit, or use "
+            "another zone: docs/ip-addresses.md.",
         )
 
     @cached_property
