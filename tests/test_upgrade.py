@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from docs.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
 from stacks.config import ClusterConfig
 from stacks.config.recommended import RECOMMENDED
+from stacks.knowledge.upgrade_path import AFTER_THE_CLUSTER, THE_HCL, upgrade_path
 from stacks.testing import synth_cluster
 from tests.synthesis import write_stack
 from tests.terraform import NO_CHANGES, Workspace, needs_modules, needs_terraform
+
+UPGRADE_PATH = upgrade_path(THE_HCL, RECOMMENDED)
 
 
 def test_the_way_leads_to_the_recommended_versions() -> None:
