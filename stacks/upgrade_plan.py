@@ -1,6 +1,6 @@
 """`make upgrade-plan STACK=…`: the steps of docs/upgrading.md that remain for a deployed cluster.
 
-The state says what is deployed, and EKS and the Kubernetes API what they know. An API that does not answer takes only its part away.
+The state says what is deployed, and the APIs of EKS and Kubernetes what runs. One that does not answer takes only its part away.
 Exit codes: 0 if the steps are told, also where none remains; 1 if there is no state to read.
 """
 
@@ -9,7 +9,6 @@ import sys
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,18 +37,14 @@ def main(arguments: Sequence[str]) -> int:
     parser = ArgumentParser(prog="make upgrade-plan STACK=…", description=(__doc__ or "").partition("\n\n")[2])
     parser.add_argument("stack", nargs="?", default="", help="the name of the stack")
     parser.add_argument("--format", choices=FORMATS, default="text")
-    parser.add_argument("--offline", action="store_true", help="read only the state")
     options = parser.parse_args(arguments)
     there = synthesized()
     stack = Stack.named(there[0] if not options.stack and len(there) == 1 else options.stack)
     state = stack.pulled_state()
     cluster = deployed(state)
     if cluster is None:
-        name = stack.folder.name
-        raise NotDeployedError(
-            f"Workspace {stack.workspace()} has no cluster in its state. Deploy one: make plan STACK={name}, make apply STACK={name}"
-        )
-    checks, notes = ([], ["Only the state was read."]) if options.offline else _ask(stack, state)
+        raise NotDeployedError(f"Workspace {stack.workspace()} has no cluster in its state, and so nothing to upgrade.")
+    checks, notes = _ask(stack, state)
     cluster, moved = _as_eks_says(cluster, checks)
     today = datetime.now(UTC).date()
     steps = remaining(cluster, RECOMMENDED, checks, today)
@@ -78,8 +73,7 @@ def _as_eks_says(cluster: Deployed, checks: Sequence[Check]) -> tuple[Deployed, 
     told, known = given.get(upgrade.control_plane.name), cluster.versions.kubernetes
     if told is None or not told.figure or told.figure == known:
         return cluster, []
-    versions = replace(cluster.versions, kubernetes=told.figure)
-    return replace(cluster, versions=versions), [
+    return cluster.at_kubernetes(told.figure), [
         f"EKS says that the control plane has Kubernetes {told.figure}, and the state says {known}: main.py must have "
         f'kubernetes_version="{told.figure}" before the next apply.'
     ]

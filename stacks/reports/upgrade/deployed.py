@@ -5,8 +5,8 @@ A state holds secrets, so what is kept is what the rules ask for, and nothing he
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from stacks.config.budgets import allowance
 from stacks.knowledge.upgrade_path import CONTROL_PLANE, CONTROLLER_POLICY, CONTROLLER_RELEASE, KARPENTER_RELEASE, Versions
@@ -54,6 +54,14 @@ class Deployed:
     knows_the_ca: bool
     resources: Mapping[str, Managed]
 
+    def at_kubernetes(self, version: str) -> Self:
+        """The same with another version of the control plane."""
+        cluster = self.resources[CONTROL_PLANE]
+        moved = replace(cluster, values={**cluster.values, "version": version})
+        return replace(
+            self, versions=replace(self.versions, kubernetes=version), resources={**self.resources, CONTROL_PLANE: moved}
+        )
+
 
 def deployed(state: Sequence[Mapping[str, Any]]) -> Deployed | None:
     """The cluster of the resources of a state; None if there is no cluster."""
@@ -76,7 +84,7 @@ def deployed(state: Sequence[Mapping[str, Any]]) -> Deployed | None:
             kubernetes=_version(cluster),
             karpenter=_version(karpenter),
             load_balancer_controller=release,
-            official_policy=bool(policy) and _allows(policy.values, load_balancer_controller_actions("2.11.0")),
+            official_policy=policy is not None and _allows(policy.values, load_balancer_controller_actions("2.11.0")),
             pinned={address: pin for address, spec in classes.items() if (pin := _bottlerocket(spec)) not in ("", LATEST)},
             mounting=tuple(address for address, spec in classes.items() if MOUNTS in str(spec.get("userData"))),
             drifting=tuple(address for address, spec in governed.items() if not allowance(_budgets(spec), "Drifted").never),

@@ -17,7 +17,7 @@ from stacks.knowledge.versions import (
     parts,
 )
 from stacks.operations.checks import upgrade
-from stacks.operations.checks.question import Check, Verdict
+from stacks.operations.checks.question import Check, Question, Verdict
 from stacks.reports.impact.explanation import Explanation
 from stacks.reports.upgrade.deployed import Deployed
 from stacks.reports.upgrade.effects import effects
@@ -28,7 +28,11 @@ MARKED = (
     'DRIFTED:.status.conditions[?(@.type=="Drifted")].status\''
 )
 CRDS = "https://raw.githubusercontent.com/kubernetes-sigs/aws-load-balancer-controller/v{release}/helm/aws-load-balancer-controller/crds"
-THE_TEST = "docs/upgrading.md#the-step-to-karpenter-112"
+COMPARE = (
+    "aws eks describe-cluster --name {name} --query cluster.certificateAuthority.data --output text | sha256sum; (kubectl -n "
+    "kube-system get configmap kube-root-ca.crt -o jsonpath='{{.data.ca\\.crt}}' | base64 -w0; echo) | sha256sum"
+)
+PAGE = "docs/upgrading.md#the-step-to-karpenter-112"
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ def _why(cluster: Deployed, steps: Sequence[Step], number: int, today: date) -> 
         case "karpenter":
             yield from _why_karpenter(steps, number)
         case "kubernetes":
-            yield f"Kubernetes {step.old}: {support(step.old, cluster.support, today)}."
+            yield f"For {step.old}, {support(step.old, cluster.support, today)}."
             if release := step.fields.get("bottlerocket_version"):
                 yield (
                     f"Images for Kubernetes {step.new} begin with Bottlerocket {release}. Where a pool has a bottlerocket_version "
@@ -138,8 +142,8 @@ def _why_karpenter(steps: Sequence[Step], number: int) -> Iterator[str]:
         yield "Its node class changes here, because a node class must not change in the apply that crosses 1.12."
     if step.hashes_anew:
         yield "1.12 calculates the hash of node classes in another way, so its apply changes no node class: an apply of its own."
-    elif number + 1 == len(steps) or steps[number + 1].subject != "karpenter":
-        yield f"{step.new} is the newest that this path leads to."
+    elif not step.drifts:
+        yield f"{step.new} is the release of recommended{f', and supports Kubernetes {new.kubernetes}' if new else ''}."
 
 
 def _first(cluster: Deployed, before: Sequence[Step], step: Step, checks: Mapping[str, Check]) -> Iterator[Line]:
@@ -150,12 +154,12 @@ def _first(cluster: Deployed, before: Sequence[Step], step: Step, checks: Mappin
         if any(one.subject == "karpenter" for one in before):
             yield Line(
                 "Wait until every NodeClaim of a GPU pool that is older than the step before is marked as drifted, even where "
-                f"the budget is 0 ({THE_TEST}):",
+                f"the budget is 0: {PAGE}",
                 MARKED,
             )
         else:
-            yield from _said(checks, upgrade.marked.name, MARKED)
-        yield from _said(checks, upgrade.certificate_authority.name, "")
+            yield from _said(checks, upgrade.marked, MARKED)
+        yield from _said(checks, upgrade.certificate_authority, COMPARE.format(name=cluster.name))
     elif step.subject == "karpenter" and not before and _lacks_the_ca(cluster):
         yield from the_ca(cluster, checks)
     if step.subject == "kubernetes":
@@ -167,8 +171,8 @@ def _first(cluster: Deployed, before: Sequence[Step], step: Step, checks: Mappin
 def the_ca(cluster: Deployed, checks: Mapping[str, Check]) -> Iterator[Line]:
     """What to compare where Karpenter 1.12 or later runs without the CA in its settings: the next apply brings it there."""
     if _lacks_the_ca(cluster):
-        yield Line(f"The next apply gives Karpenter the cluster's CA. If it is another, nodes drift once: compare ({THE_TEST}).")
-        yield from _said(checks, upgrade.certificate_authority.name, "")
+        yield Line(f"The next apply gives Karpenter the cluster's CA. If it is another, nodes drift once: {PAGE}")
+        yield from _said(checks, upgrade.certificate_authority, COMPARE.format(name=cluster.name))
 
 
 def _lacks_the_ca(cluster: Deployed) -> bool:
@@ -176,16 +180,15 @@ def _lacks_the_ca(cluster: Deployed) -> bool:
     return bool(release) and parts(release) >= (1, 12) and not cluster.knows_the_ca
 
 
-def _said(checks: Mapping[str, Check], name: str, command: str) -> Iterator[Line]:
-    """What a check of the living cluster says."""
-    check = checks.get(name)
-    if check is None:
-        yield Line(f"Not asked: {name[0].lower()}{name[1:]}. {THE_TEST}", command)
-    elif check.verdict is Verdict.CANNOT_BE_TOLD:
-        yield Line(f"{name}: cannot be told, {check.figure}. {THE_TEST}", command)
+def _said(checks: Mapping[str, Check], question: Question, command: str) -> Iterator[Line]:
+    """What a check of the living cluster says, or else how to ask."""
+    check = checks.get(question.name)
+    if check is None or check.verdict is Verdict.CANNOT_BE_TOLD:
+        yield Line(f"{question.name}? Look, before the apply: {PAGE}", command)
+    elif check.verdict is Verdict.FAILED:
+        yield Line(" ".join([f"{question.name}: failed, {check.figure}.", *check.found, check.do]))
     else:
-        said = f"{name}: {check.verdict}, {check.figure}."
-        yield Line(" ".join([said, *check.found, check.do] if check.verdict is Verdict.FAILED else [said]))
+        yield Line(f"{question.name}: {check.verdict}, {check.figure}.")
 
 
 def _new_definitions(step: Step) -> bool:

@@ -161,8 +161,8 @@ def _parts(one: Remaining) -> Iterator[tuple[str, str]]:
         yield "First", line.words
         if line.command:
             yield "", f"$ {line.command}"
-    for number, line in enumerate(impact.text(one.impact).splitlines()):
-        yield "" if number else "Jobs", line
+    for number, said in enumerate(impact.text(one.impact).splitlines()):
+        yield "" if number else "Jobs", said
 
 
 def _wrapped(label: str, words: str) -> list[str]:
