@@ -17,7 +17,7 @@ from stacks.operations.checks import examine, reader, upgrade
 from stacks.operations.checks.question import Verdict
 from stacks.operations.deployment import DeploymentError
 from stacks.reports.upgrade.deployed import MOUNTS, Deployed, deployed
-from stacks.reports.upgrade.remaining import Remaining, remaining
+from stacks.reports.upgrade.remaining import Remaining, remaining, the_ca
 from tests.facts import NOW, claim, condition, facts, healthy, items, node_class
 from tests.synthesis import Json
 from tests.test_destroy import FOLDER, VPC
@@ -143,6 +143,10 @@ def test_nothing_remains_for_what_is_recommended_or_newer() -> None:
     assert edits(kubernetes="1.36", karpenter="1.15.0", controller="3.6.0", official=True) == []
 
 
+def test_a_build_of_ones_own_is_left_alone() -> None:
+    assert edits(**DONE | {"karpenter": "1.6.0-ours", "values": ""}) == []
+
+
 @pytest.mark.parametrize(
     ("karpenter", "mounts", "stops"),
     [
@@ -255,9 +259,11 @@ def test_hashes_of_two_versions_are_not_compared() -> None:
 def test_another_ca_than_karpenter_found_is_named_where_the_settings_lack_the_ca() -> None:
     checks = examine(facts(root_ca={"data": {"ca.crt": "another"}}), upgrade.QUESTIONS)
     given = DONE | {"karpenter": "1.12.2"}
-    assert "The next apply gives Karpenter the cluster's CA." in said(steps(checks, **given)[0])
-    assert "failed, the two differ. Nodes may drift once" in said(steps(checks, **given)[0])
-    assert "CA" not in said(steps(checks, **given, values="settings:\n  clusterCABundle: Y2E=\n")[0])
+    warning, verdict = the_ca(cluster(**given), checks)
+    assert warning.startswith("The next apply gives Karpenter the cluster's CA.")
+    assert "failed, the two differ. Nodes may drift once" in verdict
+    assert not list(the_ca(cluster(**given, values="settings:\n  clusterCABundle: Y2E=\n"), checks))
+    assert not list(the_ca(cluster(**given | {"karpenter": "1.11.3"}), checks))
 
 
 def test_what_nobody_asked_comes_with_its_command() -> None:

@@ -4,6 +4,7 @@ A state holds secrets, so what is kept is what the rules ask for, and nothing he
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -134,7 +135,9 @@ def _name(one: Managed) -> str:
 
 
 def _version(one: Managed | None) -> str:
-    return str((one and one.values.get("version")) or "")
+    """The version of a resource; "" for what does not compare with releases, such as a build of one's own."""
+    found = str((one and one.values.get("version")) or "")
+    return found if re.fullmatch(r"v?\d+([.]\d+)+", found) else ""
 
 
 def _bottlerocket(spec: Values) -> str:

@@ -13,6 +13,7 @@ from stacks.knowledge.versions import (
     LOAD_BALANCER_CONTROLLER_RELEASES,
     STANDARD_SUPPORT_PRICE,
     KubernetesVersion,
+    hashes_the_ca,
     karpenter_releases,
     parts,
 )
@@ -160,24 +161,20 @@ def _first(cluster: Deployed, before: Sequence[Step], step: Step, checks: Mappin
         else:
             yield from _said(checks, upgrade.marked, MARKED)
         yield from _said(checks, upgrade.certificate_authority, COMPARE.format(name=cluster.name))
-    elif step.subject == "karpenter" and not before and _lacks_the_ca(cluster):
-        yield from the_ca(cluster, checks)
     if step.subject == "kubernetes":
         if before and before[-1].subject == "kubernetes":
             yield Line(f"Wait a week after Kubernetes {step.old}: EKS rolls back within seven days, and only by one version.")
         yield Line(f"addon_versions, if main.py has them: each must be a version for Kubernetes {step.new}.")
 
 
-def the_ca(cluster: Deployed, checks: Mapping[str, Check]) -> Iterator[Line]:
+def the_ca(cluster: Deployed, checks: Sequence[Check]) -> Iterator[str]:
     """What to compare where Karpenter 1.12 or later runs without the CA in its settings: the next apply brings it there."""
-    if _lacks_the_ca(cluster):
-        yield Line(f"The next apply gives Karpenter the cluster's CA. If it is another, nodes drift once: {PAGE}")
-        yield from _said(checks, upgrade.certificate_authority, COMPARE.format(name=cluster.name))
-
-
-def _lacks_the_ca(cluster: Deployed) -> bool:
     release = cluster.versions.karpenter
-    return bool(release) and parts(release) >= (1, 12) and not cluster.knows_the_ca
+    if release and hashes_the_ca(release) and not cluster.knows_the_ca:
+        yield f"The next apply gives Karpenter the cluster's CA. If Karpenter had found another, nodes drift once: {PAGE}"
+        for check in checks:
+            if check.name == upgrade.certificate_authority.name:
+                yield " ".join(filter(None, (f"{check.name}: {check.verdict}, {check.figure}.", check.do)))
 
 
 def _said(checks: Mapping[str, Check], question: Question, command: str) -> Iterator[Line]:

@@ -65,10 +65,9 @@ class Report:
     def to_know(self) -> list[str]:
         """Sentences beside the steps."""
         own = self.cluster.own_budgets
-        verdicts = {check.name: check for check in self.checks}
         return [
             *self.notes,
-            *(line.words for line in the_ca(self.cluster, verdicts) if not self.steps),
+            *the_ca(self.cluster, self.checks),
             *([f"Pools with budgets of their own keep them: {', '.join(own)}."] if own and self.steps else []),
         ]
 
