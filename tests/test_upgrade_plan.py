@@ -112,7 +112,7 @@ def jobs(one: Remaining) -> dict[str, str]:
     return {change.what: str(change.level) for change in one.impact.changes}
 
 
-DONE = {"kubernetes": "1.35", "karpenter": "1.14.1", "controller": "3.5.0", "official": True}
+DONE: Json = {"kubernetes": "1.35", "karpenter": "1.14.1", "controller": "3.5.0", "official": True}
 
 
 # --- Which steps remain ---------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ prints what remains for a deployed cluster.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from stacks.knowledge.versions import (
     KARPENTER,
@@ -92,7 +92,7 @@ class Step:
 
     subject: Subject
     title: str
-    fields: Mapping[str, str]
+    fields: Mapping[str, Any]
     old: str = ""
     created: tuple[str, ...] = ()
     updated: tuple[str, ...] = ()
@@ -101,7 +101,7 @@ class Step:
     @property
     def new(self) -> str:
         """The version that the step leads to."""
-        return self.fields[f"{self.subject}_version"] if self.old else ""
+        return str(self.fields[f"{self.subject}_version"]) if self.old else ""
 
     @property
     def drifts(self) -> bool:
