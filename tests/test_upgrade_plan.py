@@ -10,7 +10,7 @@ import pytest
 
 from stacks import upgrade_plan
 from stacks.config.recommended import RECOMMENDED
-from stacks.knowledge.upgrade_path import THE_HCL
+from stacks.knowledge.upgrade_path import THE_HCL, upgrade_path
 from stacks.knowledge.versions import load_balancer_controller_actions, load_balancer_controller_chart
 from stacks.operations import deployment
 from stacks.operations.checks import examine, reader, upgrade
@@ -24,7 +24,7 @@ from tests.test_destroy import FOLDER, VPC
 
 TODAY = date(2026, 11, 26)
 HASH, HASH_VERSION = upgrade.HASH, upgrade.HASH_VERSION
-NIGHTS: list[Json] = [{"nodes": "1"}, {"nodes": "0", "reasons": ["Drifted"], "schedule": "0 6 * * *", "duration": "20h"}]
+NIGHTS: list[Json] = [{"nodes": "10%"}, {"nodes": "0", "reasons": ["Drifted"], "schedule": "0 6 * * *", "duration": "20h"}]
 GPU_TAINT = {"taints": [{"key": "nvidia.com/gpu", "effect": "NoSchedule"}]}
 
 
@@ -86,6 +86,10 @@ def state(
         kept("ec2nodeclass_gpu", "EC2NodeClass", "gpu", {**terms, "userData": f"a = 1\n{MOUNTS if mounts else ''}"}),
         pool("nodepool_default", "default", "default"),
         pool("nodepool_gpu", "gpu-spot", "gpu", budgets, **GPU_TAINT),
+        resource("module.eks.aws_eks_addon.coredns", addon_name="coredns", addon_version="v1.12.1-eksbuild.2"),
+        # Neither belongs to the cluster: what a data source reads, and a group whose replacement is there already.
+        {**resource("aws_eks_node_group.other", node_group_name="other"), "mode": "data"},
+        {**group, "name": "old", "instances": [{"attributes": {"node_group_name": "karpenter-0"}, "deposed": "a1b2c3d4"}]},
         *more,
     ]
 
@@ -141,6 +145,16 @@ def test_every_step_has_its_edit_as_python() -> None:
 def test_nothing_remains_for_what_is_recommended_or_newer() -> None:
     assert edits(**DONE) == []
     assert edits(kubernetes="1.36", karpenter="1.15.0", controller="3.6.0", official=True) == []
+
+
+def test_data_sources_and_what_is_replaced_are_left_out() -> None:
+    assert list(cluster().node_groups) == ["karpenter-1"]
+
+
+@pytest.mark.parametrize("goal", ["1.12.0", "1.12.2"])
+def test_a_goal_among_the_releases_with_another_hash_is_not_passed(goal: str) -> None:
+    found = upgrade_path(cluster(**DONE | {"karpenter": "1.11.3"}).versions, RECOMMENDED | {"karpenter_version": goal})
+    assert [step.new for step in found] == [goal]
 
 
 def test_a_build_of_ones_own_is_left_alone() -> None:
@@ -228,6 +242,8 @@ def test_what_a_step_does_is_said_after_the_steps_before() -> None:
     assert "default" not in jobs(remounted)
     assert max(change.level for one in (anew, newest) for change in one.impact.changes).name == "RESTARTS"
     assert any("writes the hashes of all nodes anew" in change.words for change in anew.impact.changes)
+    addon = "module.eks.aws_eks_addon.coredns[0]"
+    assert [number for number, one in enumerate(steps(), start=1) if addon in jobs(one)] == [6, 7]
     assert all(jobs(one) | {"default": "replaces", "gpu-spot": "deferred"} == jobs(one) for one in kubernetes)
 
 

@@ -6,7 +6,7 @@ prints what remains for a deployed cluster.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from stacks.knowledge.versions import (
@@ -139,7 +139,7 @@ def _load_balancer_controller(now: Versions, new: str) -> Iterator[Step]:
     old = now.load_balancer_controller
     if not old or parts(old) >= parts(new):
         return
-    policy = not now.official_policy or load_balancer_controller_actions(old) != load_balancer_controller_actions(new)
+    policy = load_balancer_controller_actions(old) != load_balancer_controller_actions(new)
     yield Step(
         subject="load_balancer_controller",
         title=f"Load balancer controller {new}{', with its policy' if policy else ''}",
@@ -224,4 +224,4 @@ def _kubernetes(now: Versions, goal: str) -> Iterator[Step]:
             updated=(CONTROL_PLANE, NODE_GROUP, *behind),
             change="U and D: EKS rolls the node group; Karpenter's nodes drift to images of the version",
         )
-        old, now = row.version, replace(now, pinned={**now.pinned, **dict.fromkeys(behind, bottlerocket)})
+        old = row.version

@@ -70,8 +70,7 @@ def _drifted(claim: Object) -> bool:
 def _differs(claim: Object, node_class: Object | None) -> bool:
     """Whether a node was made with another hash of its class. Hashes of two versions do not compare."""
     mine, theirs = (at(one, "metadata", "annotations") for one in (claim, node_class))
-    comparable = bool(text(mine, HASH)) and text(mine, HASH_VERSION) == text(theirs, HASH_VERSION)
-    return comparable and text(mine, HASH) != text(theirs, HASH)
+    return text(mine, HASH_VERSION) == text(theirs, HASH_VERSION) and text(mine, HASH) != text(theirs, HASH)
 
 
 QUESTIONS: Sequence[Question] = (control_plane, nodes, marked, certificate_authority)

@@ -33,8 +33,7 @@ def effects(cluster: Deployed, steps: Sequence[Step]) -> Iterator[Explanation]:
         after = {address: Managed(one.type, _moved(address, one.values, step)) for address, one in before.items()}
         after |= {address: Managed(address.split(".")[-2], {}) for address in step.created}
         changes = [_change(address, before.get(address), one, _unknown(one, step)) for address, one in after.items()]
-        document = {"format_version": "1.0", "resource_changes": changes, "variables": {"region": {"value": cluster.region}}}
-        yield explain(read(json.dumps(document)))
+        yield explain(read(json.dumps({"format_version": "1.0", "resource_changes": changes})))
         before = after
 
 
