@@ -175,8 +175,10 @@ def healthy() -> dict[str, Any]:
                 "status": "ACTIVE",
                 "health": {"issues": []},
                 "resourcesVpcConfig": {"vpcId": "vpc-1"},
+                "certificateAuthority": {"data": "Y2E="},
             }
         },
+        "root_ca": {"data": {"ca.crt": "ca"}},
         "addons": {"addons": ["coredns"]},
         "addon/coredns": {"addon": {"addonName": "coredns", "status": "ACTIVE", "health": {"issues": []}}},
         "zones": {

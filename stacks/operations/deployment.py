@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -106,18 +107,38 @@ class Stack:
                 raise DeploymentError(f"{program} must be on the PATH. Install it, and run this command again.")
         return cls(STACKS / name)
 
-    def cluster(self, kubeconfig: Path, session: str) -> DeployedCluster:
+    def state(self) -> list[Object]:
+        """The resources in the state; none if nothing is deployed."""
+        resources: list[Object] = json.loads(self.terraform("state", "pull") or "{}").get("resources", [])
+        return resources
+
+    def pulled_state(self) -> list[Object]:
+        """The same. Terraform is initialized only where that is needed, because it may load providers.
+
+        Raises:
+            DeploymentError: Terraform cannot be initialized, or cannot read the state.
+        """
+        try:
+            return self.state()
+        except DeploymentError:
+            with redirect_stdout(sys.stderr):
+                if self.init():
+                    raise DeploymentError(f"Terraform could not be initialized in {self.folder}. See above.") from None
+            return self.state()
+
+    def cluster(self, kubeconfig: Path, session: str, state: list[Object] | None = None) -> DeployedCluster:
         """The cluster in the state. A destroy removes the outputs first and the VPC last, so name and region come from the VPC.
 
         Args:
             kubeconfig: where `connect` writes.
             session: the name of the session, where the stack assumes a role. CloudTrail shows the name.
+            state: the resources, where they are pulled already.
 
         Raises:
             NotDeployedError: the state has no VPC.
         """
-        state = json.loads(self.terraform("state", "pull") or "{}").get("resources", [])
-        resources = {f"{r.get('module')}.{r['type']}": r["instances"][0]["attributes"] for r in state if r["instances"]}
+        pulled = self.state() if state is None else state
+        resources = {f"{r.get('module')}.{r['type']}": r["instances"][0]["attributes"] for r in pulled if r["instances"]}
         vpc = resources.get("module.vpc.aws_vpc")
         if not vpc:
             raise NotDeployedError(f"Workspace {self.workspace()} has no VPC in its state, and so no node.")

@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from stacks.operations.checks import CAPACITY, QUESTIONS, REMOVAL, examine, syst
 from stacks.operations.checks.question import Check, Question, Verdict
 from stacks.operations.checks.reader import read
 from stacks.operations.checks.report import FORMATS, Report, without_accounts
-from stacks.operations.deployment import DeployedCluster, DeploymentError, NotDeployedError, Stack, synthesized
+from stacks.operations.deployment import DeployedCluster, DeploymentError, Stack, synthesized
 from stacks.operations.terminal import coloured
 
 FAILED, NOT_EXAMINED = 3, 1
@@ -60,16 +59,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _cluster(stack: Stack, kubeconfig: Path, command: str) -> DeployedCluster:
-    """The cluster in the state. Terraform is initialized only where that is needed, because it may load providers."""
-    with redirect_stdout(sys.stderr):
-        try:
-            cluster = stack.cluster(kubeconfig, f"make-{command}")
-        except NotDeployedError:
-            raise
-        except DeploymentError:
-            if stack.init():
-                raise DeploymentError(f"Terraform could not be initialized in {stack.folder}. See above.") from None
-            cluster = stack.cluster(kubeconfig, f"make-{command}")
+    """The cluster in the state."""
+    cluster = stack.cluster(kubeconfig, f"make-{command}", stack.pulled_state())
     if not cluster.endpoint:
         raise DeploymentError(
             f"The state has no EKS cluster {cluster.name}: its destroy began. Run: make destroy STACK={stack.folder.name}"

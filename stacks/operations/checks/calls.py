@@ -90,6 +90,7 @@ def of_cluster(cluster: str) -> list[Call]:
         _objects("ingresses"),
         _objects("gateways", "gateways.gateway.networking.k8s.io"),
         _objects("volumes", "persistentvolumes"),
+        Call("root_ca", "kubectl", ("get", "configmap", "kube-root-ca.crt", "--namespace=kube-system")),
         _log("karpenter_log", KARPENTER_PODS),
         _log("load_balancer_controller_log", LOAD_BALANCER_CONTROLLER_PODS),
         Call("cluster", "aws", ("eks", "describe-cluster", "--name", cluster), "eks:DescribeCluster"),
