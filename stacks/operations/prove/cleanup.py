@@ -1,0 +1,273 @@
+"""How everything that a proof built is removed, and a look at what is left.
+
+Only what the record names is removed: the state whose lineage is the record's, and the cluster in it.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stacks.operations.checks.facts import listed, short, text
+from stacks.operations.checks.reader import REFUSED
+from stacks.operations.deployment import DeployedCluster, DeploymentError, NotDeployedError, Object, Stack
+from stacks.operations.destroy import refuse_load_balancers, refuse_orphans, remove_nodes
+from stacks.operations.prove.before import as_object
+from stacks.operations.prove.ends import Outcome
+from stacks.operations.prove.pods import NAMESPACE
+from stacks.operations.prove.record import Record, managed
+
+SESSION = "make-prove"
+PATIENCE_MINUTES = 10  # without progress, while nodes are drained
+API_TRIES, LOOKS, PAUSE_SECONDS = 10, 20, 15
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Something that costs or blocks, and how to find that of a cluster.
+
+    Attributes:
+        name: in the plural.
+        arguments: of the AWS CLI; {cluster} and {vpc} are filled in.
+        query: of the AWS CLI, which leaves a list of ids.
+        needs_vpc: whether it can be found only where the VPC is known.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    query: str
+    needs_vpc: bool = False
+
+
+_TAG = "Name=tag-key,Values=kubernetes.io/cluster/{cluster}"
+_VPC = "Name=vpc-id,Values={vpc}"
+_LIVING = "Name=instance-state-name,Values=pending,running,shutting-down,stopping,stopped"
+
+# What may be left of a cluster, by its tag, its name or its network.
+KINDS: Sequence[Kind] = (
+    Kind("clusters", ("eks", "list-clusters"), "clusters[?@=='{cluster}']"),
+    Kind("instances", ("ec2", "describe-instances", "--filters", _TAG, _LIVING), "Reservations[].Instances[].InstanceId"),
+    Kind(
+        "instances",
+        ("ec2", "describe-instances", "--filters", _VPC, _LIVING),
+        "Reservations[].Instances[].InstanceId",
+        needs_vpc=True,
+    ),
+    Kind("volumes", ("ec2", "describe-volumes", "--filters", _TAG), "Volumes[].VolumeId"),
+    Kind(
+        "addresses",
+        ("ec2", "describe-addresses", "--filters", "Name=tag:Name,Values={cluster},{cluster}-*"),
+        "Addresses[].PublicIp",
+    ),
+    Kind(
+        "network interfaces",
+        ("ec2", "describe-network-interfaces", "--filters", _VPC),
+        "NetworkInterfaces[].NetworkInterfaceId",
+        needs_vpc=True,
+    ),
+    Kind(
+        "NAT gateways",
+        ("ec2", "describe-nat-gateways", "--filter", _VPC, "Name=state,Values=pending,available,failed"),
+        "NatGateways[].NatGatewayId",
+        needs_vpc=True,
+    ),
+    Kind("load balancers", ("elbv2", "describe-load-balancers"), "LoadBalancers[?VpcId=='{vpc}'].LoadBalancerName", needs_vpc=True),
+    Kind("networks", ("ec2", "describe-vpcs", "--filters", "Name=tag:Name,Values={cluster}"), "Vpcs[].VpcId"),
+)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a look found.
+
+    Attributes:
+        found: what is left, in words.
+        unknown: what cannot be told, and why.
+        named: what AWS or the user keeps, and that costs nothing or little.
+    """
+
+    found: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a proof builds.
+
+    Attributes:
+        stack: with Terraform initialized.
+        region: given to each command of Terraform, so that no variable leads elsewhere.
+        kubeconfig: where `connect` writes.
+        terraform: runs a command of Terraform.
+        say, sleep: print a line, and wait.
+    """
+
+    stack: Stack
+    region: str
+    kubeconfig: Path
+    terraform: Callable[..., Outcome]
+    say: Callable[[str], None]
+    sleep: Callable[[float], None]
+
+    def aws(self, name: str = "") -> DeployedCluster:
+        """The account, before there is a cluster or when it is gone. A role is assumed anew: its credentials end after an hour."""
+        profile, environment = self.stack.identity(SESSION)
+        return DeployedCluster(name, self.region, profile, environment, endpoint="", protected=False, kubeconfig=self.kubeconfig)
+
+    def state(self) -> Object:
+        """The state; {} if there is none."""
+        found: Object = as_object(self.stack.terraform("state", "pull"))
+        return found
+
+    def connect(self) -> DeployedCluster:
+        """The cluster in the state, connected."""
+        cluster = self.stack.cluster(self.kubeconfig, SESSION)
+        cluster.connect()
+        return cluster
+
+
+def refuse_another_state(record: Record, state: Object) -> None:
+    """Stop where the state is not the one that the proof made.
+
+    Raises:
+        DeploymentError: the state has resources of somebody else.
+    """
+    if managed(state) and not record.owns(state):
+        raise DeploymentError(
+            f"The state of {record.stack} must be the one that the proof made (got {len(managed(state))} resources of another "
+            f"lineage). It is not touched. Look for {record.cluster or 'the cluster'} in {record.region}, and remove the file "
+            f"proof.{record.stack}.json when nothing of it is left."
+        )
+
+
+def remove(site: Site, record: Record) -> Record:
+    """Remove everything in the state of a record: its pods, its nodes, and then the rest by Terraform.
+
+    Returns:
+        The record, with what the state knew of the network and the keys.
+
+    Raises:
+        DeploymentError: something cannot be removed. The record stays.
+        EndedError: a second Ctrl-C. Terraform has stopped.
+    """
+    state = site.state()
+    refuse_another_state(record, state)
+    if not managed(state):
+        return record
+    record = record.changed(
+        vpc=_attribute(state, "aws_vpc", "id") or record.vpc, keys=tuple(_attributes(state, "aws_kms_key", "key_id")) or record.keys
+    )
+    try:
+        cluster = site.stack.cluster(site.kubeconfig, SESSION)
+    except NotDeployedError:
+        pass
+    else:
+        _remove_cluster(site, record, cluster)
+    for attempt in ("", "again: "):  # what AWS deletes slowly may block another resource once
+        outcome = site.terraform("destroy", "-auto-approve", "-input=false")
+        if not outcome.code:
+            break
+        site.say(f"terraform destroy did not finish, {attempt}exit code {outcome.code}")
+    else:
+        raise DeploymentError(f"terraform destroy failed: {short(outcome.errors[0] if outcome.errors else 'see above', 400)}")
+    if left := managed(site.state()):
+        raise DeploymentError(f"terraform destroy left {len(left)} resources in the state.")
+    return record
+
+
+def _remove_cluster(site: Site, record: Record, cluster: DeployedCluster) -> None:
+    """The pods and nodes, as `make destroy` does it."""
+    differs = {"cluster": cluster.name, "region": cluster.region}
+    for name, value in differs.items():
+        if (expected := getattr(record, name)) and expected != value:
+            raise DeploymentError(
+                f"The {name} in the state must be {expected}, which the proof made (got {value}). It is not touched."
+            )
+    if cluster.endpoint:
+        _reach(site, cluster)
+        refuse_load_balancers(cluster)
+        cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
+        remove_nodes(cluster, PATIENCE_MINUTES * 60)
+    refuse_orphans(cluster)
+
+
+def _reach(site: Site, cluster: DeployedCluster) -> None:
+    """Connect; an API that went away may come back.
+
+    Raises:
+        DeploymentError: it does not answer. Without it, nobody tells Karpenter to remove its nodes.
+    """
+    for left in reversed(range(API_TRIES)):
+        try:
+            cluster.connect()
+            cluster.kubectl("get", "--raw=/version", "--request-timeout=15s")
+        except DeploymentError as error:
+            if not left:
+                raise DeploymentError(f"The Kubernetes API of {cluster.name} does not answer: {short(str(error), 160)}") from None
+            site.say(f"The Kubernetes API does not answer; {left} more tries.")
+            site.sleep(PAUSE_SECONDS)
+        else:
+            return
+
+
+def look(site: Site, record: Record) -> Left:
+    """What is left of a cluster, when AWS had the time to delete it. Only reads."""
+    if not record.cluster:
+        return Left()
+    account = site.aws(record.cluster)
+    for tries in reversed(range(LOOKS)):
+        left = _look(account, record)
+        if not left.found or not tries:
+            break
+        site.say(f"Not yet gone: {'; '.join(left.found)}")
+        site.sleep(PAUSE_SECONDS)
+    return Left(left.found, left.unknown, tuple(_kept(account, record)))
+
+
+def once(site: Site, record: Record) -> Left:
+    """What runs at this moment. Only reads."""
+    return _look(site.aws(record.cluster), record) if record.cluster else Left()
+
+
+def _look(account: DeployedCluster, record: Record) -> Left:
+    found: dict[str, set[str]] = {}
+    unknown = []
+    for kind in KINDS:
+        if kind.needs_vpc and not record.vpc:
+            continue
+        places = {"cluster": record.cluster, "vpc": record.vpc}
+        arguments = [one.format_map(places) for one in kind.arguments]
+        try:
+            answer = account.aws(*arguments, "--query", kind.query.format_map(places), "--output", "json")
+            found.setdefault(kind.name, set()).update(as_object(answer) or ())
+        except DeploymentError as error:
+            right = "a right is missing" if REFUSED.search(str(error)) else short(str(error), 120)
+            unknown.append(f"{kind.name}: {right} (aws {' '.join(kind.arguments[:2])})")
+    return Left(tuple(f"{name} {', '.join(sorted(ids))}" for name, ids in found.items() if ids), tuple(unknown))
+
+
+def _kept(account: DeployedCluster, record: Record) -> list[str]:
+    """What outlives every destroy: keys that wait for their deletion."""
+    lines = []
+    for key in record.keys:
+        try:
+            answer = json.loads(account.aws("kms", "describe-key", "--key-id", key, "--output", "json"))
+            found = answer["KeyMetadata"]
+            until = found.get("DeletionDate", "a day that AWS does not say")
+            lines.append(f"KMS key {key}: {found.get('KeyState')}, until {until}; it costs nothing")
+        except (DeploymentError, ValueError, KeyError):
+            lines.append(f"KMS key {key}: AWS deletes it after the days that the stack sets; it costs nothing")
+    return lines
+
+
+def _attributes(state: Object, kind: str, name: str) -> list[str]:
+    found: list[Any] = [
+        text(one, "attributes", name) for item in managed(state) if item.get("type") == kind for one in listed(item, "instances")
+    ]
+    return [one for one in found if one]
+
+
+def _attribute(state: Object, kind: str, name: str) -> str:
+    return next(iter(_attributes(state, kind, name)), "")
