@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from stacks.operations.checks.question import Check, Verdict
-from stacks.operations.checks.report import without_accounts
 from stacks.operations.deployment import JSON, DeploymentError, Object, Stack
 from stacks.operations.prove import before, cleanup, report
 from stacks.operations.prove.cleanup import Left, Site
@@ -40,6 +39,7 @@ def main(arguments: list[str]) -> int:
     options = _options(arguments)
     with (
         redirect_stdout(Deaf(sys.stdout)),
+        redirect_stderr(Deaf(sys.stderr)),
         alone(options.stack),
         TemporaryDirectory() as folder,
         Ends() as ends,
@@ -135,7 +135,7 @@ class Run:
         self._confirm()
         if leftover:
             _say(f"\nRemoving {leftover.cluster or 'what an earlier run began'} first")
-            code = self._clean(leftover, self._report(price))
+            code = self._clean(leftover, self._report())
             if code or self.options.clean_up:
                 return code
         begun = datetime.now(UTC)
@@ -143,7 +143,7 @@ class Run:
             self.options.app, self.options.stack, **place, begun=begun.isoformat(timespec="seconds"), hour_usd=price.hour
         )
         record.write()
-        written = self._report(price)
+        written = self._report()
         self.ends.limit(self.options.timeout * 60)
         built = False
         try:
@@ -330,22 +330,25 @@ class Run:
         self.ends.forgive()
         record = record.changed(kept=True)
         self._write(written)
+        idle, hour = before.price_of(self.summary).idle, record.hour_usd
+        most = "an unknown sum" if hour is None else f"${hour:.2f}"
         _say(
-            f"\nKept: {record.cluster} in {record.region}. It costs at least ${before.price_of(self.summary).idle:.2f} an hour, "
-            f"and {'an unknown sum' if record.hour_usd is None else f'${record.hour_usd:.2f}'} at most. To remove it: {self._again()}"
+            f"\nKept: {record.cluster} in {record.region}. It costs at least ${idle:.2f} an hour, and at most {most}. To remove it: "
+            f"{self._again()}"
         )
         return FAILED if written.failed else 0
 
-    def _report(self, price: before.Price) -> report.Report:
+    def _report(self) -> report.Report:
         return report.Report(
             f"{self.options.stack} in {self.site.region}",
             datetime.now(UTC),
-            cost_at_most=price.at_most(self.options.timeout),
             steps=self.steps,
         )
 
     def _write(self, written: report.Report) -> None:
         written.seconds, written.versions, written.before = time.monotonic() - self.begun, self.versions, self.checks
+        hour = before.price_of(self.summary).hour
+        written.cost_at_most = hour * written.seconds / 3600 if hour is not None and len(self.steps) > 1 else None
         files = report.write(written, self.options.stack, accounts=self.options.account)
         _say(f"\nWrote {' and '.join(map(str, files))}")
 
@@ -367,7 +370,7 @@ def run(arguments: list[str]) -> int:
     try:
         return main(arguments)
     except DeploymentError as error:
-        print(coloured(without_accounts(str(error)), "red", sys.stderr), file=sys.stderr)
+        print(coloured(str(error), "red", sys.stderr), file=sys.stderr)
         return NOT_BUILT
     except KeyboardInterrupt:
         print(f"\nInterrupted. {NOTHING}", file=sys.stderr)

@@ -63,7 +63,7 @@ class Record:
             given = json.loads(path.read_text())
             known = {one.name for one in fields(cls)}
             values: dict[str, Any] = {name: value for name, value in given.items() if name in known}
-            return cls(**{**values, "keys": tuple(values["keys"])})
+            return cls(**{**values, "keys": tuple(values.get("keys", ()))})
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise DeploymentError(
                 f"{path} must be a record of make prove (got {type(error).__name__}). If the file is not yours, move it away. If a "

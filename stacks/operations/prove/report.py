@@ -21,7 +21,7 @@ class Report:
         begun: when, in UTC.
         seconds: how long it took.
         ended: why it ended before its last step; "" if it did not.
-        cost_at_most: dollars, for its deadline; None if not known.
+        cost_at_most: dollars, for the time that it took; None if nothing was built, or if a pool has no price.
         versions: of what took part.
         before: the checks before anything was built.
         steps: what was made, in order.
@@ -69,7 +69,7 @@ def as_markdown(report: Report) -> str:
         "",
     ]
     if report.cost_at_most is not None:
-        lines += [f"It cost at most ${report.cost_at_most:.2f}, at list prices and with every pool at its limit.", ""]
+        lines += [f"It cost less than ${report.cost_at_most:.2f}: list prices, with every pool at its limit all the time.", ""]
     lines += ["| step | verdict | seconds | figure |", "|---|---|---|---|"]
     lines += [
         f"| {_cell(one.check.name)} | {one.check.verdict} | {one.seconds:.0f} | {_cell(one.check.figure)} |" for one in report.steps

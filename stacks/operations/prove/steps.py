@@ -16,7 +16,7 @@ from stacks.operations.prove import pods
 from stacks.operations.prove.ends import Outcome
 
 POLL_SECONDS = 3
-NODE_MINUTES, PULL_MINUTES, POD_MINUTES = 10, 20, 5
+READY_MINUTES, NODE_MINUTES, PULL_MINUTES, POD_MINUTES = 3, 10, 20, 5
 GATHER_MINUTES = 10  # an interruption gives two minutes, and a node needs some
 
 LOST_LOGIN = (
@@ -285,9 +285,9 @@ def doctor(proof: Proof) -> Evidence:
         return bool(items) and all(_is(one, "Ready") for one in items)
 
     try:
-        proof.wait("Pools are READY", ready, 3)
+        proof.wait("Pools are READY", ready, READY_MINUTES)
     except StepError:
-        proof.say("      Pools are not READY after 3 minutes; the doctor says why.")
+        proof.say(f"      Pools are not READY after {READY_MINUTES} minutes; the doctor says why.")
     found = [one for one in examine(read(proof.cluster, QUESTIONS).facts) if one.name not in removal]
     by = {verdict: [one for one in found if one.verdict is verdict] for verdict in Verdict}
     lines = tuple(
