@@ -34,7 +34,7 @@ echo "The packages could not be installed. Is PyPI, or the mirror in pip's setti
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help synth plan impact apply doctor capacity recommended test check format golden docs bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all destroy clean rig
+.PHONY: help synth plan impact apply doctor capacity prove recommended test check format golden docs bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-all destroy clean rig
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ doctor: $(VENV)/.pipenv ## Examine a living cluster, and say what to do: make do
 
 capacity: $(VENV)/.pipenv ## Say what EC2 can give the pools of a living cluster: make capacity STACK=karpenter
 	@$(BIN)/python -m stacks.operations.doctor capacity "$(STACK)" $(ARGS)
+
+prove: $(VENV)/.packages ## Build a cluster, measure it, and remove it: make prove APP=examples/proof.py STACK=proof [ARGS="--keep"]
+	@$(BIN)/python -m stacks.operations.prove "$(APP)" "$(STACK)" $(ARGS)
 
 recommended: $(VENV)/.packages ## Print the values that recommended(...) sets
 	@$(BIN)/python -m stacks.config

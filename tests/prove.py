@@ -238,7 +238,7 @@ class World:
         return ""
 
     def _made(self, one: dict[str, Any]) -> None:
-        name, spec = one["metadata"]["name"], one["spec"] if "spec" in one else {}
+        name, spec = one["metadata"]["name"], one.get("spec", {})
         if one["kind"] != "Pod":
             return
         made = item(name, namespace=pods.NAMESPACE, spec=dict(spec), status={"phase": "Pending"}, labels=one["metadata"]["labels"])

@@ -11,6 +11,7 @@ import pytest
 
 from stacks.operations.prove import command, steps
 from stacks.operations.prove.before import CLEAN_UP_MINUTES
+from stacks.operations.prove.ends import Ends
 from stacks.operations.prove.record import Record, alone
 from tests.prove import ACCOUNT, BACKEND, BUILT, NAME, REGION, VPC, World
 
@@ -181,7 +182,7 @@ def test_resources_that_another_made_meanwhile_are_left_alone(world: World, caps
 def test_terraform_never_looks_in_another_region(world: World) -> None:
     world.prove()
     commands = [one for one in world.calls if re.match(r"terraform -chdir=\S+ (apply|plan|destroy) ", one)]
-    (saved,) = [one for one in commands if one.endswith(".tfplan -json") and " apply " in one]  # a plan has its variables
+    (saved,) = [one for one in commands if one.endswith(".tfplan") and " apply " in one]  # a plan has its variables
     assert len(commands) == 5
     assert all(f"-var=region={REGION}" in one for one in commands if one != saved)
 
@@ -331,7 +332,7 @@ def test_whenever_something_ends_it_everything_is_removed(world: World, during: 
 
 def test_a_deadline_is_set_and_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     set_to: list[float] = []
-    monkeypatch.setattr(command.Ends, "limit", lambda _, seconds: set_to.append(seconds))
+    monkeypatch.setattr(Ends, "limit", lambda _, seconds: set_to.append(seconds))
     world.prove("--timeout", "5")
     assert set_to[0] == 300
     assert set(set_to[1:]) == {0}

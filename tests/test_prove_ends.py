@@ -64,7 +64,11 @@ def test_handlers_are_as_before_afterwards() -> None:
 
 
 def test_two_ctrl_c_reach_terraform_once_and_the_run_ends_when_terraform_has(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = Program(during=lambda: [signal.raise_signal(signal.SIGINT) for _ in range(2)])
+    def twice() -> None:
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+
+    program = Program(during=twice)
     run, _ = terraform(ends, monkeypatch, program)
     with pytest.raises(EndedError, match="Ctrl-C"):
         run.run("apply", environment={})
@@ -133,7 +137,9 @@ LINES = [
     {"type": "planned_change", "change": {"resource": {"addr": "aws_vpc.this"}, "action": "create"}},
     {"type": "change_summary", "changes": {"add": 2, "change": 0, "remove": 0}},
     {"type": "apply_complete", "hook": {"resource": {"addr": "data.aws_region.this"}, "action": "read", "elapsed_seconds": 1}},
-    {"type": "apply_complete", "hook": {"resource": {"addr": "aws_vpc.this"}, "action": "create", "elapsed_seconds": 12}},
+    {"type": "apply_progress", "hook": {"resource": {"addr": "aws_vpc.this"}, "action": "create", "elapsed_seconds": 10}},
+    {"type": "apply_progress", "hook": {"resource": {"addr": "aws_vpc.this"}, "action": "create", "elapsed_seconds": 60}},
+    {"type": "apply_complete", "hook": {"resource": {"addr": "aws_vpc.this"}, "action": "create", "elapsed_seconds": 62}},
     {
         "type": "diagnostic",
         "@level": "error",
@@ -151,10 +157,11 @@ def test_terraform_is_shown_in_a_line_per_resource_and_its_times_and_errors_are_
     run, said = terraform(ends, monkeypatch, Program(LINES, code=1))
     outcome = run.run("apply", environment={})
     assert outcome.code == 1
-    assert outcome.resources == {"aws_vpc.this": 12}
+    assert outcome.resources == {"aws_vpc.this": 62}
     assert outcome.changes == {"aws_vpc.this": "create"}
     assert outcome.errors == ["aws_sqs_queue.this creating SQS Queue AccessDenied"]
-    assert "   1 of 2  create aws_vpc.this 12 s" in said
+    assert "   1 of 2  create aws_vpc.this 62 s" in said
+    assert [one for one in said if "so far" in one] == ["      create aws_vpc.this takes 60 s so far"]  # a line a minute
     assert "      panic: a provider" in said
 
 

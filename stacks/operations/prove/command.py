@@ -333,8 +333,8 @@ class Run:
         idle, hour = before.price_of(self.summary).idle, record.hour_usd
         most = "an unknown sum" if hour is None else f"${hour:.2f}"
         _say(
-            f"\nKept: {record.cluster} in {record.region}. It costs at least ${idle:.2f} an hour, and at most {most}. To remove it: "
-            f"{self._again()}"
+            f"\nKept: {record.cluster} in {record.region}. It costs at least ${idle:.2f} an hour, and at most {most}. "
+            f"To remove it: {self._again()}"
         )
         return FAILED if written.failed else 0
 

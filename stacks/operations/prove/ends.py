@@ -147,13 +147,13 @@ class Terraform:
     ends: Ends
     say: Callable[[str], None]
 
-    def run(self, *arguments: str, environment: dict[str, str]) -> Outcome:
+    def run(self, name: str, *arguments: str, environment: dict[str, str]) -> Outcome:
         """Run a command that knows `-json`.
 
         Raises:
             EndedError: something ended the run. Terraform got SIGINT once, and has stopped.
         """
-        command = ["terraform", f"-chdir={self.folder}", *arguments, "-json"]
+        command = ["terraform", f"-chdir={self.folder}", name, "-json", *arguments]
         self.say(f"$ {shlex.join(command)}")
         begun = time.monotonic()
         process = self.ends.start(
@@ -179,6 +179,8 @@ class Terraform:
                     outcome.resources[resource] = took = float(event["hook"].get("elapsed_seconds", 0))
                     number = f"{len(outcome.resources):4}{f' of {total}' if total else ''}"
                     self.say(f"{number}  {event['hook'].get('action', '')} {resource} {took:.0f} s")
+                case "apply_progress" if (so_far := int(event["hook"].get("elapsed_seconds", 0))) and so_far % 60 == 0:
+                    self.say(f"      {event['hook'].get('action', '')} {resource} takes {so_far} s so far")
                 case "diagnostic" if event.get("@level") == "error":
                     found = event.get("diagnostic", {})
                     words = " ".join(
