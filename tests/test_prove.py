@@ -330,6 +330,41 @@ def test_whenever_something_ends_it_everything_is_removed(world: World, during: 
     assert nothing_left(world)
 
 
+def test_a_mistake_of_the_program_is_cleaned_up_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command.report, "versions", lambda *_: 1 / 0)
+    assert world.prove() == command.ENDED
+    assert nothing_left(world)
+    assert "It ended early: ZeroDivisionError" in PAGE.read_text()
+
+
+def test_a_ctrl_c_after_the_last_step_does_not_end_the_clean_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold = Ends.hold
+
+    def held(ends: Ends) -> None:
+        hold(ends)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Ends, "hold", held)
+    world.prove()
+    assert nothing_left(world)
+
+
+def test_volumes_of_the_proof_go_while_their_driver_runs(world: World) -> None:
+    claimed = {"metadata": {"name": "pv"}, "spec": {"claimRef": {"namespace": "make-prove", "name": "disk"}}}
+    world.objects["persistentvolumes"] = {"pv": claimed}
+    waited: list[int] = []
+
+    def gone() -> None:
+        waited.append(len([one for one in world.calls if " destroy " in one or "delete nodepools" in one]))
+        if len(waited) == 3:
+            world.objects["persistentvolumes"] = {}
+
+    world.fails["get persistentvolumes --all-namespaces -o json"] = gone
+    world.prove()
+    assert max(waited[:3]) == 0
+    assert nothing_left(world)
+
+
 def test_a_deadline_is_set_and_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     set_to: list[float] = []
     monkeypatch.setattr(Ends, "limit", lambda _, seconds: set_to.append(seconds))

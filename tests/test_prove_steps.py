@@ -57,7 +57,7 @@ def made(step: Step, proof: Proof) -> tuple[Verdict, str]:
     [
         ('Successfully pulled image "a" in 35.1s (35.1s including waiting). Image size: 14240000000 bytes.', (35.1, 14240000000)),
         ('Successfully pulled image "a" in 1m2.5s (2m0s including waiting). Image size: 5 bytes.', (62.5, 5)),
-        ('Successfully pulled image "a" in 950ms (950ms including waiting)', (0.95, None)),
+        ('Successfully pulled image "a" in 500ms (500ms including waiting)', (0.5, None)),
         ('Container image "a" already present on machine', None),
         ("", None),
     ],

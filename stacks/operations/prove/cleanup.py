@@ -188,9 +188,21 @@ def _remove_cluster(site: Site, record: Record, cluster: DeployedCluster) -> Non
     if cluster.endpoint:
         _reach(site, cluster)
         refuse_load_balancers(cluster)
-        cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
+        _remove_pods(site, cluster)
         remove_nodes(cluster, PATIENCE_MINUTES * 60)
     refuse_orphans(cluster)
+
+
+def _remove_pods(site: Site, cluster: DeployedCluster) -> None:
+    """The namespace of the proof, and the volumes of its claims as long as their driver runs. What stays, the look names."""
+    try:
+        cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=true", "--timeout=180s")
+        for _ in range(LOOKS):
+            if not any(text(one, "spec", "claimRef", "namespace") == NAMESPACE for one in cluster.objects("persistentvolumes")):
+                return
+            site.sleep(PAUSE_SECONDS)
+    except DeploymentError as error:
+        site.say(f"The namespace {NAMESPACE} may stay: {short(str(error), 160)}")
 
 
 def _reach(site: Site, cluster: DeployedCluster) -> None:

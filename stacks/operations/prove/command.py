@@ -147,16 +147,19 @@ class Run:
         self.ends.limit(self.options.timeout * 60)
         built = False
         try:
-            record = self._name(record)
-            record, plan = self._plan(record)
-            built = True
-            self._measure(plan)
-        except EndedError as error:
+            try:
+                record = self._name(record)
+                record, plan = self._plan(record)
+                built = True
+                self._measure(plan)
+            finally:
+                self.ends.hold()
+        except (DeploymentError, EndedError) as error:
             written.ended = str(error)
-        except DeploymentError as error:
-            if not built:
-                _warn(f"{error} {NOTHING}")
-            written.ended = str(error)
+        except Exception as error:  # a mistake of this program must not leave a cluster
+            written.ended = f"{type(error).__name__}: {error}"
+        if written.ended:
+            _warn(f"{written.ended} {'' if built else NOTHING}".rstrip())
         record = Record.read(self.options.stack) or record
         if self.options.keep and built and not written.ended and self.steps[0].check.verdict is Verdict.PASSED:
             return self._keep(record, written)
@@ -272,18 +275,20 @@ class Run:
 
     def _clean(self, record: Record, written: report.Report) -> int:
         """Remove what is the record's, look, and write the report; returns the exit code."""
-        self.ends.forgive()
         begun, left, why = time.monotonic(), Left(), ""
         try:
-            record = cleanup.remove(self.site, record)
-            left = cleanup.look(self.site, record)
+            try:
+                self.ends.forgive()
+                record = cleanup.remove(self.site, record)
+                left = cleanup.look(self.site, record)
+            finally:
+                self.ends.hold()
         except EndedError as error:
             why = f"{error} during the clean-up"
         except DeploymentError as error:
             why = str(error)
         except Exception as error:  # whatever the mistake is, the sentence below must be said
             why = f"{type(error).__name__}: {error}"
-        self.ends.forgive()
         if why:
             left = replace(self._at_last(record), unknown=(why,))
         elif not left.found:
@@ -308,7 +313,7 @@ class Run:
     def _at_last(self, record: Record) -> Left:
         try:
             return cleanup.once(self.site, record)
-        except (DeploymentError, EndedError):
+        except DeploymentError:
             return Left()
 
     def _sentence(self, record: Record, left: Left, why: str) -> str:
@@ -327,7 +332,6 @@ class Run:
 
     def _keep(self, record: Record, written: report.Report) -> int:
         """Say what stays."""
-        self.ends.forgive()
         record = record.changed(kept=True)
         self._write(written)
         idle, hour = before.price_of(self.summary).idle, record.hour_usd
@@ -373,5 +377,5 @@ def run(arguments: list[str]) -> int:
         print(coloured(str(error), "red", sys.stderr), file=sys.stderr)
         return NOT_BUILT
     except KeyboardInterrupt:
-        print(f"\nInterrupted. {NOTHING}", file=sys.stderr)
+        print(f"\nInterrupted. {NOTHING} If there is a proof.*.json, it says what an earlier run left.", file=sys.stderr)
         return ENDED

@@ -57,7 +57,11 @@ class Ends:
     def forgive(self) -> None:
         """Begin the clean-up: no deadline, and what ended the run does not end the clean-up too."""
         self.limit(0)
-        self.reason = ""
+        self.reason, self._held = "", False
+
+    def hold(self) -> None:
+        """From here to `forgive`, a signal is noted and raises no error: what follows must run to its end."""
+        self._held = True
 
     def start(self, command: list[str], **options: Any) -> "subprocess.Popen[str]":
         """Start a program that hears of an end once, by SIGINT."""

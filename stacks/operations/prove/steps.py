@@ -352,7 +352,8 @@ def _timed(proof: Proof, ran: Object) -> Evidence:
         figures["pull_s"] = seconds
         if size and seconds:
             figures |= {"image_gb": size / 1e9, "pull_gb_per_s": size / 1e9 / seconds}
-            said += f"; image {size / 1e9:.2f} GB in {seconds:.1f} s, {size / 1e9 / seconds:.2f} GB/s"
+            unit, factor = ("GB", 1e9) if size >= 1e9 else ("MB", 1e6)
+            said += f"; image {size / factor:.2f} {unit} in {seconds:.1f} s, {size / factor / seconds:.2f} {unit}/s"
         else:
             said += f"; image in {seconds:.1f} s, of a size that the event does not say"
     return Evidence(Verdict.PASSED, said, tuple(found), figures=figures)
