@@ -406,8 +406,21 @@ def test_what_a_destroy_leaves_is_named_with_its_ids(
     monkeypatch.setattr("stacks.operations.prove.cleanup.LOOKS", 2)
     world.fails["describe-volumes"] = lambda: world.living.update({"describe-volumes": ["vol-1"]})
     assert world.prove() == command.LEFT
-    assert "there still is: volumes vol-1" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "there still is: volumes vol-1. It costs at most $2.40 an hour." in said
+    assert "To remove it: aws ec2 delete-volume --volume-id vol-1 --region us-west-2; and then make prove APP=" in said
     assert RECORD.exists()
+
+
+def test_what_costs_nothing_is_named_without_a_price(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stacks.operations.prove.cleanup.LOOKS", 1)
+    world.fails["describe-network-interfaces --filters Name=vpc-id,Values=vpc-1 --query"] = lambda: world.living.update(
+        {"describe-network-interfaces": ["eni-1"]}
+    )
+    assert world.prove() == command.LEFT
+    assert "there still is: network interfaces eni-1. It costs nothing." in capsys.readouterr().err
 
 
 def test_a_look_that_is_refused_is_said_and_does_not_block_the_next_run(world: World) -> None:

@@ -5,7 +5,7 @@ Only what the record names is removed: the state whose lineage is the record's, 
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,49 +31,58 @@ class Kind:
         name: in the plural.
         arguments: of the AWS CLI; {cluster} and {vpc} are filled in.
         query: of the AWS CLI, which leaves a list of ids.
+        remove: the command that removes one, without its id. make prove prints it and does not run it.
         needs_vpc: whether it can be found only where the VPC is known.
+        costs: whether AWS charges for it.
     """
 
     name: str
     arguments: tuple[str, ...]
     query: str
+    remove: str
     needs_vpc: bool = False
+    costs: bool = True
 
 
 _TAG = "Name=tag-key,Values=kubernetes.io/cluster/{cluster}"
+_NAME = "Name=tag:Name,Values={cluster},{cluster}-*"
 _VPC = "Name=vpc-id,Values={vpc}"
 _LIVING = "Name=instance-state-name,Values=pending,running,shutting-down,stopping,stopped"
+_INSTANCES = ("ec2", "describe-instances", "--filters", _LIVING)
+_IDS, _TERMINATE = "Reservations[].Instances[].InstanceId", "ec2 terminate-instances --instance-ids"
+_INTERFACES = ("ec2", "describe-network-interfaces", "--filters", _VPC)
+_GATEWAYS = ("ec2", "describe-nat-gateways", "--filter", _VPC, "Name=state,Values=pending,available,failed")
+_BALANCERS = "LoadBalancers[?VpcId=='{vpc}'].LoadBalancerArn"
 
 # What may be left of a cluster, by its tag, its name or its network.
 KINDS: Sequence[Kind] = (
-    Kind("clusters", ("eks", "list-clusters"), "clusters[?@=='{cluster}']"),
-    Kind("instances", ("ec2", "describe-instances", "--filters", _TAG, _LIVING), "Reservations[].Instances[].InstanceId"),
-    Kind(
-        "instances",
-        ("ec2", "describe-instances", "--filters", _VPC, _LIVING),
-        "Reservations[].Instances[].InstanceId",
-        needs_vpc=True,
-    ),
-    Kind("volumes", ("ec2", "describe-volumes", "--filters", _TAG), "Volumes[].VolumeId"),
+    Kind("clusters", ("eks", "list-clusters"), "clusters[?@=='{cluster}']", "eks delete-cluster --name"),
+    Kind("instances", (*_INSTANCES, _TAG), _IDS, _TERMINATE),
+    Kind("instances", (*_INSTANCES, _VPC), _IDS, _TERMINATE, needs_vpc=True),
+    Kind("volumes", ("ec2", "describe-volumes", "--filters", _TAG), "Volumes[].VolumeId", "ec2 delete-volume --volume-id"),
     Kind(
         "addresses",
-        ("ec2", "describe-addresses", "--filters", "Name=tag:Name,Values={cluster},{cluster}-*"),
-        "Addresses[].PublicIp",
+        ("ec2", "describe-addresses", "--filters", _NAME),
+        "Addresses[].AllocationId",
+        "ec2 release-address --allocation-id",
     ),
     Kind(
         "network interfaces",
-        ("ec2", "describe-network-interfaces", "--filters", _VPC),
+        _INTERFACES,
         "NetworkInterfaces[].NetworkInterfaceId",
+        "ec2 delete-network-interface --network-interface-id",
         needs_vpc=True,
+        costs=False,
     ),
+    Kind("NAT gateways", _GATEWAYS, "NatGateways[].NatGatewayId", "ec2 delete-nat-gateway --nat-gateway-id", needs_vpc=True),
     Kind(
-        "NAT gateways",
-        ("ec2", "describe-nat-gateways", "--filter", _VPC, "Name=state,Values=pending,available,failed"),
-        "NatGateways[].NatGatewayId",
+        "load balancers",
+        ("elbv2", "describe-load-balancers"),
+        _BALANCERS,
+        "elbv2 delete-load-balancer --load-balancer-arn",
         needs_vpc=True,
     ),
-    Kind("load balancers", ("elbv2", "describe-load-balancers"), "LoadBalancers[?VpcId=='{vpc}'].LoadBalancerName", needs_vpc=True),
-    Kind("networks", ("ec2", "describe-vpcs", "--filters", "Name=tag:Name,Values={cluster}"), "Vpcs[].VpcId"),
+    Kind("networks", ("ec2", "describe-vpcs", "--filters", _NAME), "Vpcs[].VpcId", "ec2 delete-vpc --vpc-id", costs=False),
 )
 
 
@@ -85,11 +94,15 @@ class Left:
         found: what is left, in words.
         unknown: what cannot be told, and why.
         named: what AWS or the user keeps, and that costs nothing or little.
+        commands: those that remove what is left.
+        costs: whether what is left costs something, as far as that is known.
     """
 
     found: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    costs: bool = True
 
 
 @dataclass(frozen=True)
@@ -235,7 +248,7 @@ def look(site: Site, record: Record) -> Left:
             break
         site.say(f"Not yet gone: {'; '.join(left.found)}")
         site.sleep(PAUSE_SECONDS)
-    return Left(left.found, left.unknown, tuple(_kept(account, record)))
+    return replace(left, named=tuple(_kept(account, record)))
 
 
 def once(site: Site, record: Record) -> Left:
@@ -245,19 +258,24 @@ def once(site: Site, record: Record) -> Left:
 
 def _look(account: DeployedCluster, record: Record) -> Left:
     found: dict[str, set[str]] = {}
-    unknown = []
+    places = {"cluster": record.cluster, "vpc": record.vpc}
+    unknown, commands, costs = [], [], False
     for kind in KINDS:
         if kind.needs_vpc and not record.vpc:
             continue
-        places = {"cluster": record.cluster, "vpc": record.vpc}
         arguments = [one.format_map(places) for one in kind.arguments]
         try:
             answer = account.aws(*arguments, "--query", kind.query.format_map(places), "--output", "json")
-            found.setdefault(kind.name, set()).update(as_object(answer) or ())
         except DeploymentError as error:
             right = "a right is missing" if REFUSED.search(str(error)) else short(str(error), 120)
             unknown.append(f"{kind.name}: {right} (aws {' '.join(kind.arguments[:2])})")
-    return Left(tuple(f"{name} {', '.join(sorted(ids))}" for name, ids in found.items() if ids), tuple(unknown))
+            continue
+        ids = set(as_object(answer) or ()) - found.get(kind.name, set())
+        found.setdefault(kind.name, set()).update(ids)
+        commands += [f"aws {kind.remove} {one} --region {record.region}" for one in sorted(ids)]
+        costs = costs or (kind.costs and bool(ids))
+    lines = tuple(f"{name} {', '.join(sorted(ids))}" for name, ids in found.items() if ids)
+    return Left(lines, tuple(unknown), commands=tuple(commands), costs=costs or bool(unknown))
 
 
 def _kept(account: DeployedCluster, record: Record) -> list[str]:

@@ -322,9 +322,11 @@ class Run:
             f"what the state of {record.stack} has" if record.cluster else "a random suffix in the state, which costs nothing"
         )
         cost = "an unknown sum" if record.hour_usd is None else f"at most ${record.hour_usd:.2f}"
+        # Terraform removes what is in its state; what outlived that has a command each.
+        remove = self._again() if why else "; ".join([*left.commands, f"and then {self._again()}"])
         return (
             f"{why.rstrip('.')}{'. ' if why else ''}Of {record.cluster or record.stack} in {record.region} there still is: {what}. "
-            f"It costs {cost} an hour. To remove it: {self._again()}"
+            f"It costs {f'{cost} an hour' if left.costs else 'nothing'}. To remove it: {remove}"
         )
 
     def _again(self) -> str:
