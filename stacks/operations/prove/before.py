@@ -158,8 +158,8 @@ def refuse(found: Sequence[Check]) -> None:
     """
     failed = [one for one in found if one.verdict is Verdict.FAILED and one.name != FORECAST]
     if failed:
-        lines = [f"{one.name}: not so. {' '.join(one.found) or one.figure} {one.do}".rstrip() for one in failed]
-        raise DeploymentError("\n".join(["The cluster would not become what the proof needs:", *lines]))
+        lines = [f"{one.name}: failed. {(' '.join(one.found) or one.figure).rstrip('.')}. {one.do}".rstrip() for one in failed]
+        raise DeploymentError("\n".join(["The cluster would not become what the proof needs.", *lines]))
 
 
 def rendered(plan: Object, kind: str) -> list[Object]:
