@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stacks.operations.prove import command, steps
+from stacks.operations.prove import command, report, steps
 from stacks.operations.prove.before import CLEAN_UP_MINUTES
 from stacks.operations.prove.ends import Ends
 from stacks.operations.prove.record import Record, alone
@@ -179,6 +179,18 @@ def test_resources_that_another_made_meanwhile_are_left_alone(world: World, caps
     assert not world.destroyed
 
 
+READS = re.compile(r"aws \S+ (describe|get|list|simulate|update-kubeconfig|create-vpc .*--dry-run|allocate-address .*--dry-run)")
+
+
+def test_beside_terraform_and_karpenter_only_pods_of_its_own_are_made_and_removed(world: World) -> None:
+    """Of AWS everything is only read; of Kubernetes, what Karpenter manages in the cluster of the record, and one namespace."""
+    world.prove()
+    assert all(READS.match(one) for one in world.calls if one.startswith("aws "))
+    deleted = {one for one in world.calls if one.startswith("kubectl delete")}
+    kinds = {one.split()[2] for one in deleted if "--namespace=make-prove" not in one and "namespace make-prove" not in one}
+    assert kinds == {"nodeclaims.karpenter.sh"}  # the only ones that this world has
+
+
 def test_terraform_never_looks_in_another_region(world: World) -> None:
     world.prove()
     commands = [one for one in world.calls if re.match(r"terraform -chdir=\S+ (apply|plan|destroy) ", one)]
@@ -331,7 +343,7 @@ def test_whenever_something_ends_it_everything_is_removed(world: World, during: 
 
 
 def test_a_mistake_of_the_program_is_cleaned_up_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command.report, "versions", lambda *_: 1 / 0)
+    monkeypatch.setattr(report, "versions", lambda *_: 1 / 0)
     assert world.prove() == command.ENDED
     assert nothing_left(world)
     assert "It ended early: ZeroDivisionError" in PAGE.read_text()
