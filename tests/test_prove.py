@@ -199,6 +199,13 @@ def test_terraform_never_looks_in_another_region(world: World) -> None:
     assert all(f"-var=region={REGION}" in one for one in commands if one != saved)
 
 
+@pytest.mark.parametrize("name", ["", "../proof", "Proof"])
+def test_the_cluster_must_be_named(world: World, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert command.run(["main.py", name, "--confirm", ACCOUNT]) == command.NOT_BUILT
+    assert f'STACK must be the name of a cluster of main.py (got "{name}"). Nothing was built.' in capsys.readouterr().err
+    assert not list(world.project.glob("proof.*"))
+
+
 def test_a_second_run_at_the_same_time_is_refused(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     with alone("proof"):
         assert world.prove() == command.NOT_BUILT

@@ -7,6 +7,7 @@ removed, 3 if a step failed, 130 if something ended the run early, 1 if nothing 
 import argparse
 import json
 import os
+import re
 import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
@@ -37,6 +38,8 @@ def main(arguments: list[str]) -> int:
         DeploymentError: nothing was built, and why.
     """
     options = _options(arguments)
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", options.stack):
+        raise DeploymentError(f'STACK must be the name of a cluster of {options.app} (got "{options.stack}"). {NOTHING}')
     with (
         redirect_stdout(Deaf(sys.stdout)),
         redirect_stderr(Deaf(sys.stderr)),
