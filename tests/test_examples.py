@@ -16,7 +16,12 @@ from stacks.config.recommended import RECOMMENDED
 from tests.synthesis import Json, addresses, copy_program
 from tests.terraform import NO_CHANGES, Workspace, needs_modules, needs_terraform
 
-STACKS = {"recommended": ["training"], "proof": ["proof"], "fleet": ["prod-eun1", "prod-usw2"], "own_stack": ["services", "training"]}
+STACKS = {
+    "recommended": ["training"],
+    "proof": ["proof"],
+    "fleet": ["prod-eun1", "prod-usw2"],
+    "own_stack": ["services", "training"],
+}
 
 
 @pytest.fixture(scope="module")
