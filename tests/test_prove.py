@@ -142,6 +142,7 @@ def test_a_record_does_not_open_a_state_of_another_lineage(
 
 def test_a_record_without_a_lineage_opens_no_state_but_that_of_a_suffix(world: World) -> None:
     living(world)
+    world.state["resources"] = BUILT[:2]
     left_by_another_run(lineage="", cluster="")
     assert world.prove() == command.NOT_BUILT
     assert not world.destroyed
@@ -366,6 +367,30 @@ def test_a_ctrl_c_after_the_last_step_does_not_end_the_clean_up(world: World, mo
     monkeypatch.setattr(Ends, "hold", held)
     world.prove()
     assert nothing_left(world)
+
+
+def test_a_ctrl_c_between_the_steps_and_the_clean_up_is_one_of_the_steps(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Record.read
+
+    def interrupted(stack: str) -> Record | None:
+        if any("logs client" in one for one in world.calls):
+            signal.raise_signal(signal.SIGINT)
+        return read(stack)
+
+    monkeypatch.setattr(Record, "read", interrupted)
+    world.prove()
+    assert nothing_left(world)
+
+
+def test_instances_that_outlived_their_cluster_keep_terraform_from_starting(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    living(world)
+    world.state["resources"] = BUILT[:3]  # a destroy has removed EKS already
+    left_by_another_run()
+    assert world.prove("--clean-up") == command.LEFT
+    assert "Instances of Karpenter outlived the cluster: i-1" in capsys.readouterr().err
+    assert not world.destroyed
 
 
 def test_volumes_of_the_proof_go_while_their_driver_runs(world: World) -> None:

@@ -56,6 +56,13 @@ def test_each_signal_ends_the_run_with_its_reason(ends: Ends, number: signal.Sig
         signal.raise_signal(number)
 
 
+def test_a_second_signal_on_the_way_to_the_clean_up_changes_nothing(ends: Ends) -> None:
+    with pytest.raises(EndedError):
+        signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGINT)
+    assert ends.reason == REASONS[signal.SIGTERM]
+
+
 def test_handlers_are_as_before_afterwards() -> None:
     before = [signal.getsignal(number) for number in REASONS]
     with Ends():

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from stacks.operations.checks.question import Verdict
+from stacks.operations.checks.question import Check, Verdict
 from stacks.operations.deployment import DeploymentError, Stack
 from stacks.operations.prove import before, pods, steps
 from stacks.operations.prove.ends import Outcome
@@ -359,6 +359,12 @@ def test_a_pool_without_a_price_makes_the_most_expensive_hour_unknown() -> None:
     said = "\n".join(before.announcement(summary, price, account="1", region="us-west-2", state="empty", minutes=60, keep=False))
     assert "Their highest price is not known: a pool has no limit or no price." in said
     assert "Not counted: NAT gateway, disks." in said
+
+
+def test_a_forecast_stops_nothing() -> None:
+    before.refuse([Check(before.FORECAST, "", Verdict.FAILED)])
+    with pytest.raises(DeploymentError, match=r"Limits: failed\. 0 vCPUs\. Request more"):
+        before.refuse([Check("Limits", "", Verdict.FAILED, "1 of 2", ("0 vCPUs",), "Request more.")])
 
 
 def test_a_page_of_ones_own_has_no_configuration_to_read(tmp_path: Path) -> None:
