@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from stacks.operations.checks.facts import at, conditions, listed, moment, text
 from stacks.operations.checks.types import GPU
@@ -59,7 +59,15 @@ def takes_any(pool: Object) -> bool:
     return not listed(pool, "spec", "template", "spec", "taints")
 
 
-def timeline(pod: Object, claim: Object | None) -> dict[str, float]:
+class Pull(NamedTuple):
+    """A pull: how long it took, the bytes of the compressed layers where the event says, and when it ended."""
+
+    seconds: float
+    size: int | None
+    ended: datetime | None
+
+
+def timeline(pod: Object, claim: Object | None, pulled: Pull | None = None) -> dict[str, float]:
     """Seconds from the moment a pod was made to each thing that happened, in order; what is not known is left out."""
     made = moment(text(pod, "metadata", "creationTimestamp"))
     state = at(next(iter(listed(pod, "status", "containerStatuses")), {}), "state")
@@ -69,6 +77,7 @@ def timeline(pod: Object, claim: Object | None) -> dict[str, float]:
         "node": _since(claim, "Registered"),
         "node ready": _since(claim, "Initialized"),
         "bound": _since(pod, "PodScheduled"),
+        "image": pulled.ended if pulled else None,
         "running": moment(started),
     }
     return {name: (when - made).total_seconds() for name, when in steps.items() if when and made and when >= made}
@@ -81,11 +90,12 @@ def _since(item: Object | None, condition: str) -> datetime | None:
     return moment(text(found[0], "lastTransitionTime")) if found else None
 
 
-def pull(events: Sequence[Object]) -> tuple[float, int | None] | None:
-    """Seconds and bytes of a pull; None if no event tells one."""
+def pull(events: Sequence[Object]) -> Pull | None:
+    """The pull that an event tells of; None if no event does."""
     for one in events:
         if match := PULLED.match(text(one, "message")):
-            return seconds(match[1]), int(match[2]) if match[2] else None
+            ended = moment(text(one, "lastTimestamp")) or moment(text(one, "eventTime"))
+            return Pull(seconds(match[1]), int(match[2]) if match[2] else None, ended)
     return None
 
 

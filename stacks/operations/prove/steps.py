@@ -180,8 +180,8 @@ class Proof:
         claims = self.cluster.objects("nodeclaims.karpenter.sh")
         return next((one for one in claims if text(one, "status", "nodeName") == node), None)
 
-    def pulled(self, name: str) -> tuple[float, int | None] | None:
-        """Seconds and bytes of the pull for a pod."""
+    def pulled(self, name: str) -> pods.Pull | None:
+        """The pull for a pod."""
         selector = f"--field-selector=reason=Pulled,involvedObject.name={name}"
         answer = self.cluster.kubectl("get", "events", f"--namespace={pods.NAMESPACE}", selector, "--output=json", *KUBECTL)
         return pods.pull(listed(json.loads(answer), "items"))
@@ -338,17 +338,17 @@ def _smi(name: str, image: str, pool: Object) -> Object:
 def _timed(proof: Proof, ran: Object) -> Evidence:
     """How long a pod took to each step of its way, and how fast its image came."""
     node = text(ran, "spec", "nodeName")
-    times = pods.timeline(ran, proof.claim_of(node))
+    pulled = proof.pulled(ran["metadata"]["name"])
+    times = pods.timeline(ran, proof.claim_of(node), pulled)
     figures = {f"{name.replace(' ', '_')}_s": seconds for name, seconds in times.items()}
     found = [
         f"{short(text(ran, 'metadata', 'name'))}: {', '.join(f'{name} after {seconds:.0f} s' for name, seconds in times.items())}"
     ]
     said = f"running after {times['running']:.0f} s" if "running" in times else "runs"
-    pulled = proof.pulled(ran["metadata"]["name"])
     if pulled is None:
         found.append("The image: no event says how long its pull took; the node may have had it.")
     else:
-        seconds, size = pulled
+        seconds, size = pulled.seconds, pulled.size
         figures["pull_s"] = seconds
         if size and seconds:
             figures |= {"image_gb": size / 1e9, "pull_gb_per_s": size / 1e9 / seconds}
@@ -477,8 +477,8 @@ def cache(proof: Proof) -> Evidence:
         name = f"cache-{host.replace('.', '-')}"
         proof.run(pods.pod(name, image, IMAGES[host], **place), until="Running", minutes=POD_MINUTES + NODE_MINUTES)
         took = proof.pulled(name)
-        lines.append(f"{host}: {f'pulled in {took[0]:.1f} s' if took else 'the node had the image'}")
-        figures |= {f"pull_{host}_s": took[0]} if took else {}
+        lines.append(f"{host}: {f'pulled in {took.seconds:.1f} s' if took else 'the node had the image'}")
+        figures |= {f"pull_{host}_s": took.seconds} if took else {}
     return Evidence(
         Verdict.PASSED, counted(len(images), "registry").replace("registrys", "registries"), tuple(lines), figures=figures
     )
