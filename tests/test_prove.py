@@ -505,6 +505,33 @@ def test_the_next_run_finishes_the_clean_up_first(world: World, capsys: pytest.C
     assert nothing_left(world)
 
 
+def test_what_is_built_after_a_leftover_can_be_kept_and_has_a_report_of_its_own(world: World) -> None:
+    living(world)
+    left_by_another_run()
+    world.codes["apply"] = [0, 1]
+    assert world.prove("--keep") == command.FAILED
+    assert nothing_left(world)
+    left_by_another_run()
+    world.prove("--keep")
+    assert json.loads(RECORD.read_text())["kept"] is True
+    assert "Everything is removed, and nothing with the cluster's tag is left" not in verdicts()
+
+
+def test_a_ctrl_c_at_the_end_of_a_leftovers_clean_up_builds_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    living(world)
+    left_by_another_run()
+    write = report.write
+
+    def interrupted(*given: Any, **options: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return write(*given, **options)
+
+    monkeypatch.setattr(report, "write", interrupted)
+    assert world.prove() == command.ENDED
+    assert nothing_left(world)
+    assert not [one for one in world.calls if " apply " in one]
+
+
 def test_a_leftover_that_cannot_be_removed_stops_the_next_run(world: World) -> None:
     living(world)
     left_by_another_run()

@@ -141,16 +141,18 @@ class Run:
             code = self._clean(leftover, self._report())
             if code or self.options.clean_up:
                 return code
-        begun = datetime.now(UTC)
-        record = Record(
-            self.options.app, self.options.stack, **place, begun=begun.isoformat(timespec="seconds"), hour_usd=price.hour
-        )
+            self.steps, self.begun = [], time.monotonic()
+            self.ends.resume()
+        begun = datetime.now(UTC).isoformat(timespec="seconds")
+        return self._prove(Record(self.options.app, self.options.stack, **place, begun=begun, hour_usd=price.hour))
+
+    def _prove(self, record: Record) -> int:
+        """Build, measure, and remove or keep; returns the exit code."""
         record.write()
-        written = self._report()
-        self.ends.limit(self.options.timeout * 60)
-        built = False
+        written, built = self._report(), False
         try:
             try:
+                self.ends.limit(self.options.timeout * 60)
                 record = self._name(record)
                 record, plan = self._plan(record)
                 built = True

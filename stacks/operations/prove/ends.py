@@ -60,8 +60,18 @@ class Ends:
         self.reason, self._held = "", False
 
     def hold(self) -> None:
-        """From here to `forgive`, a signal is noted and raises no error: what follows must run to its end."""
+        """From here to `forgive` or `resume`, a signal is noted and raises no error: what follows must run to its end."""
         self._held = True
+
+    def resume(self) -> None:
+        """Raise errors again.
+
+        Raises:
+            EndedError: something ended the run since `hold`.
+        """
+        self._held = False
+        if self.reason:
+            raise EndedError(self.reason)
 
     def start(self, command: list[str], **options: Any) -> "subprocess.Popen[str]":
         """Start a program that hears of an end once, by SIGINT."""
