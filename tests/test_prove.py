@@ -13,7 +13,7 @@ from stacks.operations.prove import command, report, steps
 from stacks.operations.prove.before import CLEAN_UP_MINUTES
 from stacks.operations.prove.ends import Ends
 from stacks.operations.prove.record import Record, alone
-from tests.prove import ACCOUNT, BACKEND, BUILT, NAME, REGION, VPC, World
+from tests.prove import ACCOUNT, BACKEND, BUILT, NAME, REGION, VPC, World, resource
 
 RECORD, PAGE, REPORT = Path("proof.proof.json"), Path("proof.proof.md"), Path("proof.proof.report.json")
 
@@ -442,6 +442,17 @@ def test_a_destroy_that_fails_twice_is_named(world: World, capsys: pytest.Captur
         in capsys.readouterr().err
     )
     assert RECORD.exists()
+
+
+def test_repositories_of_a_cache_are_named_and_stay(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    living(world)
+    world.state["resources"] = [*BUILT, resource("", "aws_ecr_pull_through_cache_rule", ecr_repository_prefix="quay")]
+    left_by_another_run()
+    world.fails["describe-repositories"] = lambda: world.living.update({"describe-repositories": ["quay/acme"]})
+    assert world.prove("--clean-up") == 0
+    assert "Repository quay/acme of the image cache: its storage costs." in capsys.readouterr().out
+    assert "Repository quay/acme" in PAGE.read_text()
+    assert not [one for one in world.calls if "delete-repository" in one]
 
 
 def test_what_a_destroy_leaves_is_named_with_its_ids(

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from stacks.operations.checks.facts import listed, short, text
 from stacks.operations.checks.reader import REFUSED
@@ -169,9 +168,12 @@ def remove(site: Site, record: Record) -> Record:
     refuse_another_state(record, state)
     if not managed(state):
         return record
-    record = record.changed(
-        vpc=_attribute(state, "aws_vpc", "id") or record.vpc, keys=tuple(_attributes(state, "aws_kms_key", "key_id")) or record.keys
-    )
+    known = {
+        "vpc": next(iter(_attributes(state, "aws_vpc", "id")), ""),
+        "keys": _attributes(state, "aws_kms_key", "key_id"),
+        "caches": _attributes(state, "aws_ecr_pull_through_cache_rule", "ecr_repository_prefix"),
+    }
+    record = record.changed(**{name: value for name, value in known.items() if value})  # a second try knows less
     try:
         cluster = site.stack.cluster(site.kubeconfig, SESSION)
     except NotDeployedError:
@@ -279,7 +281,7 @@ def _look(account: DeployedCluster, record: Record) -> Left:
 
 
 def _kept(account: DeployedCluster, record: Record) -> list[str]:
-    """What outlives every destroy: keys that wait for their deletion."""
+    """What outlives every destroy: keys that wait for their deletion, and the repositories of an image cache."""
     lines = []
     for key in record.keys:
         try:
@@ -289,15 +291,21 @@ def _kept(account: DeployedCluster, record: Record) -> list[str]:
             lines.append(f"KMS key {key}: {found.get('KeyState')}, until {until}; it costs nothing")
         except (DeploymentError, ValueError, KeyError):
             lines.append(f"KMS key {key}: AWS deletes it after the days that the stack sets; it costs nothing")
+    for prefix in record.caches:
+        query = f"repositories[?starts_with(repositoryName,'{prefix}/')].repositoryName"
+        try:
+            names = as_object(account.aws("ecr", "describe-repositories", "--query", query, "--output", "json"))
+            lines += [
+                f"Repository {name} of the image cache: its storage costs. aws ecr delete-repository --force"
+                for name in names or ()
+            ]
+        except DeploymentError as error:
+            lines.append(f"Repositories {prefix}/ of the image cache cannot be listed: {short(str(error), 120)}")
     return lines
 
 
-def _attributes(state: Object, kind: str, name: str) -> list[str]:
-    found: list[Any] = [
+def _attributes(state: Object, kind: str, name: str) -> tuple[str, ...]:
+    found = (
         text(one, "attributes", name) for item in managed(state) if item.get("type") == kind for one in listed(item, "instances")
-    ]
-    return [one for one in found if one]
-
-
-def _attribute(state: Object, kind: str, name: str) -> str:
-    return next(iter(_attributes(state, kind, name)), "")
+    )
+    return tuple(filter(None, found))

@@ -32,6 +32,7 @@ class Record:
         cluster: the name of the cluster, with its random suffix; "" before the suffix exists.
         vpc: the id of the VPC; "" before it is known.
         keys: KMS keys, which AWS keeps for some days.
+        caches: prefixes of the repositories of an image cache, which outlive their rules.
         kept: whether `--keep` was given.
     """
 
@@ -47,6 +48,7 @@ class Record:
     cluster: str = ""
     vpc: str = ""
     keys: tuple[str, ...] = ()
+    caches: tuple[str, ...] = ()
     kept: bool = False
 
     @classmethod
@@ -62,8 +64,10 @@ class Record:
         try:
             given = json.loads(path.read_text())
             known = {one.name for one in fields(cls)}
-            values: dict[str, Any] = {name: value for name, value in given.items() if name in known}
-            return cls(**{**values, "keys": tuple(values.get("keys", ()))})
+            values: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if name in known
+            }
+            return cls(**values)
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise DeploymentError(
                 f"{path} must be a record of make prove (got {type(error).__name__}). If the file is not yours, move it away. If a "
