@@ -17,7 +17,7 @@ from stacks.operations.prove.ends import Outcome
 
 POLL_SECONDS = 3
 READY_MINUTES, NODE_MINUTES, PULL_MINUTES, POD_MINUTES = 3, 10, 20, 5
-GATHER_MINUTES = 10  # an interruption gives two minutes, and a node needs some
+INTERRUPTION_MINUTES = 10  # an interruption gives two minutes, and a node needs some
 
 LOST_LOGIN = (
     "ExpiredToken",
@@ -609,9 +609,11 @@ def interruption(proof: Proof) -> Evidence:
             claims = {text(one, "metadata", "name"): one for one in proof.cluster.objects("nodeclaims.karpenter.sh")}
             return name not in claims or bool(text(claims[name], "metadata", "deletionTimestamp"))
 
-        proof.wait(f"Karpenter drains {name}", noticed, GATHER_MINUTES)
+        proof.wait(f"Karpenter drains {name}", noticed, INTERRUPTION_MINUTES)
         drained = proof.now() - begun
-        proof.wait(f"{instance} is gone", lambda: not any(instance in one for one in proof.cluster.instances()), GATHER_MINUTES)
+        proof.wait(
+            f"{instance} is gone", lambda: not any(instance in one for one in proof.cluster.instances()), INTERRUPTION_MINUTES
+        )
         gone = proof.now() - begun
     finally:
         proof.cluster.aws("fis", "delete-experiment-template", "--id", template)
