@@ -13,7 +13,7 @@ from stacks.operations.prove import command, report, steps
 from stacks.operations.prove.before import CLEAN_UP_MINUTES
 from stacks.operations.prove.ends import Ends
 from stacks.operations.prove.record import Record, alone
-from tests.prove import ACCOUNT, BACKEND, BUILT, NAME, REGION, VPC, World, resource
+from tests.prove import ACCOUNT, BACKEND, BUILT, NAME, REGION, SUFFIX, VPC, World, resource
 
 RECORD, PAGE, REPORT = Path("proof.proof.json"), Path("proof.proof.md"), Path("proof.proof.report.json")
 
@@ -136,7 +136,18 @@ def test_a_record_does_not_open_a_state_of_another_lineage(
     left_by_another_run()
     world.state["lineage"] = lineage
     assert world.prove() == command.NOT_BUILT
-    assert "must be the one that the proof made (got 4 resources of another lineage). It is not touched." in capsys.readouterr().err
+    assert (
+        "must be the one that the proof made (got 4 resources of another lineage or suffix). It is not touched."
+        in capsys.readouterr().err
+    )
+    assert not world.destroyed
+
+
+def test_a_later_cluster_in_the_same_state_is_left_alone(world: World) -> None:
+    """Somebody removed the kept cluster, and began to build another one with the same page."""
+    world.state = {"lineage": "ours", "resources": [{**SUFFIX, "instances": [{"attributes": {"result": "aaaa"}}]}, BUILT[2]]}
+    left_by_another_run()
+    assert world.prove() == command.NOT_BUILT
     assert not world.destroyed
 
 

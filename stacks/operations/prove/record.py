@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
+from stacks.operations.checks.facts import text
 from stacks.operations.deployment import DeploymentError, Object
 
 SUFFIX = "random_string"  # the first resource of a stack, which costs nothing
@@ -113,10 +114,12 @@ class Record:
             )
 
     def owns(self, state: Object) -> bool:
-        """Whether a state is the one that the proof made."""
-        if self.lineage:
-            return bool(state.get("lineage") == self.lineage)
-        return {one.get("type") for one in managed(state)} <= {SUFFIX}
+        """Whether a state has what the proof made. A later cluster in the same state has another suffix."""
+        if not self.lineage:
+            return {one.get("type") for one in managed(state)} <= {SUFFIX}
+        suffixes = [text(one["instances"][0], "attributes", "result") for one in managed(state) if one.get("type") == SUFFIX]
+        same = not self.cluster or all(self.cluster.endswith(f"-{suffix}") for suffix in suffixes)
+        return bool(state.get("lineage") == self.lineage) and same
 
 
 def _shown(value: Any) -> str:
