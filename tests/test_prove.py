@@ -174,9 +174,9 @@ def test_a_record_of_another_place_stops_it_before_terraform_forgets_what_runs(
 
 def test_a_cluster_of_another_name_in_the_state_is_not_touched(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     living(world)
-    left_by_another_run(cluster="proof-aaaa")
+    left_by_another_run(cluster="other-zz9x")
     assert world.prove() == command.LEFT
-    assert "The cluster in the state must be proof-aaaa, which the proof made (got proof-zz9x)" in capsys.readouterr().err
+    assert "The cluster in the state must be other-zz9x, which the proof made (got proof-zz9x)" in capsys.readouterr().err
     assert not world.destroyed
 
 

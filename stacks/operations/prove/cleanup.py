@@ -15,7 +15,7 @@ from stacks.operations.destroy import refuse_load_balancers, refuse_orphans, rem
 from stacks.operations.prove.before import as_object
 from stacks.operations.prove.ends import Outcome
 from stacks.operations.prove.pods import NAMESPACE
-from stacks.operations.prove.record import Record, managed
+from stacks.operations.prove.record import Record, managed, path_of
 
 SESSION = "make-prove"
 PATIENCE_MINUTES = 10  # without progress, while nodes are drained
@@ -148,9 +148,9 @@ def refuse_another_state(record: Record, state: Object) -> None:
     """
     if managed(state) and not record.owns(state):
         raise DeploymentError(
-            f"The state of {record.stack} must be the one that the proof made (got {len(managed(state))} resources of another "
-            f"lineage or suffix). It is not touched. Look for {record.cluster or 'the cluster'} in {record.region}, and remove the file "
-            f"proof.{record.stack}.json when nothing of it is left."
+            f"The state of {record.stack} must be the one that the proof made (got {len(managed(state))} resources of another lineage "
+            f"or suffix). It is not touched. Look for {record.cluster or 'the cluster'} in {record.region}, and remove the file "
+            f"{path_of(record.stack)} when nothing of it is left."
         )
 
 
