@@ -16,7 +16,8 @@ CLUSTERS = [
         gpu_capacity_type=["spot", "on-demand"],
         gpu_limit=2,
         default_pool=False,  # whose limit of 1,000 vCPUs would be in the price
-        general_pools=[GeneralPool("general", cpu_limit=16, capacity_types=["spot", "on-demand"])],
+        # Two nodes, for a connection between them.
+        general_pools=[GeneralPool("general", cpus=[4], cpu_limit=8, capacity_types=["spot", "on-demand"])],
         max_hourly_usd=5,
         aws_profile=None if BUCKET else "default",
         backend=S3Backend(bucket=BUCKET, region="us-west-2") if BUCKET else LocalBackend(),

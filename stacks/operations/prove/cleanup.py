@@ -148,8 +148,8 @@ def refuse_another_state(record: Record, state: Object) -> None:
     """
     if managed(state) and not record.owns(state):
         raise DeploymentError(
-            f"The state of {record.stack} must be the one that the proof made (got {len(managed(state))} resources of another lineage "
-            f"or suffix). It is not touched. Look for {record.cluster or 'the cluster'} in {record.region}, and remove the file "
+            f"The state of {record.stack} must be the one that the proof made (got {len(managed(state))} resources of another "
+            f"lineage or suffix). It is not touched. Look for {record.cluster or 'the cluster'} in {record.region}, and remove "
             f"{path_of(record.stack)} when nothing of it is left."
         )
 
