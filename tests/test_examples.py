@@ -16,7 +16,12 @@ from stacks.config.recommended import RECOMMENDED
 from tests.synthesis import Json, addresses, copy_program
 from tests.terraform import NO_CHANGES, Workspace, needs_modules, needs_terraform
 
-STACKS = {"recommended": ["training"], "fleet": ["prod-eun1", "prod-usw2"], "own_stack": ["services", "training"]}
+STACKS = {
+    "recommended": ["training"],
+    "proof": ["proof"],
+    "fleet": ["prod-eun1", "prod-usw2"],
+    "own_stack": ["services", "training"],
+}
 
 # Folders with a program, a page and manifests; the stack has the folder's name. tests/test_workloads.py has the rest about them.
 WORKLOADS = ["batch", "queue", "serving", "training"]
@@ -28,7 +33,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     projects = {name: tmp_path_factory.mktemp(name) for name in STACKS}
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv("STATE_BUCKET", raising=False)
-        for name in ("recommended", "fleet"):
+        for name in ("recommended", "proof", "fleet"):
             page = runpy.run_path(str(PROJECT / "examples" / f"{name}.py"))
             write(page["CLUSTERS"], projects[name] / "cdktf.out", projects[name])
     copy_program(projects["own_stack"])
@@ -83,6 +88,16 @@ def test_recommended_needs_no_variable_and_has_the_recommended_values(examples: 
     shared = RECOMMENDED.keys() & variables.keys()
     assert shared
     assert {name: variables[name]["default"] for name in shared} == {name: RECOMMENDED[name] for name in shared}
+
+
+@pytest.mark.slow
+def test_the_proof_is_cheap_and_has_what_its_steps_look_at(examples: dict[str, Path]) -> None:
+    """`max_hourly_usd` bounds the price; a general pool, a GPU pool and traffic between all ports are measured."""
+    found = document(examples, "proof", "proof")
+    assert {"nodepool_general", "nodepool_gpu"} <= found["resource"]["kubectl_manifest"].keys()
+    assert "nodepool_default" not in found["resource"]["kubectl_manifest"]
+    assert all("default" in variable for variable in found["variable"].values())
+    assert "ingress_self_all" in json.dumps(found["module"]["eks"])
 
 
 @pytest.mark.slow

@@ -142,7 +142,7 @@ class Stack:
         vpc = resources.get("module.vpc.aws_vpc")
         if not vpc:
             raise NotDeployedError(f"Workspace {self.workspace()} has no VPC in its state, and so no node.")
-        profile, environment = self._identity(session)
+        profile, environment = self.identity(session)
         eks = resources.get("module.eks.aws_eks_cluster", {})
         return DeployedCluster(
             name=vpc["tags"]["Name"],
@@ -154,7 +154,7 @@ class Stack:
             kubeconfig=kubeconfig,
         )
 
-    def _identity(self, session: str) -> tuple[list[str], dict[str, str]]:
+    def identity(self, session: str) -> tuple[list[str], dict[str, str]]:
         """The identity of the stack's AWS provider: the AWS CLI's arguments and its environment."""
         providers = json.loads((self.folder / JSON).read_text())["provider"]["aws"]
         provider = next(provider for provider in providers if "alias" not in provider)

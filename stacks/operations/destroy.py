@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
             )
         if cluster.endpoint:
             cluster.connect()
-            _refuse_load_balancers(cluster)
+            refuse_load_balancers(cluster)
             _refuse_volumes(cluster)
             _refuse_snapshots(cluster)
         print(
@@ -57,13 +57,18 @@ def main(arguments: list[str]) -> int:
         )
         _confirm(cluster.name, options.confirm)
         if cluster.endpoint:
-            _remove_nodes(cluster, options.timeout * 60)
-        _refuse_orphans(cluster)
+            remove_nodes(cluster, options.timeout * 60)
+        refuse_orphans(cluster)
     print("Karpenter has no instance left. Terraform removes the rest.", flush=True)
     return stack.run("destroy", "-auto-approve", *stack.variables(), *for_terraform)
 
 
-def _refuse_load_balancers(cluster: DeployedCluster) -> None:
+def refuse_load_balancers(cluster: DeployedCluster) -> None:
+    """Stop at what only the load balancer controller can remove.
+
+    Raises:
+        DeploymentError: there may be load balancers. The message names the objects.
+    """
     kinds = ("services", "ingresses", "gateways.gateway.networking.k8s.io")
     if found := load_balanced(*(cluster.objects(kind) for kind in kinds)):
         raise DeploymentError(
@@ -111,8 +116,12 @@ def _confirm(name: str, given: str) -> None:
         raise DeploymentError(f'The name of the cluster must be {name} (got "{given}"). Nothing was removed.')
 
 
-def _refuse_orphans(cluster: DeployedCluster) -> None:
-    """Once the cluster is gone nothing else terminates its instances, and Terraform would wait for their subnets."""
+def refuse_orphans(cluster: DeployedCluster) -> None:
+    """Once the cluster is gone nothing else terminates its instances, and Terraform would wait for their subnets.
+
+    Raises:
+        DeploymentError: Karpenter left instances. The message has the command that terminates them.
+    """
     if instances := cluster.instances():
         raise DeploymentError(
             f"Instances of Karpenter outlived the cluster: {', '.join(instances)}. Terminate them, and run this command again: "
@@ -120,7 +129,7 @@ def _refuse_orphans(cluster: DeployedCluster) -> None:
         )
 
 
-def _remove_nodes(cluster: DeployedCluster, patience: float) -> None:
+def remove_nodes(cluster: DeployedCluster, patience: float) -> None:
     """Delete what Karpenter manages, and wait until it is gone.
 
     Raises:

@@ -64,6 +64,20 @@ def read(cluster: DeployedCluster, questions: Iterable[Question]) -> Reading:
     return Reading(reader.facts(), tuple(reader.asked))
 
 
+def ahead(cluster: DeployedCluster, questions: Iterable[Question], answers: dict[str, Any]) -> Reading:
+    """Ask AWS before there is a cluster.
+
+    Args:
+        cluster: where it will be.
+        questions: those to be answered.
+        answers: what the Kubernetes API would answer, such as the pools of a plan.
+    """
+    reader = _Reader(cluster, {name for question in questions for name in question.of}, answers=dict(answers))
+    reader.make(call for call in of_cluster(cluster.name) if call.program == "aws")
+    reader.make(further(reader.facts()))
+    return Reading(reader.facts(), tuple(reader.asked))
+
+
 @dataclass
 class _Reader:
     """What was answered so far. `wanted` are the names of the calls, or their subjects, that are made."""
