@@ -87,6 +87,7 @@ def test_only_a_karpenter_that_knows_network_interfaces_gets_them(older: Json, n
     assert "networkInterfaces" not in newer["locals"]["ec2nodeclass_gpu"]["spec"]
 
 
+@pytest.mark.slow
 @needs_crds
 @pytest.mark.parametrize("instance_type", ["p5.48xlarge", "p6-b300.48xlarge", "g6e.8xlarge"])
 def test_a_node_class_with_efa_passes_the_crds_of_the_releases_that_get_one(instance_type: str) -> None:
