@@ -75,6 +75,7 @@ class World:
         fails: by a part of a command: what it says, or what happens then.
         codes: Terraform's exit codes by command, for as many times as there are.
         nodes_come: whether pods get nodes.
+        key: what AWS says about the KMS key.
     """
 
     def __init__(self, project: Path, patch: pytest.MonkeyPatch) -> None:
@@ -88,6 +89,7 @@ class World:
         self.denied: list[str] = []
         self.quotas = dict(QUOTAS)
         self.nodes_come = True
+        self.key: dict[str, Any] = {"KeyState": "PendingDeletion", "DeletionDate": "2026-12-26T10:00:00+00:00"}
         self.project = project
         patch.chdir(project)
         FOLDER.mkdir(parents=True)
@@ -190,7 +192,7 @@ class World:
             },
             "describe-instance-types": {"InstanceTypes": [{"InstanceStorageInfo": {"TotalSizeInGB": 250}}]},
             "describe-instance-attribute": {"UserData": {"Value": base64.b64encode(b'snapshotter = "soci"\nmax = 1').decode()}},
-            "describe-key": {"KeyMetadata": {"KeyState": "PendingDeletion", "DeletionDate": "2026-12-26"}},
+            "describe-key": {"KeyMetadata": self.key},
             "create-experiment-template": {"experimentTemplate": {"id": "EXT1"}},
             "start-experiment": {"experiment": {"id": "EXP1"}},
             "get-experiment": {"experiment": {"state": {"status": "running"}}},

@@ -439,6 +439,12 @@ def test_a_second_ctrl_c_in_the_clean_up_says_what_still_runs(world: World, caps
     assert RECORD.exists()
 
 
+def test_the_day_of_a_keys_end_is_a_day_with_either_aws_cli(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.key = {"KeyState": "PendingDeletion", "DeletionDate": 1798257984.6}
+    world.prove()
+    assert "KMS key key-1: PendingDeletion, until 2026-12-26; it costs nothing" in capsys.readouterr().out
+
+
 def test_a_destroy_that_fails_once_is_tried_again(world: World) -> None:
     world.codes["destroy"] = [1, 0]
     world.prove()

@@ -6,6 +6,7 @@ Only what the record names is removed: the state whose lineage is the record's, 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from stacks.operations.checks.facts import listed, short, text
@@ -287,7 +288,8 @@ def _kept(account: DeployedCluster, record: Record) -> list[str]:
         try:
             answer = json.loads(account.aws("kms", "describe-key", "--key-id", key, "--output", "json"))
             found = answer["KeyMetadata"]
-            until = found.get("DeletionDate", "a day that AWS does not say")
+            ends = found.get("DeletionDate")  # a number with the AWS CLI 1
+            until = f"{datetime.fromtimestamp(ends, UTC):%Y-%m-%d}" if isinstance(ends, int | float) else str(ends)[:10]
             lines.append(f"KMS key {key}: {found.get('KeyState')}, until {until}; it costs nothing")
         except (DeploymentError, ValueError, KeyError):
             lines.append(f"KMS key {key}: AWS deletes it after the days that the stack sets; it costs nothing")
