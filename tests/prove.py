@@ -122,15 +122,17 @@ class World:
 
     # --- Terraform -------------------------------------------------------------------------------------------------------------
 
-    def terraform(self, given: list[str], **_: Any) -> Any:
+    def terraform(self, given: list[str], stdout: Any = None, **_: Any) -> Any:
         self.calls.append(" ".join(given))
         name = given[2]
         code = self.codes.get(name, [0]).pop(0) if self.codes.get(name) else 0
-        return SimpleNamespace(
-            stdout=self._terraform(given, name, code),
-            wait=lambda: code,
-            send_signal=lambda number: self.calls.append(f"signal {number:d}"),
-        )
+
+        def poll() -> int:
+            stdout.write("\n".join(self._terraform(given, name, code)).encode())
+            stdout.flush()
+            return code
+
+        return SimpleNamespace(poll=poll, wait=lambda: code, send_signal=lambda number: self.calls.append(f"signal {number:d}"))
 
     def _terraform(self, given: list[str], name: str, code: int) -> Iterator[str]:
         self._fail(" ".join(given))

@@ -3,6 +3,7 @@
 import io
 import json
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from stacks.operations.prove import ends as module
 from stacks.operations.prove.ends import REASONS, Deaf, EndedError, Ends, Terraform
 
 
@@ -25,11 +27,12 @@ class Program:
         self.options = {"command": command, **options}
         return self
 
-    @property
-    def stdout(self) -> Iterator[str]:
+    def poll(self) -> int:
         self.during()
-        for line in self.lines:
-            yield line if isinstance(line, str) else json.dumps(line)
+        file = self.options["stdout"]
+        file.write("\n".join(line.rstrip() if isinstance(line, str) else json.dumps(line) for line in self.lines).encode())
+        file.flush()
+        return self.code
 
     def send_signal(self, number: int) -> None:
         self.got.append(number)
@@ -115,6 +118,32 @@ def test_terraform_has_a_session_of_its_own_so_that_the_terminal_does_not_signal
     assert program.options["start_new_session"] is True
     assert program.options["umask"] == 0o077  # a state and a plan hold secrets
     assert program.options["command"] == ["terraform", "-chdir=folder", "apply", "-json"]
+
+
+def test_terraform_writes_to_a_file_which_does_not_break_if_this_program_is_killed(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = Program()
+    run, _ = terraform(ends, monkeypatch, program)
+    run.run("apply", environment={})
+    assert Path(program.options["stdout"].name).parent.is_dir()  # a pipe has no name
+    assert program.options["stderr"] == subprocess.STDOUT
+
+
+def test_a_line_that_comes_in_two_parts_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "POLL_SECONDS", 0)
+    parts = ['{"a"', ': 1}\n{"b": 2}', "\nlast"]
+    file = tmp_path / "printed"
+    file.touch()
+
+    class Slow:
+        def poll(self) -> int | None:
+            with file.open("a") as printed:
+                printed.write(parts.pop(0))
+            return None if parts else 0
+
+    with file.open() as lines:
+        assert list(module._lines(Slow(), lines)) == ['{"a": 1}', '{"b": 2}', "last"]  # type: ignore[arg-type]
 
 
 def test_what_ended_the_run_does_not_end_the_clean_up_and_a_further_ctrl_c_does(

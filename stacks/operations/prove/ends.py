@@ -9,9 +9,10 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from types import FrameType, TracebackType
 from typing import IO, Any, Self, TextIO
 
@@ -21,6 +22,9 @@ REASONS = {
     signal.SIGHUP: "the terminal was closed",
     signal.SIGALRM: "the deadline is over",
 }
+
+
+POLL_SECONDS = 0.2
 
 
 class EndedError(KeyboardInterrupt):
@@ -170,18 +174,20 @@ class Terraform:
         command = ["terraform", f"-chdir={self.folder}", name, "-json", *arguments]
         self.say(f"$ {shlex.join(command)}")
         begun = time.monotonic()
-        process = self.ends.start(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment, umask=0o077
-        )
         outcome = Outcome(0, 0)
-        self._read(process.stdout, outcome)
-        outcome.code, outcome.seconds = process.wait(), time.monotonic() - begun
+        # To a file: if this program is killed, a pipe would break, and Terraform with it, in the middle of an apply.
+        with NamedTemporaryFile() as printed, Path(printed.name).open(errors="replace") as lines:
+            process = self.ends.start(
+                command, stdout=printed, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment, umask=0o077
+            )
+            self._read(_lines(process, lines), outcome)
+            outcome.code, outcome.seconds = process.wait(), time.monotonic() - begun
         self.ends.finished()
         return outcome
 
-    def _read(self, lines: "IO[str] | None", outcome: Outcome) -> None:
+    def _read(self, lines: Iterator[str], outcome: Outcome) -> None:
         total = 0
-        for line in lines or ():
+        for line in lines:
             event = _event(line)
             resource = event.get("hook", event.get("change", {})).get("resource", {}).get("addr", "")
             match event.get("type"):
@@ -204,6 +210,19 @@ class Terraform:
                     self.say(f"      {words}")
                 case None if line.strip():
                     self.say(f"      {line.rstrip()}")
+
+
+def _lines(process: "subprocess.Popen[str]", file: IO[str]) -> Iterator[str]:
+    """What a program writes to a file, line by line, until the program ends."""
+    rest = ""
+    while True:
+        ended = process.poll() is not None
+        *whole, rest = (rest + file.read()).split("\n")
+        yield from whole
+        if ended:
+            yield rest
+            return
+        time.sleep(POLL_SECONDS)
 
 
 def _event(line: str) -> dict[str, Any]:
