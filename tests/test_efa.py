@@ -137,6 +137,12 @@ def test_a_node_class_with_efa_passes_the_crds_of_the_releases_that_get_one(inst
             "placement_group must be False before Karpenter 1.11.0 (got True, karpenter_version 1.10.2). Upgrade Karpenter first: ",
         ),
         (
+            efa(replicas=1, weight=None),
+            OLDER,
+            "replicas must be None if efa is True before Karpenter 1.11.0 (got 1, karpenter_version 1.10.2). Upgrade Karpenter",
+        ),
+        (efa(replicas=1, weight=None), "1.6.0", "replicas must be None if efa is True before Karpenter 1.11.0 (got 1, "),
+        (
             gpu("train", placement_group=True),
             NEWER,
             "placement_group must be False if efa is False (got True): a group is for traffic over EFA. Set efa=True.",
@@ -151,6 +157,10 @@ def test_a_pool_that_cannot_have_efa_is_refused(pool: GpuPool, karpenter_version
 def test_types_of_different_layouts_are_for_karpenter_where_it_chooses_the_interfaces() -> None:
     assert wrong(efa(instance_types=["p5.48xlarge", "p5en.48xlarge", "g6e.8xlarge"]), karpenter=OLDER) == []
     assert wrong(efa(instance_types=["g6e.8xlarge", "g5.48xlarge"]), karpenter=NEWER) == []
+
+
+def test_a_fixed_number_of_nodes_has_efa_where_the_node_class_names_the_interfaces() -> None:
+    assert wrong(efa(replicas=1, weight=None), karpenter=NEWER) == []
 
 
 def test_the_constructs_alone_refuse_a_pool_whose_traffic_or_group_is_missing() -> None:

@@ -483,8 +483,13 @@ class GpuPool(Pool):
         return ("efa-only" if names_network_interfaces(karpenter) else "efa") if self.efa else None
 
     def newer_fields(self) -> Iterator[NewerField]:
-        """The fields that only newer releases of Karpenter know."""
-        yield from super().newer_fields()
+        """The fields that only newer releases of Karpenter know.
+
+        Where Karpenter chooses the interfaces, a node has EFA only if a pod asked for the node, and a fixed number has no such pod.
+        """
+        for newer in super().newer_fields():
+            fixed = self.efa and newer.name == "replicas"
+            yield newer._replace(must="be None if efa is True", since=KARPENTER_WITH_NETWORK_INTERFACES) if fixed else newer
         if self.placement_group:
             yield NewerField("placement_group", "be False", True, KARPENTER_WITH["placement_group"])
         if types := [name for layout, names in self.layouts().items() if not layout.first for name in names]:
