@@ -9,6 +9,7 @@ import pytest
 import yaml
 from cdktf import TerraformStack
 
+from stacks.aws.placement_groups import PlacementGroups
 from stacks.config import Budget, ClusterConfig, GpuPool, VpcCni
 from stacks.config.checks import ConfigurationError
 from stacks.config.fields import options_of
@@ -214,6 +215,15 @@ def test_a_placement_group_outlives_its_nodes(newer: Json) -> None:
     assert newer["locals"]["ec2nodeclass_train"]["spec"]["placementGroupSelector"] == {"name": "${aws_placement_group.train.name}"}
     manifests = newer["resource"]["kubectl_manifest"]
     assert {name for name, made in manifests.items() if made.get("wait")} == {"ec2nodeclass_train", "nodepool_train"}
+
+
+def test_the_group_of_a_pool_whose_name_begins_with_a_digit_has_an_address_that_terraform_accepts() -> None:
+    def make(stack: TerraformStack) -> None:
+        PlacementGroups(stack, "placement_groups", COMMON, pools=["8x-h100", "train"])
+
+    groups = synth(make)["resource"]["aws_placement_group"]
+    assert set(groups) == {"nodepool_8x-h100", "train"}
+    assert groups["nodepool_8x-h100"]["name"].endswith("-8x-h100")
 
 
 def test_karpenter_may_launch_into_the_groups_of_the_cluster_alone(newer: Json, older: Json) -> None:
