@@ -185,16 +185,30 @@ def test_nodes_may_send_each_other_everything_both_ways_and_each_rule_is_made_on
         }
 
 
+def plugin_values(document: Json) -> Json:
+    """The values of the device plugin's chart."""
+    return dict(yaml.safe_load(document["resource"]["helm_release"]["aws_efa_k8s_device_plugin"]["values"][0]))
+
+
 def test_the_device_plugin_comes_after_the_pools_and_takes_the_place_of_no_other_pod(older: Json) -> None:
     release = older["resource"]["helm_release"]["aws_efa_k8s_device_plugin"]
     assert release["depends_on"] == ["kubectl_manifest.nodepool_train"]
     assert release["wait"] is False
-    values = yaml.safe_load(release["values"][0].replace('"', ""))
-    assert values.pop("image") == {
-        "repository": "${lookup(local.eks_images_accounts, var.region, 602401143452)}.dkr.ecr.${var.region}.amazonaws.com/eks/"
+    values = plugin_values(older)
+    assert values["image"] == {
+        "repository": '${lookup(local.eks_images_accounts, var.region, "602401143452")}.dkr.ecr.${var.region}.amazonaws.com/eks/'
         "aws-efa-k8s-device-plugin"
     }
-    assert values == {"tolerations": [{"operator": "Exists"}], "resources": {"requests": None}}
+    assert (values["tolerations"], values["resources"]) == ([{"operator": "Exists"}], {"requests": None})
+
+
+def test_the_device_plugin_runs_on_the_nodes_of_the_pools_with_efa_alone() -> None:
+    """On other nodes whose type can have EFA, such as those of gpu-spot, the plugin would end again and again."""
+    pools = [efa(), gpu("8", efa=True, zones=["us-west-2d"], weight=2), gpu("other", weight=3)]
+    made = synth_stack(ClusterConfig("karpenter", gpu_pools=pools))
+    assert plugin_values(made)["supportedInstanceLabels"] == {"keys": ["nodepool"], "values": ["train", "8"]}
+    for name in ("train", "8"):
+        assert made["locals"][f"nodepool_{name}"]["spec"]["template"]["metadata"]["labels"]["nodepool"] == name
 
 
 def test_a_cluster_without_efa_has_nothing_of_it() -> None:

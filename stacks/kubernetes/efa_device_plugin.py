@@ -1,5 +1,7 @@
 """The EFA device plugin, which offers the Elastic Fabric Adapters of a node to its pods."""
 
+import json
+
 import imports  # noqa: F401  (before cdktf: CDKTF's packages load lazily)
 
 from cdktf_cdktf_provider_helm.release import Release
@@ -14,7 +16,7 @@ from stacks.terraform.arguments import check_arguments
 
 
 class EfaDevicePlugin(Addressed):
-    """The DaemonSet that registers `vpc.amazonaws.com/efa`, on every node whose instance type has EFA.
+    """The DaemonSet that registers `vpc.amazonaws.com/efa`, on the nodes of the pools with EFA.
 
     Args:
         node_pools: made first.
@@ -41,8 +43,8 @@ class EfaDevicePlugin(Addressed):
             chart="aws-efa-k8s-device-plugin",
             version=DEVICE_PLUGIN_CHART,
             wait=False,
-            values=[VALUES.format(account=account, region=common.region)],
-            depends_on=node_pools.with_efa,
+            values=[VALUES.format(account=account, region=common.region, pools=json.dumps(list(node_pools.with_efa)))],
+            depends_on=list(node_pools.with_efa.values()),
         )
         self.explain(
             "helm_release.aws_efa_k8s_device_plugin",
@@ -50,13 +52,18 @@ class EfaDevicePlugin(Addressed):
         )
 
 
-# The chart tolerates CriticalAddonsOnly alone, and has an affinity for the instance types with EFA. Without requests, a pod of the
-# chart fits on every such node that runs when the chart comes: its priority, system-node-critical, would evict other pods.
+# The chart tolerates CriticalAddonsOnly alone. Without requests, a pod of the chart fits on every node with EFA that runs when the
+# chart comes: its priority, system-node-critical, would evict other pods.
+# The labels are those of the chart's affinity. Its own are of the instance types that can have EFA, and the plugin ends on a node
+# that has none, again and again (aws/eks-charts#1239): on those of gpu-spot, for example. A nodeSelector would take one pool alone.
 VALUES = """\
 image:
   repository: {account}.dkr.ecr.{region}.amazonaws.com/eks/aws-efa-k8s-device-plugin
 resources:
   requests: null
+supportedInstanceLabels:
+  keys: [nodepool]
+  values: {pools}
 tolerations:
   - operator: Exists
 """

@@ -47,7 +47,7 @@ class NodePools(Addressed):
 
     Attributes:
         pools: the NodePools.
-        with_efa: those with EFA.
+        with_efa: those with EFA, by name.
         takes_any_pod: whether one of them takes pods without tolerations.
 
     Raises:
@@ -85,7 +85,7 @@ class NodePools(Addressed):
         self.pools: list[KubectlManifest] = []
         self.takes_any_pod = options.takes_any_pod()
         self._azs = karpenter.cluster.network.azs
-        self.with_efa: list[ITerraformDependable] = []
+        self.with_efa: dict[str, ITerraformDependable] = {}
         if options.default_pool:
             self._add_objects("default", self._default())
         budgets: Expression | None = None
@@ -105,7 +105,7 @@ class NodePools(Addressed):
             made = self._configured(pool, budgets if isinstance(pool, GpuPool) else None)
             object_ = self._add_objects(pool.name, made, nullable=isinstance(made.budgets, Expression))
             if isinstance(pool, GpuPool) and pool.efa:
-                self.with_efa.append(object_)
+                self.with_efa[pool.name] = object_
                 self.require(self._within_zone(pool))
             if pool.zones:
                 self.require(self._zones_of_other_networks(pool))
