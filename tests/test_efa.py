@@ -137,6 +137,15 @@ def test_a_node_class_with_efa_passes_the_crds_of_the_releases_that_get_one(inst
             OLDER,
             "placement_group must be False before Karpenter 1.11.0 (got True, karpenter_version 1.10.2). Upgrade Karpenter first: ",
         ),
+        *(
+            (
+                efa(instance_types=["p4d.24xlarge", other, "p4de.24xlarge"]),
+                karpenter_version,
+                f"instance_types must not contain both p4d or p4de and other types if efa is True (got ['p4d.24xlarge', "
+                f"'p4de.24xlarge'] and ['{other}']): EC2 carries no EFA traffic between them. Use a pool for each.",
+            )
+            for other, karpenter_version in (("p5.48xlarge", OLDER), ("g6e.48xlarge", NEWER))
+        ),
         (
             efa(replicas=1, weight=None),
             OLDER,
@@ -158,6 +167,7 @@ def test_a_pool_that_cannot_have_efa_is_refused(pool: GpuPool, karpenter_version
 def test_types_of_different_layouts_are_for_karpenter_where_it_chooses_the_interfaces() -> None:
     assert wrong(efa(instance_types=["p5.48xlarge", "p5en.48xlarge", "g6e.8xlarge"]), karpenter=OLDER) == []
     assert wrong(efa(instance_types=["g6e.8xlarge", "g5.48xlarge"]), karpenter=NEWER) == []
+    assert wrong(efa(instance_types=["p4d.24xlarge", "p4de.24xlarge"]), karpenter=NEWER) == []
 
 
 def test_a_fixed_number_of_nodes_has_efa_where_the_node_class_names_the_interfaces() -> None:

@@ -14,7 +14,7 @@ from stacks.config.checks import at_least, at_most, between, distinct, each, has
 from stacks.config.fields import Change
 from stacks.hcl.rules import MOST
 from stacks.knowledge import catalogue, prices, regions
-from stacks.knowledge.efa import EfaInterface, Layout, layouts_of
+from stacks.knowledge.efa import FAMILIES_APART, EfaInterface, Layout, layouts_of
 from stacks.knowledge.versions import KARPENTER_WITH, KARPENTER_WITH_NETWORK_INTERFACES, RELEASE, names_network_interfaces
 
 CapacityType: TypeAlias = Literal["spot", "on-demand", "reserved"]
@@ -567,6 +567,12 @@ class GpuPool(Pool):
             yield (
                 f"{self.types_field()} must have EFA if efa is True (got {without!r}, which do not, or which this program does "
                 "not know). Remove these types, or use another pool for them."
+            )
+        apart = [name for name in with_efa if catalogue.family(name) in FAMILIES_APART]
+        if others := [name for name in with_efa if apart and name not in apart]:
+            yield (
+                f"{self.types_field()} must not contain both {' or '.join(FAMILIES_APART)} and other types if efa is True (got "
+                f"{apart!r} and {others!r}): EC2 carries no EFA traffic between them. Use a pool for each."
             )
 
 
