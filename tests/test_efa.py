@@ -300,6 +300,24 @@ def test_a_synthesis_warns_of_a_limit_that_a_plan_would_refuse() -> None:
     assert len(warned(OLDER, 648)) == 1
 
 
+def test_pools_of_one_zone_must_find_addresses_together() -> None:
+    pools = [efa(limit=400), gpu("next", efa=True, zones=["us-west-2c"], limit=320, weight=2)]
+    alone = gpu("alone", efa=True, zones=["us-west-2d"], limit=400, weight=3)
+    config = ClusterConfig("karpenter", karpenter_version=NEWER, gpu_pools=[*pools, alone])
+    words = (
+        "together must not exceed what us-west-2c has addresses for, because EFA needs all nodes in one zone (got 400 and 320). A "
+        "zone has {} addresses for nodes and pods: 50 nodes p5.48xlarge of train take 2500, at 50 addresses a node; 40 nodes "
+        "p5.48xlarge of next take 2000, at 50 addresses a node; together 4500. Lower the limit, let nodes take fewer addresses "
+        "with vpc_cni, or add a network with secondary_cidr: docs/ip-addresses.md."
+    )
+    made = rule(synth_stack(config), "together")
+    assert made["condition"] == "${local.addresses_per_zone >= 4500}"
+    assert made["error_message"] == "The limits of pools train and next " + words.format("${local.addresses_per_zone}")
+    assert list(warnings([config], date(2026, 1, 1))) == [
+        "karpenter.gpu_pools: the limits of train and next " + words.format("4091")
+    ]
+
+
 def test_the_zone_must_offer_every_type(newer: Json) -> None:
     data = "data.aws_ec2_instance_type_offerings.nodepool_train"
     assert newer["locals"]["nodepool_train_types_not_in_its_zone"] == (

@@ -246,6 +246,25 @@ class NewerField(NamedTuple):
     since: str
 
 
+class Addresses(NamedTuple):
+    """The addresses that the nodes of a pool take at most.
+
+    Attributes:
+        instance_type: of all nodes: the type whose nodes take the most.
+        nodes: as many as the pool's limits allow.
+        each: the addresses of a node.
+    """
+
+    instance_type: str
+    nodes: int
+    each: int
+
+    @property
+    def total(self) -> int:
+        """Those of all nodes."""
+        return self.nodes * self.each
+
+
 @dataclass(frozen=True)
 class Pool:
     """What general and GPU pools have in common. Each pool has a node class of its own, with the same name."""
@@ -481,6 +500,12 @@ class GpuPool(Pool):
     def efa_interface(self, karpenter: str) -> EfaInterface | None:
         """The type of interface with which a release of Karpenter gives nodes EFA; None without EFA."""
         return ("efa-only" if names_network_interfaces(karpenter) else "efa") if self.efa else None
+
+    def most_addresses(self, by_type: Mapping[str, int]) -> Addresses:
+        """The addresses that the nodes take at most, where the catalogue has every type; `by_type` has those of a node."""
+        gpus, most = catalogue.gpus_by_type(), self.limits().get("nodes", self.limit)
+        found = (Addresses(name, min(self.limit // gpus[name], most), by_type[name]) for name in self.types())
+        return max(found, key=lambda addresses: addresses.total)
 
     def newer_fields(self) -> Iterator[NewerField]:
         """The fields that only newer releases of Karpenter know.

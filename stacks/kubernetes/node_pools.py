@@ -21,11 +21,12 @@ from stacks.config.node_pools import (
     KNOWN_CAPACITY_TYPES,
     NOT_RESERVED_ALONE,
     NodePoolOptions,
+    addresses_together,
     more_than_fit,
     nodes_that_fit,
     seconds_of,
 )
-from stacks.config.pools import CATEGORIES, CPUS, DEFAULT_CPU_LIMIT, GENERAL_POOL, GPU_POOL, GPU_TAINT, Pool
+from stacks.config.pools import CATEGORIES, CPUS, DEFAULT_CPU_LIMIT, GENERAL_POOL, GPU_POOL, GPU_TAINT, Addresses, Pool
 from stacks.hcl.expressions import Expression, hcl
 from stacks.hcl.rules import DISTINCT, EmptyList, Rule
 from stacks.knowledge import catalogue
@@ -111,6 +112,7 @@ class NodePools(Addressed):
                 self.require(self._zones_of_other_networks(pool))
             if common.offering_checks:
                 self._check_offerings(pool)
+        self.require(*(self._together_within_zone(zone, pools) for zone, pools in options.shared_efa_zones().items()))
 
     def _node_class(self, pool: Pool, *, name: str, gpu: bool) -> NodeClass:
         tags = {**self._options.node_tags, **pool.tags}
@@ -229,22 +231,32 @@ class NodePools(Addressed):
 
     def _within_zone(self, pool: GpuPool) -> Rule:
         """All nodes of a pool with EFA find addresses in its zone, also if they all have the type that takes the most."""
-        by_type = self._karpenter.cluster.control_plane.addresses_by_type(efa=pool.efa_interface(self._karpenter.version))
-        gpus, most = catalogue.gpus_by_type(), pool.limits().get("nodes", pool.limit)
-        nodes = {name: min(pool.limit // gpus[name], most) for name in pool.types()}
-        worst = max(nodes, key=lambda name: nodes[name] * by_type[name])
-        zone, fitting = self._addresses_per_zone, f"floor({self._addresses_per_zone.hcl} / {by_type[worst]})"
+        most, zone = self._most_addresses(pool), self._addresses_per_zone
+        fitting = f"floor({zone.hcl} / {most.each})"
         told = nodes_that_fit(
-            worst,
+            most.instance_type,
             fitting=f"${{{fitting}}}",
-            nodes=str(nodes[worst]),
-            gpus=f"${{{fitting} * {gpus[worst]}}}",
-            addresses=str(by_type[worst]),
+            nodes=str(most.nodes),
+            gpus=f"${{{fitting} * {catalogue.gpus_by_type()[most.instance_type]}}}",
+            addresses=str(most.each),
         )
         return Rule(
-            f"{zone.hcl} >= {nodes[worst] * by_type[worst]}",
+            f"{zone.hcl} >= {most.total}",
             more_than_fit(f"The limit of pool {pool.name}", str(pool.limit), zone, told, zone=pool.zones[0]),
         )
+
+    def _together_within_zone(self, zone: str, pools: Sequence[GpuPool]) -> Rule:
+        """The nodes of all pools with EFA find addresses in their zone."""
+        most = {pool.name: self._most_addresses(pool) for pool in pools}
+        limits, there = " and ".join(str(pool.limit) for pool in pools), self._addresses_per_zone
+        return Rule(
+            f"{there.hcl} >= {sum(one.total for one in most.values())}",
+            more_than_fit(f"The limits of pools {' and '.join(most)} together", limits, there, addresses_together(most), zone=zone),
+        )
+
+    def _most_addresses(self, pool: GpuPool) -> Addresses:
+        efa = pool.efa_interface(self._karpenter.version)
+        return pool.most_addresses(self._karpenter.cluster.control_plane.addresses_by_type(efa=efa))
 
     @cached_property
     def _addresses_per_zone(self) -> Expression:
