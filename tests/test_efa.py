@@ -176,11 +176,17 @@ def test_a_fixed_number_of_nodes_has_efa_where_the_node_class_names_the_interfac
 
 def test_the_constructs_alone_refuse_a_pool_whose_traffic_or_group_is_missing() -> None:
     def make(stack: TerraformStack) -> None:
-        options = NodePoolOptions(gpu_instance_types=["p5.48xlarge"], gpu_pools=[efa()])
+        options = NodePoolOptions(gpu_instance_types=["p5.48xlarge"], gpu_pools=[efa(placement_group=True)])
         NodePools(stack, "nodepools", COMMON, karpenter=karpenter(stack), options=options)
 
-    with pytest.raises(ConfigurationError, match=r"pools with efa need Cluster\(..., efa=True\) \(got pool train\)"):
+    with pytest.raises(ConfigurationError) as refused:
         synth(make)
+    assert str(refused.value).splitlines()[1:] == [  # the first is for the release of Karpenter
+        'NodePools.options.gpu_pools["train"].placement_group must be False unless NodePools knows the group (got True). Give '
+        "NodePools placement_groups.",
+        'NodePools.options.gpu_pools["train"].efa must be False unless the cluster lets EFA traffic pass (got True). Give Cluster '
+        "efa=True.",
+    ]
 
 
 # --- What lets the traffic pass ---------------------------------------------------------------------------------------------------
@@ -321,8 +327,8 @@ def test_pools_of_one_zone_must_find_addresses_together() -> None:
 def test_the_zone_must_offer_every_type(newer: Json) -> None:
     data = "data.aws_ec2_instance_type_offerings.nodepool_train"
     assert newer["locals"]["nodepool_train_types_not_in_its_zone"] == (
-        f"${{setsubtract(local.nodepool_train_types, [for k, type in {data}.instance_types : type if "
-        f'{data}.locations[k] == "us-west-2c"])}}'
+        f'${{contains(local.azs, "us-west-2c") ? setsubtract(local.nodepool_train_types, [for k, type in {data}.instance_types : '
+        f'type if {data}.locations[k] == "us-west-2c"]) : []}}'
     )
     assert "types of pool train must be types that EC2 offers in us-west-2c (got" in rule(newer, "offers in")["error_message"]
     assert "nodepool_train_types_are_offered" not in newer["check"]
@@ -381,6 +387,16 @@ def test_a_plan_refuses_a_zone_without_the_types_or_without_addresses(tmp_path: 
     assert (
         "(got 800). A zone has 4091 addresses for nodes and pods: 81 of 100 nodes p5.48xlarge fit, with 648 GPUs, at 50" in refused
     )
+
+
+@pytest.mark.terraform
+@needs_terraform
+def test_a_zone_of_another_region_is_refused_once(tmp_path: Path) -> None:
+    config = cluster(OLDER, efa(zones=["eu-west-1a"]), region="us-west-2", gpu_instance_types=["g6e.xlarge"])
+    workspace = Workspace(tmp_path, write_stack(tmp_path, config))
+    refused = " ".join(workspace.run("plan", "-input=false", expect=1).output.split())
+    assert 'The zones of pool train must be zones of the network (got ["eu-west-1a"]).' in refused
+    assert "must be types that EC2 offers" not in refused
 
 
 @pytest.mark.terraform

@@ -75,9 +75,15 @@ class NodePools(Addressed):
             found.append(f"pools with replicas need Karpenter(..., static_capacity=True) (got pool {fixed[0].name}).")
         self._placement_groups = placement_groups = placement_groups or {}
         if missing := [name for name in options.placement_groups if name not in placement_groups]:
-            found.append(f"pools with placement_group need NodePools(..., placement_groups={{...}}) (got pool {missing[0]}).")
+            found.append(
+                f'gpu_pools["{missing[0]}"].placement_group must be False unless NodePools knows the group (got True). Give '
+                "NodePools placement_groups."
+            )
         if options.efa_pools and not karpenter.cluster.efa:
-            found.append(f"pools with efa need Cluster(..., efa=True) (got pool {options.efa_pools[0].name}).")
+            found.append(
+                f'gpu_pools["{options.efa_pools[0].name}"].efa must be False unless the cluster lets EFA traffic pass (got True). '
+                "Give Cluster efa=True."
+            )
         if options.gpu_spot_pool and options.gpu_instance_types is None:
             found.append("gpu_instance_types must be given, unless gpu_spot_pool is False.")
         if found:
@@ -279,7 +285,7 @@ class NodePools(Addressed):
         if unknown := [name for name in pool.unknown().get("instance_types", []) if catalogue.sizes(name)]:
             self.require(_unknown_sizes(pool, unknown, asked))
         if isinstance(pool, GpuPool) and pool.efa:
-            self.require(_not_in_its_zone(pool, asked))
+            self.require(_not_in_its_zone(pool, asked, self._azs))
             return
         zones = hcl(list(pool.zones)) if pool.zones else self._azs.hcl
         self.add_check(
@@ -292,12 +298,13 @@ class NodePools(Addressed):
         )
 
 
-def _not_in_its_zone(pool: Pool, offered: Expression) -> EmptyList:
+def _not_in_its_zone(pool: Pool, offered: Expression, azs: Expression) -> EmptyList:
+    """The types that the zone lacks. A zone of another network has a rule of its own, and offers nothing here."""
     types, (zone,) = f"local.nodepool_{pool.name}_types", pool.zones
     there = f'[for k, type in {offered.hcl}.instance_types : type if {offered.hcl}.locations[k] == "{zone}"]'
     return EmptyList(
         f"nodepool_{pool.name}_types_not_in_its_zone",
-        f"setsubtract({types}, {there})",
+        f'contains({azs.hcl}, "{zone}") ? setsubtract({types}, {there}) : []',
         f"The instance types of pool {pool.name} must be types that EC2 offers in {zone} (got {{found}}), because EFA needs all "
         "nodes in one zone. Remove these types, or choose another zone.",
     )
