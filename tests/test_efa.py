@@ -429,6 +429,32 @@ def test_efa_replaces_nothing_on_an_adopted_state(tmp_path: Path, reference: Pat
 
 @pytest.mark.terraform
 @needs_terraform
+@needs_modules
+@pytest.mark.parametrize(
+    ("karpenter_version", "before", "after", "creates", "updates"),
+    [
+        (OLDER, [efa(efa=False)], [efa()], 3, 0),
+        (NEWER, [efa(efa=False)], [efa()], 3, 1),
+        (NEWER, [efa()], [efa(), gpu("next", efa=True, zones=["us-west-2d"], weight=2)], 2, 1),
+        (NEWER, [efa()], [efa(placement_group=True)], 3, 2),
+        ("1.14.1", [efa()], [efa(placement_group=True)], 1, 3),
+    ],
+)
+def test_a_plan_on_pools_that_exist_has_the_numbers_of_the_page(
+    tmp_path: Path, karpenter_version: str, before: list[GpuPool], after: list[GpuPool], creates: int, updates: int
+) -> None:
+    given: dict[str, Any] = {"karpenter_version": karpenter_version, "region": "us-west-2", "gpu_spot_pool": False}
+    workspace = Workspace(tmp_path, write_stack(tmp_path, ClusterConfig("karpenter", gpu_pools=before, **given)))
+    workspace.run("apply", "-auto-approve", "-input=false")
+    write_stack(workspace.folder, ClusterConfig("karpenter", gpu_pools=after, **given))
+    made = [change["change"]["actions"] for change in workspace.plan()["resource_changes"] if change["mode"] == "managed"]
+    counted = {kind: made.count([kind]) for kind in ("create", "update")}
+    assert counted == {"create": creates, "update": updates}
+    assert len(made) - made.count(["no-op"]) == creates + updates
+
+
+@pytest.mark.terraform
+@needs_terraform
 def test_a_group_that_a_pool_no_longer_has_goes_after_its_class_has_changed(tmp_path: Path) -> None:
     """EC2 refuses to delete a group with nodes in it. In the other order, the class that lets the nodes go would wait for that."""
     given: dict[str, Any] = {"region": "us-west-2", "gpu_spot_pool": False}
