@@ -157,7 +157,7 @@ EVERY_OPTION = ClusterConfig(
         GeneralPool("build", cpu_limit=128, categories=["c"], cpus=[8], weight=2),
         GeneralPool("db", cpu_limit=64, instance_types=["r7i.4xlarge"], replicas=3),
     ],
-    bottlerocket_version="v1.53.0",
+    bottlerocket_version="v1.56.0",
     node_tags={"Owner": "research"},
     wait_for_nodes=True,
     load_balancer_controller_version="3.5.0",
@@ -192,6 +192,7 @@ WITHOUT_GPU_SPOT = ClusterConfig(
     "without-gpu-spot",
     backend=LocalBackend(path="states/gpu.tfstate"),
     image_cache=ImageCache(registries=["quay.io"], create=False),
+    node_traffic_all=True,  # beside EFA, the rule is there already
     endpoint_public_access=False,
     default_data_volume=DataVolume(size_gib=100, iops=4000, throughput_mib=600),
     default_soci=SociParallelPull(downloads=10, chunk_size="16mb", unpacks=4),
