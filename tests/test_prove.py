@@ -343,6 +343,7 @@ def test_an_api_that_goes_away_keeps_terraform_from_orphaning_nodes(world: World
     said = capsys.readouterr().err
     assert f"The Kubernetes API of {NAME} does not answer" in said
     assert "instances i-client, i-general, i-gpu" in said
+    assert any(f"describe-nat-gateways --filter Name=vpc-id,Values={VPC}" in one for one in world.calls)
     assert not [one for one in world.destroyed if "terraform" in one]
     assert RECORD.exists()
 
@@ -519,6 +520,15 @@ def test_nodes_go_before_terraform_destroys(world: World) -> None:
 
 
 # --- The next run --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_next_run_that_cannot_begin_says_what_is_still_there(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    living(world)
+    left_by_another_run()
+    world.fails["get-caller-identity"] = "An error occurred (ExpiredToken) when calling the operation"
+    assert world.prove("--clean-up") == command.NOT_BUILT
+    said = capsys.readouterr().err
+    assert f"proof.proof.json says that {NAME} in us-west-2 is still there; it costs at most $2.40 an hour." in said
 
 
 def test_the_next_run_finishes_the_clean_up_first(world: World, capsys: pytest.CaptureFixture[str]) -> None:

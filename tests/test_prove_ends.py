@@ -171,6 +171,7 @@ def test_a_deadline_ends_the_run_and_is_over_in_the_clean_up(ends: Ends) -> None
 LINES = [
     {"type": "version"},
     {"type": "planned_change", "change": {"resource": {"addr": "aws_vpc.this"}, "action": "create"}},
+    {"type": "resource_drift", "change": {"resource": {"addr": "aws_eip.nat"}, "action": "update"}},
     {"type": "change_summary", "changes": {"add": 2, "change": 0, "remove": 0}},
     {"type": "apply_complete", "hook": {"resource": {"addr": "data.aws_region.this"}, "action": "read", "elapsed_seconds": 1}},
     {"type": "apply_progress", "hook": {"resource": {"addr": "aws_vpc.this"}, "action": "create", "elapsed_seconds": 10}},

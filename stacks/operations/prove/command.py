@@ -50,8 +50,20 @@ def main(arguments: list[str]) -> int:
         try:
             run = _prepare(options, Path(folder), ends)
         except EndedError as error:
-            raise DeploymentError(f"{error}. {NOTHING}") from None
+            raise DeploymentError(f"{error}. {NOTHING}{_still(options.stack)}") from None
+        except DeploymentError as error:
+            raise DeploymentError(f"{error}{_still(options.stack)}") from None
         return run.whole()
+
+
+def _still(stack: str) -> str:
+    """What an earlier run left, for a run that cannot begin; "" for nothing."""
+    if not (record := Record.read(stack)):
+        return ""
+    cost = "an unknown sum" if record.hour_usd is None else f"at most ${record.hour_usd:.2f}"
+    return (
+        f" {path_of(stack)} says that {record.cluster or 'a cluster'} in {record.region} is still there; it costs {cost} an hour."
+    )
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -317,7 +329,7 @@ class Run:
 
     def _at_last(self, record: Record) -> Left:
         try:
-            return cleanup.once(self.site, record)
+            return cleanup.once(self.site, Record.read(record.stack) or record)  # which knows the network by now
         except DeploymentError:
             return Left()
 

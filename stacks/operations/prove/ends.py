@@ -191,7 +191,7 @@ class Terraform:
             event = _event(line)
             resource = event.get("hook", event.get("change", {})).get("resource", {}).get("addr", "")
             match event.get("type"):
-                case "planned_change" | "resource_drift":
+                case "planned_change":  # `resource_drift` is what AWS filled in, which no apply changes
                     outcome.changes[resource] = event.get("change", {}).get("action", "")
                 case "change_summary":
                     total = sum(event.get("changes", {}).get(kind, 0) for kind in ("add", "change", "remove"))

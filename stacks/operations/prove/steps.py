@@ -164,7 +164,7 @@ class Proof:
 
     def _hangs(self, name: str) -> str:
         """Why a pod is not so far: its own words, and EC2's about the NodeClaims."""
-        words = f"{pods.waits_for(self.get('pod', name))}."
+        words = f"{pods.waits_for(self.get('pod', name)).rstrip('.')}."
         (check,) = examine(read(self.cluster, [pools.launches]).facts, [pools.launches])
         return " ".join([words, *check.found])
 
@@ -439,7 +439,7 @@ def connection(proof: Proof) -> Evidence:
     pool = next(one for one in proof.pools if pods.takes_any(one))
     address = text(server, "status", "podIP")
     if text(server, "status", "phase") != "Running" or not address:
-        raise StepError("The pod of the general pool does not run any more.")
+        raise StepError("The pod of the general pool does not run.")
     command = ("wget", "-q", "-T", "20", "-O", "-", f"http://{address}:{PORT}/index.html")
     spec = {**pods.on_pool(pool), **pods.away_from("general")}
     ran = proof.run(
