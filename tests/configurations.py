@@ -128,7 +128,7 @@ EVERY_OPTION = ClusterConfig(
             efa=True,
             placement_group=True,
         ),
-        GpuPool("inference", gpu_names=["l40s"], limit=16, weight=6),
+        GpuPool("inference", gpu_names=["l40s"], limit=16, weight=6, sharing=TimeSlicing(replicas=2)),
         GpuPool("fixed", instance_types=["p5.48xlarge", "p5en.48xlarge"], limit=24, replicas=2),
         GpuPool("new", instance_types=["p9.48xlarge"], limit=8, weight=5, soci=None, data_volume=DataVolume(size_gib=500)),
     ],
