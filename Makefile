@@ -34,7 +34,7 @@ echo "The packages could not be installed. Is PyPI, or the mirror in pip's setti
 endef
 
 .DELETE_ON_ERROR:
-.PHONY: help synth plan impact apply recommended test check format golden docs bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-manifests test-all destroy clean rig
+.PHONY: help synth plan impact apply doctor capacity upgrade-plan prove recommended test check format golden docs bench lock test-rules test-terraform test-cli test-slow test-terrain test-scan test-manifests test-all destroy clean rig
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,17 @@ impact: $(VENV)/.packages ## Say what an apply would do to running jobs: make im
 
 apply: $(VENV)/.pipenv ## Apply the saved plan of a stack: make apply STACK=karpenter
 	@$(BIN)/python -m stacks.operations.deploy apply "$(STACK)" $(ARGS)
+
+doctor: $(VENV)/.pipenv ## Examine a living cluster, and say what to do: make doctor STACK=karpenter [ARGS="--format markdown"]
+	@$(BIN)/python -m stacks.operations.doctor doctor "$(STACK)" $(ARGS)
+
+capacity: $(VENV)/.pipenv ## Say what EC2 can give the pools of a living cluster: make capacity STACK=karpenter
+	@$(BIN)/python -m stacks.operations.doctor capacity "$(STACK)" $(ARGS)
+
+upgrade-plan: $(VENV)/.packages ## Say which steps of an upgrade remain for a deployed cluster: make upgrade-plan STACK=karpenter [ARGS="--format markdown"]
+	@$(BIN)/python -m stacks.upgrade_plan "$(STACK)" $(ARGS)
+prove: $(VENV)/.packages ## Build a cluster, measure it, and remove it: make prove APP=examples/proof.py STACK=proof [ARGS="--keep"]
+	@$(BIN)/python -m stacks.operations.prove "$(APP)" "$(STACK)" $(ARGS)
 
 recommended: $(VENV)/.packages ## Print the values that recommended(...) sets
 	@$(BIN)/python -m stacks.config

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from docs.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
 from stacks.config import ClusterConfig, VpcCni
 from stacks.config.fields import Option, options_of, terraform_type
 from stacks.config.network import PRIVATE_SUBNET_BITS, VPC_PREFIXES
@@ -22,6 +21,7 @@ from stacks.knowledge.catalogue import general_instance_types, gpu_instance_type
 from stacks.knowledge.efa import EfaInterface
 from stacks.knowledge.ip_addresses import addresses_of_node, addresses_of_subnet
 from stacks.knowledge.node_group_room import Room, components, requested, room
+from stacks.knowledge.upgrade_path import AFTER_THE_CLUSTER, THE_HCL, upgrade_path
 from stacks.knowledge.versions import (
     KARPENTER,
     KARPENTER_PERMISSIONS,
@@ -124,7 +124,7 @@ def versions() -> str:
     return _table(("what", "`ClusterConfig`", "`recommended`"), rows)
 
 
-def upgrade_path() -> str:
+def steps() -> str:
     """The steps of an adopted cluster, each with what its plan shows."""
     rows = [
         (
@@ -138,7 +138,7 @@ def upgrade_path() -> str:
                 if addresses
             ),
         )
-        for number, step in enumerate(UPGRADE_PATH, start=1)
+        for number, step in enumerate(upgrade_path(THE_HCL, RECOMMENDED), start=1)
     ]
     return _table(("", "step", "set", "class", "the plan"), rows)
 
@@ -261,7 +261,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
         parts,
         outputs,
         versions,
-        upgrade_path,
+        steps,
         after_the_cluster,
         kubernetes_versions,
         karpenter_versions,

@@ -228,6 +228,7 @@ def test_impact_prints_the_explanation_alone_and_keeps_no_plan(explains: Path, c
     assert not SAVED.exists()
 
 
+@pytest.mark.slow
 def test_impact_leaves_a_saved_plan_alone(explains: Path) -> None:
     deploy.run(["plan", "karpenter"])
     deploy.run(["impact", "karpenter"])
@@ -242,6 +243,7 @@ def test_impact_ends_as_terraform_does_where_the_plan_fails(explains: Path, capf
     assert "says plan" in printed.err
 
 
+@pytest.mark.slow
 def test_a_plan_without_a_refresh_is_named_incomplete(explains: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The JSON of a plan does not say so."""
     assert deploy.run(["impact", "karpenter", "-refresh=false"]) == 1
@@ -371,6 +373,7 @@ def test_terraform_must_be_installed(project: Path, capsys: pytest.CaptureFixtur
     assert refusal(capsys, "plan", "karpenter") == "terraform must be on the PATH. Install it, and run this command again.\n"
 
 
+@pytest.mark.slow
 def test_ctrl_c_reaches_terraform_once_and_its_exit_code_is_kept(project: Path) -> None:
     (project / "init-ends").write_text("7")
     process = subprocess.Popen(

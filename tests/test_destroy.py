@@ -317,6 +317,22 @@ def test_volumes_that_would_outlive_the_cluster_are_named_before_anything_is_rem
     assert not trial.deleted
 
 
+def snapshot(policy: str) -> dict[str, Any]:
+    return {"metadata": {"name": "snapcontent-1"}, "spec": {"deletionPolicy": policy, "driver": "ebs.csi.aws.com"}}
+
+
+def test_snapshots_that_would_outlive_the_cluster_are_named_before_anything_is_removed(trial: Trial) -> None:
+    trial.world["objects"]["volumesnapshotcontents"] = [snapshot("Delete")]
+    said = trial.stops("karpenter", "--confirm", NAME)
+    assert "their snapshots in AWS would outlive the cluster: snapcontent-1. Delete their VolumeSnapshots first" in said
+    assert not trial.deleted
+
+
+def test_a_snapshot_that_is_kept_does_not_stop_it(trial: Trial) -> None:
+    trial.world["objects"]["volumesnapshotcontents"] = [snapshot("Retain")]
+    trial.run("karpenter", "--confirm", NAME)
+
+
 @pytest.mark.parametrize(
     "made",
     [

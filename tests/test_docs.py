@@ -143,8 +143,10 @@ def python_of(name: str) -> list[str]:
 
 def test_the_commands_without_make_are_those_of_the_makefile() -> None:
     page, makefile = ((PROJECT / name).read_text() for name in ("docs/without-make.md", "Makefile"))
-    named = re.findall(r"`make (\w+)[^`]*` \| `\.venv/bin/(?:python )?([^`]+?)(?: training)?`", page)
-    assert [target for target, _ in named] == ["synth", "test", "plan", "impact", "apply", "destroy"]
+    named = re.findall(r"`make ([a-z-]+)[^`]*` \| `\.venv/bin/(?:python )?([^`]+?)(?: training| examples/\S+ proof)?`", page)
+    assert [target for target, _ in named] == [
+        *("synth", "test", "plan", "impact", "apply", "doctor", "capacity", "upgrade-plan", "prove", "destroy")
+    ]
     recipes = {target: makefile.partition(f"\n{target}: ")[2].partition("\n\n")[0] for target, _ in named}
     for target, command in named[1:]:  # what runs main.py is a variable of the Makefile
         assert command in recipes[target]

@@ -1,7 +1,6 @@
 """EFA: which pools can have it, the network interfaces of their nodes, and what lets the traffic pass."""
 
 import json
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 import yaml
 from cdktf import TerraformStack
 
+from stacks.aws.placement_groups import PlacementGroups
 from stacks.config import Budget, ClusterConfig, GpuPool, VpcCni
 from stacks.config.checks import ConfigurationError
 from stacks.config.fields import options_of
@@ -87,6 +87,7 @@ def test_only_a_karpenter_that_knows_network_interfaces_gets_them(older: Json, n
     assert "networkInterfaces" not in newer["locals"]["ec2nodeclass_gpu"]["spec"]
 
 
+@pytest.mark.slow
 @needs_crds
 @pytest.mark.parametrize("instance_type", ["p5.48xlarge", "p6-b300.48xlarge", "g6e.8xlarge"])
 def test_a_node_class_with_efa_passes_the_crds_of_the_releases_that_get_one(instance_type: str) -> None:
@@ -137,12 +138,21 @@ def test_a_node_class_with_efa_passes_the_crds_of_the_releases_that_get_one(inst
             OLDER,
             "placement_group must be False before Karpenter 1.11.0 (got True, karpenter_version 1.10.2). Upgrade Karpenter first: ",
         ),
-        (
-            efa(instance_types=["p4d.24xlarge", "g6e.48xlarge"]),
-            OLDER,
-            "instance_types must not contain p4d and p4de beside other types if efa is True (got ['g6e.48xlarge', 'p4d.24xlarge'])"
-            ": EC2 carries no EFA traffic between them.",
+        *(
+            (
+                efa(instance_types=["p4d.24xlarge", other, "p4de.24xlarge"]),
+                karpenter_version,
+                f"instance_types must not contain both p4d or p4de and other types if efa is True (got ['p4d.24xlarge', "
+                f"'p4de.24xlarge'] and ['{other}']): EC2 carries no EFA traffic between them. Use a pool for each.",
+            )
+            for other, karpenter_version in (("p5.48xlarge", OLDER), ("g6e.48xlarge", NEWER))
         ),
+        (
+            efa(replicas=1, weight=None),
+            OLDER,
+            "replicas must be None if efa is True before Karpenter 1.11.0 (got 1, karpenter_version 1.10.2). Upgrade Karpenter",
+        ),
+        (efa(replicas=1, weight=None), "1.6.0", "replicas must be None if efa is True before Karpenter 1.11.0 (got 1, "),
         (
             gpu("train", placement_group=True),
             NEWER,
@@ -158,15 +168,26 @@ def test_a_pool_that_cannot_have_efa_is_refused(pool: GpuPool, karpenter_version
 def test_types_of_different_layouts_are_for_karpenter_where_it_chooses_the_interfaces() -> None:
     assert wrong(efa(instance_types=["p5.48xlarge", "p5en.48xlarge", "g6e.8xlarge"]), karpenter=OLDER) == []
     assert wrong(efa(instance_types=["g6e.8xlarge", "g5.48xlarge"]), karpenter=NEWER) == []
+    assert wrong(efa(instance_types=["p4d.24xlarge", "p4de.24xlarge"]), karpenter=NEWER) == []
+
+
+def test_a_fixed_number_of_nodes_has_efa_where_the_node_class_names_the_interfaces() -> None:
+    assert wrong(efa(replicas=1, weight=None), karpenter=NEWER) == []
 
 
 def test_the_constructs_alone_refuse_a_pool_whose_traffic_or_group_is_missing() -> None:
     def make(stack: TerraformStack) -> None:
-        options = NodePoolOptions(gpu_instance_types=["p5.48xlarge"], gpu_pools=[efa()])
+        options = NodePoolOptions(gpu_instance_types=["p5.48xlarge"], gpu_pools=[efa(placement_group=True)])
         NodePools(stack, "nodepools", COMMON, karpenter=karpenter(stack), options=options)
 
-    with pytest.raises(ConfigurationError, match=r'gpu_pools\["train"\]\.efa must be False without Cluster\('):
+    with pytest.raises(ConfigurationError) as refused:
         synth(make)
+    assert str(refused.value).splitlines()[1:] == [  # the first is for the release of Karpenter
+        'NodePools.options.gpu_pools["train"].placement_group must be False unless NodePools knows the group (got True). Give '
+        "NodePools placement_groups.",
+        'NodePools.options.gpu_pools["train"].efa must be False unless the cluster lets EFA traffic pass (got True). Give Cluster '
+        "efa=True.",
+    ]
 
 
 # --- What lets the traffic pass ---------------------------------------------------------------------------------------------------
@@ -181,20 +202,30 @@ def test_nodes_may_send_each_other_everything_both_ways_and_each_rule_is_made_on
         }
 
 
+def plugin_values(document: Json) -> Json:
+    """The values of the device plugin's chart."""
+    return dict(yaml.safe_load(document["resource"]["helm_release"]["aws_efa_k8s_device_plugin"]["values"][0]))
+
+
 def test_the_device_plugin_comes_after_the_pools_and_takes_the_place_of_no_other_pod(older: Json) -> None:
     release = older["resource"]["helm_release"]["aws_efa_k8s_device_plugin"]
     assert release["depends_on"] == ["kubectl_manifest.nodepool_train"]
     assert release["wait"] is False
-    values = yaml.safe_load(release["values"][0].replace('"', ""))
-    assert values.pop("image") == {
-        "repository": "${lookup(local.eks_images_accounts, var.region, 602401143452)}.dkr.ecr.${var.region}.amazonaws.com/eks/"
+    values = plugin_values(older)
+    assert values["image"] == {
+        "repository": '${lookup(local.eks_images_accounts, var.region, "602401143452")}.dkr.ecr.${var.region}.amazonaws.com/eks/'
         "aws-efa-k8s-device-plugin"
     }
-    assert values == {
-        "supportedInstanceLabels": {"keys": ["nodepool"], "values": ["train"]},  # other nodes of these types may have no EFA
-        "tolerations": [{"operator": "Exists"}],
-        "resources": {"requests": None},
-    }
+    assert (values["tolerations"], values["resources"]) == ([{"operator": "Exists"}], {"requests": None})
+
+
+def test_the_device_plugin_runs_on_the_nodes_of_the_pools_with_efa_alone() -> None:
+    """On other nodes whose type can have EFA, such as those of gpu-spot, the plugin would end again and again."""
+    pools = [efa(), gpu("8", efa=True, zones=["us-west-2d"], weight=2), gpu("other", weight=3)]
+    made = synth_stack(ClusterConfig("karpenter", gpu_pools=pools))
+    assert plugin_values(made)["supportedInstanceLabels"] == {"keys": ["nodepool"], "values": ["train", "8"]}
+    for name in ("train", "8"):
+        assert made["locals"][f"nodepool_{name}"]["spec"]["template"]["metadata"]["labels"]["nodepool"] == name
 
 
 def test_a_cluster_without_efa_has_nothing_of_it() -> None:
@@ -215,6 +246,15 @@ def test_a_placement_group_outlives_its_nodes(newer: Json) -> None:
     assert newer["locals"]["ec2nodeclass_train"]["spec"]["placementGroupSelector"] == {"name": "${aws_placement_group.train.name}"}
     manifests = newer["resource"]["kubectl_manifest"]
     assert {name for name, made in manifests.items() if made.get("wait")} == {"ec2nodeclass_train", "nodepool_train"}
+
+
+def test_the_group_of_a_pool_whose_name_begins_with_a_digit_has_an_address_that_terraform_accepts() -> None:
+    def make(stack: TerraformStack) -> None:
+        PlacementGroups(stack, "placement_groups", COMMON, pools=["8x-h100", "train"])
+
+    groups = synth(make)["resource"]["aws_placement_group"]
+    assert set(groups) == {"nodepool_8x-h100", "train"}
+    assert groups["nodepool_8x-h100"]["name"].endswith("-8x-h100")
 
 
 def test_karpenter_may_launch_into_the_groups_of_the_cluster_alone(newer: Json, older: Json) -> None:
@@ -246,30 +286,6 @@ def test_the_zone_must_have_addresses_for_all_nodes_of_the_limit() -> None:
         assert f"of 100 nodes p5.48xlarge fit, with ${{floor(local.addresses_per_zone / {each}) * 8}} GPUs" in made["error_message"]
 
 
-def test_pools_that_share_a_zone_share_its_addresses() -> None:
-    pools = [efa(limit=640), replace(efa(limit=320), name="eval", weight=49)]
-    made = rule(synth_stack(ClusterConfig("karpenter", karpenter_version=NEWER, gpu_pools=pools)), "must not exceed together")
-    assert made["condition"] == "${local.addresses_per_zone >= 6000}"
-    assert (
-        "The limits of pools train, eval must not exceed together what us-west-2c has addresses for (got 4000 + 2000"
-        in (made["error_message"])
-    )
-
-
-def test_a_fixed_size_with_efa_needs_a_karpenter_that_writes_the_interfaces() -> None:
-    """Before, Karpenter gives EFA to nodes for which a pod asks, and a fixed size is there before its pods."""
-    fixed = efa(replicas=2, weight=None, limit=32)
-    (text,) = wrong(fixed, karpenter="1.9.2")
-    assert text.startswith('gpu_pools["train"].efa must be False for a pool with replicas before Karpenter 1.11.0 (got True')
-    assert not wrong(fixed, karpenter=NEWER)
-
-
-def test_a_group_needs_a_name_that_terraform_takes() -> None:
-    (text,) = wrong(replace(efa(placement_group=True), name="8x-h100"), karpenter=NEWER)
-    assert "placement_group must be False for a pool whose name begins with a digit (got True)" in text
-    assert not wrong(replace(efa(), name="8x-h100"), karpenter=NEWER)
-
-
 def test_the_targets_of_the_cni_and_a_limit_of_nodes_count(newer: Json) -> None:
     assert rule(newer, "has addresses for")["condition"] == "${local.addresses_per_zone >= 17}"
     made = synth_stack(cluster(NEWER, efa(limit=800, node_limit=3), gpu_spot_pool=False))
@@ -291,11 +307,29 @@ def test_a_synthesis_warns_of_a_limit_that_a_plan_would_refuse() -> None:
     assert len(warned(OLDER, 648)) == 1
 
 
+def test_pools_of_one_zone_must_find_addresses_together() -> None:
+    pools = [efa(limit=400), gpu("next", efa=True, zones=["us-west-2c"], limit=320, weight=2)]
+    alone = gpu("alone", efa=True, zones=["us-west-2d"], limit=400, weight=3)
+    config = ClusterConfig("karpenter", karpenter_version=NEWER, gpu_pools=[*pools, alone])
+    words = (
+        "together must not exceed what us-west-2c has addresses for, because EFA needs all nodes in one zone (got 400 and 320). A "
+        "zone has {} addresses for nodes and pods: 50 nodes p5.48xlarge of train take 2500, at 50 addresses a node; 40 nodes "
+        "p5.48xlarge of next take 2000, at 50 addresses a node; together 4500. Lower the limit, let nodes take fewer addresses "
+        "with vpc_cni, or add a network with secondary_cidr: docs/ip-addresses.md."
+    )
+    made = rule(synth_stack(config), "together")
+    assert made["condition"] == "${local.addresses_per_zone >= 4500}"
+    assert made["error_message"] == "The limits of pools train and next " + words.format("${local.addresses_per_zone}")
+    assert list(warnings([config], date(2026, 1, 1))) == [
+        "karpenter.gpu_pools: the limits of train and next " + words.format("4091")
+    ]
+
+
 def test_the_zone_must_offer_every_type(newer: Json) -> None:
     data = "data.aws_ec2_instance_type_offerings.nodepool_train"
     assert newer["locals"]["nodepool_train_types_not_in_its_zone"] == (
-        f"${{setsubtract(local.nodepool_train_types, [for k, type in {data}.instance_types : type if "
-        f'{data}.locations[k] == "us-west-2c"])}}'
+        f'${{contains(local.azs, "us-west-2c") ? setsubtract(local.nodepool_train_types, [for k, type in {data}.instance_types : '
+        f'type if {data}.locations[k] == "us-west-2c"]) : []}}'
     )
     assert "types of pool train must be types that EC2 offers in us-west-2c (got" in rule(newer, "offers in")["error_message"]
     assert "nodepool_train_types_are_offered" not in newer["check"]
@@ -358,6 +392,16 @@ def test_a_plan_refuses_a_zone_without_the_types_or_without_addresses(tmp_path: 
 
 @pytest.mark.terraform
 @needs_terraform
+def test_a_zone_of_another_region_is_refused_once(tmp_path: Path) -> None:
+    config = cluster(OLDER, efa(zones=["eu-west-1a"]), region="us-west-2", gpu_instance_types=["g6e.xlarge"])
+    workspace = Workspace(tmp_path, write_stack(tmp_path, config))
+    refused = " ".join(workspace.run("plan", "-input=false", expect=1).output.split())
+    assert 'The zones of pool train must be zones of the network (got ["eu-west-1a"]).' in refused
+    assert "must be types that EC2 offers" not in refused
+
+
+@pytest.mark.terraform
+@needs_terraform
 @needs_modules
 def test_efa_replaces_nothing_on_an_adopted_state(tmp_path: Path, reference: Path) -> None:
     workspace = Workspace(tmp_path, write_stack(tmp_path, ClusterConfig("karpenter")))
@@ -382,6 +426,32 @@ def test_efa_replaces_nothing_on_an_adopted_state(tmp_path: Path, reference: Pat
     grouped = added["efa"] | {"aws_placement_group.train"}
     assert added[f"group on {NEWER}"] - added[NEWER] == grouped | policy
     assert added["group on 1.14.1"] - added["1.14.1"] == grouped
+
+
+@pytest.mark.terraform
+@needs_terraform
+@needs_modules
+@pytest.mark.parametrize(
+    ("karpenter_version", "before", "after", "creates", "updates"),
+    [
+        (OLDER, [efa(efa=False)], [efa()], 3, 0),
+        (NEWER, [efa(efa=False)], [efa()], 3, 1),
+        (NEWER, [efa()], [efa(), gpu("next", efa=True, zones=["us-west-2d"], weight=2)], 2, 1),
+        (NEWER, [efa()], [efa(placement_group=True)], 3, 2),
+        ("1.14.1", [efa()], [efa(placement_group=True)], 1, 3),
+    ],
+)
+def test_a_plan_on_pools_that_exist_has_the_numbers_of_the_page(
+    tmp_path: Path, karpenter_version: str, before: list[GpuPool], after: list[GpuPool], creates: int, updates: int
+) -> None:
+    given: dict[str, Any] = {"karpenter_version": karpenter_version, "region": "us-west-2", "gpu_spot_pool": False}
+    workspace = Workspace(tmp_path, write_stack(tmp_path, ClusterConfig("karpenter", gpu_pools=before, **given)))
+    workspace.run("apply", "-auto-approve", "-input=false")
+    write_stack(workspace.folder, ClusterConfig("karpenter", gpu_pools=after, **given))
+    made = [change["change"]["actions"] for change in workspace.plan()["resource_changes"] if change["mode"] == "managed"]
+    counted = {kind: made.count([kind]) for kind in ("create", "update")}
+    assert counted == {"create": creates, "update": updates}
+    assert len(made) - made.count(["no-op"]) == creates + updates
 
 
 @pytest.mark.terraform

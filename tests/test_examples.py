@@ -16,7 +16,12 @@ from stacks.config.recommended import RECOMMENDED
 from tests.synthesis import Json, addresses, copy_program
 from tests.terraform import NO_CHANGES, Workspace, needs_modules, needs_terraform
 
-STACKS = {"recommended": ["training"], "fleet": ["prod-eun1", "prod-usw2"], "own_stack": ["services", "training"]}
+STACKS = {
+    "recommended": ["training"],
+    "proof": ["proof"],
+    "fleet": ["prod-eun1", "prod-usw2"],
+    "own_stack": ["services", "training"],
+}
 
 # Folders with a program, a page and manifests; the stack has the folder's name. tests/test_workloads.py has the rest about them.
 WORKLOADS = ["batch", "queue", "serving", "training"]
@@ -28,7 +33,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     projects = {name: tmp_path_factory.mktemp(name) for name in STACKS}
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv("STATE_BUCKET", raising=False)
-        for name in ("recommended", "fleet"):
+        for name in ("recommended", "proof", "fleet"):
             page = runpy.run_path(str(PROJECT / "examples" / f"{name}.py"))
             write(page["CLUSTERS"], projects[name] / "cdktf.out", projects[name])
     copy_program(projects["own_stack"])
@@ -76,6 +81,7 @@ def test_there_is_no_example_without_a_test() -> None:
     assert {file.parent.name for file in (PROJECT / "examples").glob("*/cluster.py")} == set(WORKLOADS)
 
 
+@pytest.mark.slow
 def test_recommended_needs_no_variable_and_has_the_recommended_values(examples: dict[str, Path]) -> None:
     variables = document(examples, "recommended", "training")["variable"]
     assert all("default" in variable for variable in variables.values())
@@ -84,6 +90,17 @@ def test_recommended_needs_no_variable_and_has_the_recommended_values(examples: 
     assert {name: variables[name]["default"] for name in shared} == {name: RECOMMENDED[name] for name in shared}
 
 
+@pytest.mark.slow
+def test_the_proof_is_cheap_and_has_what_its_steps_look_at(examples: dict[str, Path]) -> None:
+    """`max_hourly_usd` bounds the price; a general pool, a GPU pool and traffic between all ports are measured."""
+    found = document(examples, "proof", "proof")
+    assert {"nodepool_general", "nodepool_gpu"} <= found["resource"]["kubectl_manifest"].keys()
+    assert "nodepool_default" not in found["resource"]["kubectl_manifest"]
+    assert all("default" in variable for variable in found["variable"].values())
+    assert "ingress_self_all" in json.dumps(found["module"]["eks"])
+
+
+@pytest.mark.slow
 def test_the_fleet_has_three_pools_on_two_clusters(examples: dict[str, Path]) -> None:
     pools = {
         name: {key for key in document(examples, "fleet", name)["resource"]["kubectl_manifest"] if key.startswith("nodepool_")}
@@ -95,6 +112,7 @@ def test_the_fleet_has_three_pools_on_two_clusters(examples: dict[str, Path]) ->
     }
 
 
+@pytest.mark.slow
 def test_the_fleet_needs_no_variable_and_its_clusters_share_nothing(examples: dict[str, Path]) -> None:
     one, other = (document(examples, "fleet", name) for name in STACKS["fleet"])
     for found in (one, other):
@@ -113,6 +131,7 @@ def test_the_fleet_has_its_states_in_a_bucket_where_ci_says_so(monkeypatch: pyte
         assert {type(cluster.backend).__name__ for cluster in page["CLUSTERS"]} == {kind}
 
 
+@pytest.mark.slow
 def test_a_network_and_a_cluster_alone_have_no_karpenter(examples: dict[str, Path]) -> None:
     found = document(examples, "own_stack", "services")
     assert {"module.vpc", "module.eks"} <= addresses(found)
@@ -121,6 +140,7 @@ def test_a_network_and_a_cluster_alone_have_no_karpenter(examples: dict[str, Pat
     assert found["terraform"]["backend"]["local"]["path"] == "../../../terraform.services.tfstate"
 
 
+@pytest.mark.slow
 def test_a_network_and_a_cluster_alone_refuse_what_the_whole_stack_refuses(examples: dict[str, Path], stack: Json) -> None:
     """Their rules are preconditions of an output, with locals in the place of the variables."""
     rules = document(examples, "own_stack", "services")["output"]["cluster_name"]["precondition"]
@@ -130,6 +150,7 @@ def test_a_network_and_a_cluster_alone_refuse_what_the_whole_stack_refuses(examp
     assert len(rules) > 10
 
 
+@pytest.mark.slow
 def test_the_whole_stack_has_a_bucket_beside_it(examples: dict[str, Path]) -> None:
     found = document(examples, "own_stack", "training")
     assert {"aws_s3_bucket.checkpoints", "module.eks", "kubectl_manifest.nodepool_gpu"} <= addresses(found)

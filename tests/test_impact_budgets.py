@@ -2,7 +2,7 @@
 
 import pytest
 
-from stacks.reports.impact.budgets import allowance
+from stacks.config.budgets import allowance
 from tests.synthesis import Json
 
 

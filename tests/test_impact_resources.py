@@ -292,6 +292,7 @@ def test_a_closed_input_is_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert capsys.readouterr().err.startswith("The JSON of a plan must come from a file or from standard input (got neither).")
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_leaves_no_traceback(tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text(REMOVED)

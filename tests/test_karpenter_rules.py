@@ -77,6 +77,7 @@ def test_pools_with_every_field_set_pass_the_crds_of_every_version(document: Jso
     assert refusals(crds, objects) == {}
 
 
+@pytest.mark.slow
 @needs_crds
 def test_the_crds_take_a_bad_term_beside_a_good_one(document: Json, crds: dict[str, list[Crd]]) -> None:
     """The program does not: tests/test_capacity.py."""
@@ -293,6 +294,7 @@ def further(node_pools: NodePools, pool: Pool) -> NodePool:
     return node_pools._configured(pool, DRIFT_BUDGETS if isinstance(pool, GpuPool) else None)
 
 
+@pytest.mark.slow
 @needs_crds
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(pool=POOLS)

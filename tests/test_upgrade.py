@@ -1,16 +1,25 @@
 """The way of an adopted cluster to versions in standard support, step by step on the state that the HCL left."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from docs.upgrade_path import AFTER_THE_CLUSTER, UPGRADE_PATH
 from stacks.config import ClusterConfig
 from stacks.config.recommended import RECOMMENDED
+from stacks.knowledge.upgrade_path import AFTER_THE_CLUSTER, THE_HCL, upgrade_path
+from stacks.reports.impact import render
+from stacks.reports.impact.explanation import explain
+from stacks.reports.impact.plan import read
+from stacks.reports.upgrade.deployed import deployed
+from stacks.reports.upgrade.effects import effects
 from stacks.testing import synth_cluster
 from tests.synthesis import write_stack
 from tests.terraform import NO_CHANGES, Workspace, needs_modules, needs_terraform
+
+UPGRADE_PATH = upgrade_path(THE_HCL, RECOMMENDED)
 
 
 def test_the_way_leads_to_the_recommended_versions() -> None:
@@ -25,6 +34,11 @@ def test_kubernetes_moves_one_minor_version_at_a_time() -> None:
     assert minors == list(range(33, 33 + len(minors)))
 
 
+def told(explanation: Any) -> set[str]:
+    """What `make upgrade-plan`, which has no plan, and `make impact`, which has one, say of the same step."""
+    return set(render.text(explanation).splitlines())
+
+
 @pytest.mark.terraform
 @needs_terraform
 @needs_modules
@@ -33,6 +47,9 @@ def test_each_step_changes_what_the_documentation_says(tmp_path: Path, reference
     workspace = Workspace(tmp_path / "project", write_stack(tmp_path, config))
     workspace.adopt(reference)
     for step in UPGRADE_PATH:
+        cluster = deployed(json.loads(workspace.state.read_text())["resources"])
+        assert cluster is not None
+        assert upgrade_path(cluster.versions, RECOMMENDED)[0] == step
         config = replace(config, **step.fields)
         (workspace.folder / "cdk.tf.json").write_text(synth_cluster(config))
         plan = workspace.plan()
@@ -41,5 +58,9 @@ def test_each_step_changes_what_the_documentation_says(tmp_path: Path, reference
         noise = {address: ["update"] for address in AFTER_THE_CLUSTER if "kubernetes_version" in step.fields}
         expected = {address: ["create"] for address in step.created} | {address: ["update"] for address in step.updated}
         assert shown == expected | noise, step.title
+        assert told(next(effects(cluster, [step]))) == told(explain(read(json.dumps(plan)))), step.title
         workspace.run("apply", "-input=false", "plan.tfplan")
         workspace.run("plan", "-input=false", "-detailed-exitcode", expect=NO_CHANGES)
+    cluster = deployed(json.loads(workspace.state.read_text())["resources"])
+    assert cluster is not None
+    assert upgrade_path(cluster.versions, RECOMMENDED) == ()

@@ -30,7 +30,8 @@ class PlacementGroups(Addressed):
         self.names: dict[str, str] = {
             pool: self.add(
                 PlacementGroup,
-                f"aws_placement_group.{pool}",
+                # Terraform's names do not begin with a digit.
+                f"aws_placement_group.{'nodepool_' if pool[0].isdecimal() else ''}{pool}",
                 name=f"{common.name}-{pool}",
                 strategy="cluster",
                 tags=common.tags,

@@ -23,6 +23,7 @@ from stacks.config.pools import (
     REFERENCE_NAMES,
     TYPES,
     WHY_LEAST_EXPIRY,
+    Addresses,
     CapacityType,
     DataVolume,
     GeneralPool,
@@ -204,6 +205,15 @@ def nodes_that_fit(instance_type: str, *, fitting: str, nodes: str, gpus: str, a
     return f"{fitting} of {nodes} nodes {instance_type} fit, with {gpus} GPUs, at {addresses} addresses a node"
 
 
+def addresses_together(pools: Mapping[str, Addresses]) -> str:
+    """How many addresses the nodes of pools take in one zone, in words."""
+    told = "; ".join(
+        f"{one.nodes} nodes {one.instance_type} of {name} take {one.total}, at {one.each} addresses a node"
+        for name, one in pools.items()
+    )
+    return f"{told}; together {sum(one.total for one in pools.values())}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class NodePoolOptions:
     """Which nodes Karpenter may create."""
@@ -331,6 +341,13 @@ class NodePoolOptions:
     def efa_pools(self) -> list[GpuPool]:
         """The pools with EFA."""
         return [pool for pool in self.gpu_pools if pool.efa]
+
+    def shared_efa_zones(self) -> dict[str, list[GpuPool]]:
+        """The zones of several pools with EFA, each with its pools."""
+        by_zone: dict[str, list[GpuPool]] = {}
+        for pool in self.efa_pools:
+            by_zone.setdefault(pool.zones[0], []).append(pool)
+        return {zone: pools for zone, pools in by_zone.items() if len(pools) > 1}
 
     @property
     def placement_groups(self) -> list[str]:

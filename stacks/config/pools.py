@@ -280,6 +280,25 @@ class NewerField(NamedTuple):
     since: str
 
 
+class Addresses(NamedTuple):
+    """The addresses that the nodes of a pool take at most.
+
+    Attributes:
+        instance_type: of all nodes: the type whose nodes take the most.
+        nodes: as many as the pool's limits allow.
+        each: the addresses of a node.
+    """
+
+    instance_type: str
+    nodes: int
+    each: int
+
+    @property
+    def total(self) -> int:
+        """Those of all nodes."""
+        return self.nodes * self.each
+
+
 @dataclass(frozen=True)
 class Pool:
     """What general and GPU pools have in common. Each pool has a node class of its own, with the same name."""
@@ -518,13 +537,22 @@ class GpuPool(Pool):
         """The type of interface with which a release of Karpenter gives nodes EFA; None without EFA."""
         return ("efa-only" if names_network_interfaces(karpenter) else "efa") if self.efa else None
 
+    def most_addresses(self, by_type: Mapping[str, int]) -> Addresses:
+        """The addresses that the nodes take at most, where the catalogue has every type; `by_type` has those of a node."""
+        gpus, most = catalogue.gpus_by_type(), self.limits().get("nodes", self.limit)
+        found = (Addresses(name, min(self.limit // gpus[name], most), by_type[name]) for name in self.types())
+        return max(found, key=lambda addresses: addresses.total)
+
     def newer_fields(self) -> Iterator[NewerField]:
-        """The fields that only newer releases of Karpenter know."""
-        yield from super().newer_fields()
+        """The fields that only newer releases of Karpenter know.
+
+        Where Karpenter chooses the interfaces, a node has EFA only if a pod asked for the node, and a fixed number has no such pod.
+        """
+        for newer in super().newer_fields():
+            fixed = self.efa and newer.name == "replicas"
+            yield newer._replace(must="be None if efa is True", since=KARPENTER_WITH_NETWORK_INTERFACES) if fixed else newer
         if self.placement_group:
             yield NewerField("placement_group", "be False", True, KARPENTER_WITH["placement_group"])
-        if self.efa and self.replicas is not None:  # no pod asks for EFA before the nodes are there
-            yield NewerField("efa", "be False for a pool with replicas", True, KARPENTER_WITH_NETWORK_INTERFACES)
         if types := [name for layout, names in self.layouts().items() if not layout.first for name in names]:
             must = "not contain types without EFA on the first network card if efa is True"
             yield NewerField(self.types_field(), must, types, KARPENTER_WITH_NETWORK_INTERFACES)
@@ -619,16 +647,11 @@ class GpuPool(Pool):
                 f"{self.types_field()} must have EFA if efa is True (got {without!r}, which do not, or which this program does "
                 "not know). Remove these types, or use another pool for them."
             )
-        apart = [catalogue.family(name) in FAMILIES_APART for name in with_efa]
-        if any(apart) and not all(apart):
+        apart = [name for name in with_efa if catalogue.family(name) in FAMILIES_APART]
+        if others := [name for name in with_efa if apart and name not in apart]:
             yield (
-                f"{self.types_field()} must not contain {' and '.join(FAMILIES_APART)} beside other types if efa is True (got "
-                f"{with_efa!r}): EC2 carries no EFA traffic between them. Use a pool for each."
-            )
-        if self.placement_group and self.name[0].isdigit():
-            yield (
-                "placement_group must be False for a pool whose name begins with a digit (got True), because Terraform refuses the "
-                "name of the group's resource. Choose another name."
+                f"{self.types_field()} must not contain both {' or '.join(FAMILIES_APART)} and other types if efa is True (got "
+                f"{apart!r} and {others!r}): EC2 carries no EFA traffic between them. Use a pool for each."
             )
 
 

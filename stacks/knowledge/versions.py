@@ -475,6 +475,11 @@ def load_balancer_controller_chart(release: str) -> str:
     return f"1{release[1:]}" if release.startswith("2.") else release
 
 
+def load_balancer_controller_release(chart: str) -> str:
+    """The release that a version of the chart installs."""
+    return f"2{chart[1:]}" if chart.startswith("1.") else chart
+
+
 def load_balancer_controller_actions(release: str) -> dict[str, str]:
     """The actions of a release's official policy that the HCL's policy lacks, each with an action of the same statement."""
     return {

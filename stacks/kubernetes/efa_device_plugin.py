@@ -1,5 +1,7 @@
 """The EFA device plugin, which offers the Elastic Fabric Adapters of a node to its pods."""
 
+import json
+
 import imports  # noqa: F401  (before cdktf: CDKTF's packages load lazily)
 
 from cdktf_cdktf_provider_helm.release import Release
@@ -41,7 +43,7 @@ class EfaDevicePlugin(Addressed):
             chart="aws-efa-k8s-device-plugin",
             version=DEVICE_PLUGIN_CHART,
             wait=False,
-            values=[VALUES.format(account=account, region=common.region, pools=", ".join(map(repr, node_pools.with_efa)))],
+            values=[VALUES.format(account=account, region=common.region, pools=json.dumps(list(node_pools.with_efa)))],
             depends_on=list(node_pools.with_efa.values()),
         )
         self.explain(
@@ -50,9 +52,10 @@ class EfaDevicePlugin(Addressed):
         )
 
 
-# The chart tolerates CriticalAddonsOnly alone, and has an affinity for a label with some values: by default the instance types with
-# EFA, on whose nodes without EFA the plugin ends and restarts for ever (aws/eks-charts#1239). Without requests, a pod of the chart
-# fits on every node of the pools that runs when the chart comes: its priority, system-node-critical, would evict other pods.
+# The chart tolerates CriticalAddonsOnly alone. Without requests, a pod of the chart fits on every node with EFA that runs when the
+# chart comes: its priority, system-node-critical, would evict other pods.
+# The labels are those of the chart's affinity. Its own are of the instance types that can have EFA, and the plugin ends on a node
+# that has none, again and again (aws/eks-charts#1239): on those of gpu-spot, for example. A nodeSelector would take one pool alone.
 VALUES = """\
 image:
   repository: {account}.dkr.ecr.{region}.amazonaws.com/eks/aws-efa-k8s-device-plugin
@@ -60,7 +63,7 @@ resources:
   requests: null
 supportedInstanceLabels:
   keys: [nodepool]
-  values: [{pools}]
+  values: {pools}
 tolerations:
   - operator: Exists
 """

@@ -21,11 +21,22 @@ from stacks.config.node_pools import (
     KNOWN_CAPACITY_TYPES,
     NOT_RESERVED_ALONE,
     NodePoolOptions,
+    addresses_together,
     more_than_fit,
     nodes_that_fit,
     seconds_of,
 )
-from stacks.config.pools import CATEGORIES, CPUS, DEFAULT_CPU_LIMIT, GENERAL_POOL, GPU_POOL, GPU_TAINT, Pool, Sharing
+from stacks.config.pools import (
+    CATEGORIES,
+    CPUS,
+    DEFAULT_CPU_LIMIT,
+    GENERAL_POOL,
+    GPU_POOL,
+    GPU_TAINT,
+    Addresses,
+    Pool,
+    Sharing,
+)
 from stacks.hcl.expressions import Expression, hcl
 from stacks.hcl.rules import DISTINCT, EmptyList, Rule
 from stacks.knowledge import catalogue
@@ -47,7 +58,7 @@ class NodePools(Addressed):
 
     Attributes:
         pools: the NodePools.
-        with_efa: those with EFA, by their names.
+        with_efa: those with EFA, by name.
         takes_any_pod: whether one of them takes pods without tolerations.
 
     Raises:
@@ -74,10 +85,15 @@ class NodePools(Addressed):
             found.append(f"pools with replicas need Karpenter(..., static_capacity=True) (got pool {fixed[0].name}).")
         self._placement_groups = placement_groups = placement_groups or {}
         if missing := [name for name in options.placement_groups if name not in placement_groups]:
-            needs = "must be False without NodePools(..., placement_groups={...}) (got True)."
-            found.append(f'gpu_pools["{missing[0]}"].placement_group {needs}')
+            found.append(
+                f'gpu_pools["{missing[0]}"].placement_group must be False unless NodePools knows the group (got True). Give '
+                "NodePools placement_groups."
+            )
         if options.efa_pools and not karpenter.cluster.efa:
-            found.append(f'gpu_pools["{options.efa_pools[0].name}"].efa must be False without Cluster(..., efa=True) (got True).')
+            found.append(
+                f'gpu_pools["{options.efa_pools[0].name}"].efa must be False unless the cluster lets EFA traffic pass (got True). '
+                "Give Cluster efa=True."
+            )
         if options.gpu_spot_pool and options.gpu_instance_types is None:
             found.append("gpu_instance_types must be given, unless gpu_spot_pool is False.")
         if found:
@@ -112,9 +128,7 @@ class NodePools(Addressed):
                 self.require(self._zones_of_other_networks(pool))
             if common.offering_checks:
                 self._check_offerings(pool)
-        for zone in dict.fromkeys(zone for pool in options.efa_pools for zone in pool.zones):
-            if len(pools := [pool for pool in options.efa_pools if zone in pool.zones]) > 1:
-                self.require(self._within_zone_together(zone, pools))
+        self.require(*(self._together_within_zone(zone, pools) for zone, pools in options.shared_efa_zones().items()))
 
     def _node_class(self, pool: Pool, *, name: str, gpu: bool, sharing: Sharing | None = None) -> NodeClass:
         tags = {**self._options.node_tags, **pool.tags}
@@ -238,40 +252,34 @@ class NodePools(Addressed):
             f'${{join(", ", {self._azs.hcl})}}.',
         )
 
-    def _most_addresses(self, pool: GpuPool) -> tuple[str, int, int]:
-        """The type with which the nodes of a pool with EFA take the most addresses, how many nodes, and the addresses of each."""
-        by_type = self._karpenter.cluster.control_plane.addresses_by_type(efa=pool.efa_interface(self._karpenter.version))
-        gpus, most = catalogue.gpus_by_type(), pool.limits().get("nodes", pool.limit)
-        nodes = {name: min(pool.limit // gpus[name], most) for name in pool.types()}
-        worst = max(nodes, key=lambda name: nodes[name] * by_type[name])
-        return worst, nodes[worst], by_type[worst]
-
     def _within_zone(self, pool: GpuPool) -> Rule:
         """All nodes of a pool with EFA find addresses in its zone, also if they all have the type that takes the most."""
-        worst, nodes, each = self._most_addresses(pool)
-        zone, fitting = self._addresses_per_zone, f"floor({self._addresses_per_zone.hcl} / {each})"
+        most, zone = self._most_addresses(pool), self._addresses_per_zone
+        fitting = f"floor({zone.hcl} / {most.each})"
         told = nodes_that_fit(
-            worst,
+            most.instance_type,
             fitting=f"${{{fitting}}}",
-            nodes=str(nodes),
-            gpus=f"${{{fitting} * {catalogue.gpus_by_type()[worst]}}}",
-            addresses=str(each),
+            nodes=str(most.nodes),
+            gpus=f"${{{fitting} * {catalogue.gpus_by_type()[most.instance_type]}}}",
+            addresses=str(most.each),
         )
         return Rule(
-            f"{zone.hcl} >= {nodes * each}",
+            f"{zone.hcl} >= {most.total}",
             more_than_fit(f"The limit of pool {pool.name}", str(pool.limit), zone, told, zone=pool.zones[0]),
         )
 
-    def _within_zone_together(self, zone: str, pools: Sequence[GpuPool]) -> Rule:
-        """The nodes of several pools with EFA find addresses in their zone."""
-        sums = {pool.name: nodes * each for pool in pools for _, nodes, each in [self._most_addresses(pool)]}
-        has = self._addresses_per_zone
+    def _together_within_zone(self, zone: str, pools: Sequence[GpuPool]) -> Rule:
+        """The nodes of all pools with EFA find addresses in their zone."""
+        most = {pool.name: self._most_addresses(pool) for pool in pools}
+        limits, there = " and ".join(str(pool.limit) for pool in pools), self._addresses_per_zone
         return Rule(
-            f"{has.hcl} >= {sum(sums.values())}",
-            f"The limits of pools {', '.join(sums)} must not exceed together what {zone} has addresses for (got "
-            f"{' + '.join(map(str, sums.values()))} addresses): the zone has {has} for nodes and pods. Lower a limit, or use "
-            "another zone: docs/ip-addresses.md.",
+            f"{there.hcl} >= {sum(one.total for one in most.values())}",
+            more_than_fit(f"The limits of pools {' and '.join(most)} together", limits, there, addresses_together(most), zone=zone),
         )
+
+    def _most_addresses(self, pool: GpuPool) -> Addresses:
+        efa = pool.efa_interface(self._karpenter.version)
+        return pool.most_addresses(self._karpenter.cluster.control_plane.addresses_by_type(efa=efa))
 
     @cached_property
     def _addresses_per_zone(self) -> Expression:
@@ -294,7 +302,7 @@ class NodePools(Addressed):
         if unknown := [name for name in pool.unknown().get("instance_types", []) if catalogue.sizes(name)]:
             self.require(_unknown_sizes(pool, unknown, asked))
         if isinstance(pool, GpuPool) and pool.efa:
-            self.require(_not_in_its_zone(pool, asked))
+            self.require(_not_in_its_zone(pool, asked, self._azs))
             return
         zones = hcl(list(pool.zones)) if pool.zones else self._azs.hcl
         self.add_check(
@@ -307,12 +315,13 @@ class NodePools(Addressed):
         )
 
 
-def _not_in_its_zone(pool: Pool, offered: Expression) -> EmptyList:
+def _not_in_its_zone(pool: Pool, offered: Expression, azs: Expression) -> EmptyList:
+    """The types that the zone lacks. A zone of another network has a rule of its own, and offers nothing here."""
     types, (zone,) = f"local.nodepool_{pool.name}_types", pool.zones
     there = f'[for k, type in {offered.hcl}.instance_types : type if {offered.hcl}.locations[k] == "{zone}"]'
     return EmptyList(
         f"nodepool_{pool.name}_types_not_in_its_zone",
-        f"setsubtract({types}, {there})",
+        f'contains({azs.hcl}, "{zone}") ? setsubtract({types}, {there}) : []',
         f"The instance types of pool {pool.name} must be types that EC2 offers in {zone} (got {{found}}), because EFA needs all "
         "nodes in one zone. Remove these types, or choose another zone.",
     )

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +25,10 @@ Object = dict[str, Any]
 
 class DeploymentError(RuntimeError):
     """Why a command stopped before Terraform changed anything, and what to do."""
+
+
+class NotDeployedError(DeploymentError):
+    """The state has no cluster."""
 
 
 @dataclass(frozen=True)
@@ -102,17 +107,42 @@ class Stack:
                 raise DeploymentError(f"{program} must be on the PATH. Install it, and run this command again.")
         return cls(STACKS / name)
 
-    def cluster(self, kubeconfig: Path) -> DeployedCluster:
-        """The cluster in the state. A destroy removes the outputs first and the VPC last, so name and region come from the VPC."""
-        state = json.loads(self.terraform("state", "pull") or "{}").get("resources", [])
-        resources = {f"{r.get('module')}.{r['type']}": r["instances"][0]["attributes"] for r in state if r["instances"]}
+    def state(self) -> list[Object]:
+        """The resources in the state; none if nothing is deployed."""
+        resources: list[Object] = json.loads(self.terraform("state", "pull") or "{}").get("resources", [])
+        return resources
+
+    def pulled_state(self) -> list[Object]:
+        """The same. Terraform is initialized only where that is needed, because it may load providers.
+
+        Raises:
+            DeploymentError: Terraform cannot be initialized, or cannot read the state.
+        """
+        try:
+            return self.state()
+        except DeploymentError:
+            with redirect_stdout(sys.stderr):
+                if self.init():
+                    raise DeploymentError(f"Terraform could not be initialized in {self.folder}. See above.") from None
+            return self.state()
+
+    def cluster(self, kubeconfig: Path, session: str, state: list[Object] | None = None) -> DeployedCluster:
+        """The cluster in the state. A destroy removes the outputs first and the VPC last, so name and region come from the VPC.
+
+        Args:
+            kubeconfig: where `connect` writes.
+            session: the name of the session, where the stack assumes a role. CloudTrail shows the name.
+            state: the resources, where they are pulled already.
+
+        Raises:
+            NotDeployedError: the state has no VPC.
+        """
+        pulled = self.state() if state is None else state
+        resources = {f"{r.get('module')}.{r['type']}": r["instances"][0]["attributes"] for r in pulled if r["instances"]}
         vpc = resources.get("module.vpc.aws_vpc")
         if not vpc:
-            raise DeploymentError(
-                f"Workspace {self.workspace()} has no VPC in its state, and so no node. To remove what else it may have, run "
-                f"`terraform destroy` in {self.folder}."
-            )
-        profile, environment = self._identity()
+            raise NotDeployedError(f"Workspace {self.workspace()} has no VPC in its state, and so no node.")
+        profile, environment = self.identity(session)
         eks = resources.get("module.eks.aws_eks_cluster", {})
         return DeployedCluster(
             name=vpc["tags"]["Name"],
@@ -124,7 +154,7 @@ class Stack:
             kubeconfig=kubeconfig,
         )
 
-    def _identity(self) -> tuple[list[str], dict[str, str]]:
+    def identity(self, session: str) -> tuple[list[str], dict[str, str]]:
         """The identity of the stack's AWS provider: the AWS CLI's arguments and its environment."""
         providers = json.loads((self.folder / JSON).read_text())["provider"]["aws"]
         provider = next(provider for provider in providers if "alias" not in provider)
@@ -132,7 +162,7 @@ class Stack:
         if "assume_role" not in provider:
             return profile, {}
         role = provider["assume_role"][0]["role_arn"]
-        command = ("aws", "sts", "assume-role", "--role-arn", role, "--role-session-name", "make-destroy", *profile)
+        command = ("aws", "sts", "assume-role", "--role-arn", role, "--role-session-name", session, *profile)
         given = json.loads(_run(*command, "--query", "Credentials", "--output", "json"))
         names = {
             "AWS_ACCESS_KEY_ID": "AccessKeyId",

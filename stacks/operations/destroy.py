@@ -11,15 +11,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from stacks.knowledge.storage_addons import STORAGE_ADDONS
-from stacks.operations.deployment import DeployedCluster, DeploymentError, Object, Stack, name_of
+from stacks.operations.checks.removal import load_balanced, outlives
+from stacks.operations.deployment import DeployedCluster, DeploymentError, NotDeployedError, Object, Stack, name_of
 from stacks.operations.terminal import coloured
 
 # What Karpenter manages, in the order of deletion. Deleting an EC2NodeClass removes its instance profile and launch templates.
 KINDS = ("nodepools.karpenter.sh", "nodeclaims.karpenter.sh", "ec2nodeclasses.karpenter.k8s.aws")
 KARPENTER = "kube-system/karpenter"
 OWN_FINALIZERS = ("karpenter.sh/", "karpenter.k8s.aws/", "foregroundDeletion")
-DRIVERS = {addon.driver for addon in STORAGE_ADDONS if addon.driver}
 POLL_SECONDS = 5
 QUIET_SECONDS = 60  # after this time without progress, the command says what blocks
 
@@ -35,7 +34,10 @@ def main(arguments: list[str]) -> int:
     if code := stack.init():
         return code
     with tempfile.TemporaryDirectory() as folder:
-        cluster = stack.cluster(Path(folder, "kubeconfig"))
+        try:
+            cluster = stack.cluster(Path(folder, "kubeconfig"), "make-destroy")
+        except NotDeployedError as error:
+            raise DeploymentError(f"{error} To remove what else it may have, run `terraform destroy` in {stack.folder}.") from None
         if cluster.protected:
             raise DeploymentError(
                 f"EKS would refuse to delete {cluster.name}, because deletion_protection is on. Set deletion_protection=False in "
@@ -43,8 +45,9 @@ def main(arguments: list[str]) -> int:
             )
         if cluster.endpoint:
             cluster.connect()
-            _refuse_load_balancers(cluster)
+            refuse_load_balancers(cluster)
             _refuse_volumes(cluster)
+            _refuse_snapshots(cluster)
         print(
             f"Cluster    {cluster.name} in {cluster.region}\n"
             f"API        {cluster.endpoint or 'already removed'}\n"
@@ -54,17 +57,20 @@ def main(arguments: list[str]) -> int:
         )
         _confirm(cluster.name, options.confirm)
         if cluster.endpoint:
-            _remove_nodes(cluster, options.timeout * 60)
-        _refuse_orphans(cluster)
+            remove_nodes(cluster, options.timeout * 60)
+        refuse_orphans(cluster)
     print("Karpenter has no instance left. Terraform removes the rest.", flush=True)
     return stack.run("destroy", "-auto-approve", *stack.variables(), *for_terraform)
 
 
-def _refuse_load_balancers(cluster: DeployedCluster) -> None:
-    found = [f"Service {name_of(item)}" for item in cluster.objects("services") if item["spec"].get("type") == "LoadBalancer"]
-    found += [f"Ingress {name_of(item)}" for item in cluster.objects("ingresses")]
-    found += [f"Gateway {name_of(item)}" for item in cluster.objects("gateways.gateway.networking.k8s.io")]
-    if found:
+def refuse_load_balancers(cluster: DeployedCluster) -> None:
+    """Stop at what only the load balancer controller can remove.
+
+    Raises:
+        DeploymentError: there may be load balancers. The message names the objects.
+    """
+    kinds = ("services", "ingresses", "gateways.gateway.networking.k8s.io")
+    if found := load_balanced(*(cluster.objects(kind) for kind in kinds)):
         raise DeploymentError(
             f"These objects may have load balancers, which Terraform does not know and which block the removal of the network: "
             f"{', '.join(found)}. Delete the objects first, while the load balancer controller runs. Nothing was removed."
@@ -73,7 +79,7 @@ def _refuse_load_balancers(cluster: DeployedCluster) -> None:
 
 def _refuse_volumes(cluster: DeployedCluster) -> None:
     """Nothing deletes a disk in AWS once its driver is gone, and a mount target or an interface of FSx holds on to the network."""
-    found = [_volume(item) for item in cluster.objects("persistentvolumes") if _would_stay(item["spec"])]
+    found = [_volume(item) for item in cluster.objects("persistentvolumes") if outlives(item)]
     if found:
         raise DeploymentError(
             "These PersistentVolumes have the reclaim policy Delete, and what they have in AWS would outlive the cluster: "
@@ -83,10 +89,16 @@ def _refuse_volumes(cluster: DeployedCluster) -> None:
         )
 
 
-def _would_stay(volume: Object) -> bool:
-    """Whether a driver would delete something in AWS. A class from before the drivers makes volumes without the driver's name."""
-    ours = volume.get("csi", {}).get("driver") in DRIVERS or "awsElasticBlockStore" in volume
-    return ours and volume.get("persistentVolumeReclaimPolicy") == "Delete"
+def _refuse_snapshots(cluster: DeployedCluster) -> None:
+    """Nothing deletes a snapshot in AWS once the controller of snapshots and the driver are gone."""
+    contents = cluster.objects("volumesnapshotcontents.snapshot.storage.k8s.io")
+    if found := [name_of(item) for item in contents if item["spec"].get("deletionPolicy") == "Delete"]:
+        raise DeploymentError(
+            "These VolumeSnapshotContents have the deletion policy Delete, and their snapshots in AWS would outlive the cluster: "
+            f"{', '.join(found)}. Delete their VolumeSnapshots first, while the drivers run. Or keep what they have in AWS, and "
+            """delete it yourself: kubectl patch volumesnapshotcontent NAME --type merge --patch '{"spec":{"deletionPolicy":"""
+            """"Retain"}}'. Nothing was removed."""
+        )
 
 
 def _volume(item: Object) -> str:
@@ -104,8 +116,12 @@ def _confirm(name: str, given: str) -> None:
         raise DeploymentError(f'The name of the cluster must be {name} (got "{given}"). Nothing was removed.')
 
 
-def _refuse_orphans(cluster: DeployedCluster) -> None:
-    """Once the cluster is gone nothing else terminates its instances, and Terraform would wait for their subnets."""
+def refuse_orphans(cluster: DeployedCluster) -> None:
+    """Once the cluster is gone nothing else terminates its instances, and Terraform would wait for their subnets.
+
+    Raises:
+        DeploymentError: Karpenter left instances. The message has the command that terminates them.
+    """
     if instances := cluster.instances():
         raise DeploymentError(
             f"Instances of Karpenter outlived the cluster: {', '.join(instances)}. Terminate them, and run this command again: "
@@ -113,7 +129,7 @@ def _refuse_orphans(cluster: DeployedCluster) -> None:
         )
 
 
-def _remove_nodes(cluster: DeployedCluster, patience: float) -> None:
+def remove_nodes(cluster: DeployedCluster, patience: float) -> None:
     """Delete what Karpenter manages, and wait until it is gone.
 
     Raises:

@@ -6,7 +6,7 @@ from datetime import date
 from itertools import combinations
 
 from stacks.config.cluster import ClusterConfig
-from stacks.config.node_pools import more_than_fit, nodes_that_fit
+from stacks.config.node_pools import addresses_together, more_than_fit, nodes_that_fit
 from stacks.config.pools import CATEGORIES, CPUS, GENERAL_SOCI, GPU_SOCI, GPU_TAINT, NO_NODES
 from stacks.config.spending import known, known_pools
 from stacks.hcl.expressions import is_expression
@@ -183,6 +183,17 @@ def _short_of_addresses(cluster: ClusterConfig) -> Iterator[str]:
             place = f'{cluster.name}.gpu_pools["{pool.name}"].limit'
             zone = pool.zones[0] if pool.efa else None
             yield more_than_fit(place, str(pool.limit), str(available), "; ".join(told), zone=zone)
+    for zone, pools in cluster.shared_efa_zones().items():
+        most = {
+            pool.name: pool.most_addresses(cluster.addresses_by_type(efa=pool.efa_interface(cluster.karpenter_version)))
+            for pool in pools
+        }
+        if sum(one.total for one in most.values()) > available:
+            place, limits = (
+                f"{cluster.name}.gpu_pools: the limits of {' and '.join(most)} together",
+                (str(pool.limit) for pool in pools),
+            )
+            yield more_than_fit(place, " and ".join(limits), str(available), addresses_together(most), zone=zone)
 
 
 def _more_unpacks_than_vcpus(cluster: ClusterConfig) -> Iterator[str]:

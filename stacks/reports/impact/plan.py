@@ -144,7 +144,7 @@ class Plan:
             if resource.type != "kubectl_manifest":
                 continue
             later = resource.before if resource.action == "forget" else resource.after
-            before, after = (_manifest(values) for values in (resource.before, later))
+            before, after = (manifest(values) for values in (resource.before, later))
             one = before or after
             if one is not None and one.get("kind") == kind:
                 name = one["metadata"]["name"]
@@ -229,7 +229,7 @@ def unknown(value: object) -> bool:
     return any(map(unknown, value)) if isinstance(value, list) else value is True
 
 
-def _manifest(values: Values) -> Values | None:
+def manifest(values: Values) -> Values | None:
     """The manifest of a kubectl_manifest. Both arguments hold the same text, and Terraform marks only `yaml_body` as sensitive."""
     texts = (values.get("yaml_body_parsed"), values.get("yaml_body"))
     return next((found for text in texts if isinstance(text, str) and (found := _parsed(text))), None)
@@ -238,11 +238,11 @@ def _manifest(values: Values) -> Values | None:
 @lru_cache(maxsize=256)  # most objects of a plan are the same before and after
 def _parsed(text: str) -> Values | None:
     try:
-        manifest = yaml.load(text, LOADER)  # noqa: S506  (a safe loader)
+        found = yaml.load(text, LOADER)  # noqa: S506  (a safe loader)
     except yaml.YAMLError:
         return None
-    return manifest if isinstance(manifest, dict) and isinstance(manifest.get("metadata"), dict) else None
+    return found if isinstance(found, dict) and isinstance(found.get("metadata"), dict) else None
 
 
-def _spec(manifest: Values | None) -> Values | None:
-    return None if manifest is None else manifest.get("spec") or {}
+def _spec(found: Values | None) -> Values | None:
+    return None if found is None else found.get("spec") or {}

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from stacks.config.budgets import Allowance, allowance
 from stacks.config.times import NEVER, seconds
-from stacks.reports.impact.budgets import Allowance, allowance
 from stacks.reports.impact.change import QUIET, Change, Class, Level, worst_class
 from stacks.reports.impact.drift import (
     DISRUPTION,

@@ -1,0 +1,87 @@
+"""What a step of an upgrade does to running jobs: the rules of stacks/reports/impact on what a state has. Plain Python.
+
+The rules want a plan. Without a cloud and without the page there is none, so this writes down what of a plan is known before: the
+versions, budgets, images and user data that a step changes in the state. What else main.py changes, `make plan` shows.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from stacks.knowledge.upgrade_path import (
+    CONTROL_PLANE,
+    CONTROLLER_POLICY,
+    CONTROLLER_RELEASE,
+    KARPENTER_CRDS,
+    KARPENTER_RELEASE,
+    NODE_GROUP,
+    Step,
+)
+from stacks.knowledge.versions import load_balancer_controller_chart
+from stacks.reports.impact.explanation import Explanation, explain
+from stacks.reports.impact.plan import Values, manifest, read
+from stacks.reports.upgrade.deployed import MOUNTS, Deployed, Managed
+
+# What `gpu_drift_budget` makes of the budgets (stacks/kubernetes/node_pools.py).
+NO_DRIFT = [{"nodes": "10%"}, {"nodes": "0", "reasons": ["Drifted"]}]
+
+
+def effects(cluster: Deployed, steps: Sequence[Step]) -> Iterator[Explanation]:
+    """What each step does to what runs, after the steps before it."""
+    before = dict(cluster.resources)
+    for step in steps:
+        after = {address: Managed(one.type, _moved(address, one.values, step)) for address, one in before.items()}
+        after |= {address: Managed(address.split(".")[-2], {}) for address in step.created}
+        changes = [_change(address, before.get(address), one, _unknown(one, step)) for address, one in after.items()]
+        yield explain(read(json.dumps({"format_version": "1.0", "resource_changes": changes})))
+        before = after
+
+
+def _change(address: str, before: Managed | None, after: Managed, unknown: Values) -> dict[str, Any]:
+    changes = unknown or (before and before.values != after.values)
+    return {
+        "address": address,
+        "type": after.type,
+        "change": {
+            "actions": ["create" if before is None else "update" if changes else "no-op"],
+            "before": before.values if before else None,
+            "after": after.values,
+            "after_unknown": unknown,
+        },
+    }
+
+
+def _unknown(one: Managed, step: Step) -> dict[str, bool]:
+    """What of a resource is known only after the apply."""
+    return {"addon_version": True} if step.subject == "kubernetes" and one.type == "aws_eks_addon" else {}
+
+
+def _moved(address: str, values: Values, step: Step) -> Values:
+    """The arguments of a resource after a step."""
+    if address not in step.updated:
+        return values
+    match address:
+        case _ if found := manifest(values):
+            moved = {**found, "spec": _spec(found.get("spec") or {}, step)}
+            return {**values, "yaml_body_parsed": json.dumps(moved)}  # JSON is YAML
+        case _ if address in (KARPENTER_RELEASE, KARPENTER_CRDS, CONTROL_PLANE, NODE_GROUP):
+            return {**values, "version": step.new}
+        case _ if address == CONTROLLER_RELEASE:
+            return {**values, "version": load_balancer_controller_chart(step.new)}
+        case _ if address == CONTROLLER_POLICY:
+            return {**values, "policy": ""}
+        case _:
+            return values
+
+
+def _spec(spec: Mapping[str, Any], step: Step) -> dict[str, Any]:
+    """The spec of a pool or of a node class after a step."""
+    match step.subject:
+        case "gpu_drift_budget":
+            return {**spec, "disruption": {**(spec.get("disruption") or {}), "budgets": NO_DRIFT}}
+        case "karpenter":
+            return {**spec, "userData": str(spec.get("userData")).partition(MOUNTS)[0]}
+        case "kubernetes":
+            return {**spec, "amiSelectorTerms": [{"alias": f"bottlerocket@{step.fields['bottlerocket_version']}"}]}
+        case _:
+            return dict(spec)

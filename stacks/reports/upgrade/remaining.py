@@ -1,0 +1,201 @@
+"""The steps that remain for a deployed cluster: why each, what comes before it, and what it does to running jobs. Plain Python."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from stacks.knowledge.upgrade_path import Step, upgrade_path
+from stacks.knowledge.versions import (
+    EXTENDED_SUPPORT_PRICE,
+    KARPENTER_RELEASES,
+    KUBERNETES,
+    LOAD_BALANCER_CONTROLLER,
+    LOAD_BALANCER_CONTROLLER_RELEASES,
+    STANDARD_SUPPORT_PRICE,
+    KubernetesVersion,
+    hashes_the_ca,
+    karpenter_releases,
+    parts,
+)
+from stacks.operations.checks import upgrade
+from stacks.operations.checks.question import Check, Question, Verdict
+from stacks.reports.impact.explanation import Explanation
+from stacks.reports.upgrade.deployed import Deployed
+from stacks.reports.upgrade.effects import effects
+
+HOURS_A_MONTH = 730
+MARKED = (
+    "kubectl get nodeclaims -o custom-columns='NAME:.metadata.name,POOL:.metadata.labels.karpenter\\.sh/nodepool,"
+    'DRIFTED:.status.conditions[?(@.type=="Drifted")].status\''
+)
+CRDS = "https://raw.githubusercontent.com/kubernetes-sigs/aws-load-balancer-controller/v{release}/helm/aws-load-balancer-controller/crds"
+COMPARE = (
+    "aws eks describe-cluster --name {name} --query cluster.certificateAuthority.data --output text | sha256sum; (kubectl -n "
+    "kube-system get configmap kube-root-ca.crt -o jsonpath='{{.data.ca\\.crt}}' | base64 -w0; echo) | sha256sum"
+)
+PAGE = "docs/upgrading.md#the-step-to-karpenter-112"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A sentence, and the command that it is about."""
+
+    words: str
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """A step that remains.
+
+    Attributes:
+        step: the step.
+        why: the reasons.
+        first: what comes before the apply.
+        impact: what the apply does.
+    """
+
+    step: Step
+    why: tuple[str, ...]
+    first: tuple[Line, ...]
+    impact: Explanation
+
+    def edit(self) -> str:
+        """The arguments of the cluster in main.py, as Python."""
+        return ", ".join(f'{name}="{value}"' for name, value in self.step.fields.items())
+
+
+def remaining(cluster: Deployed, goal: Mapping[str, str], checks: Sequence[Check], today: date) -> list[Remaining]:
+    """The steps that remain, in the order of docs/upgrading.md.
+
+    Args:
+        cluster: what is deployed.
+        goal: the versions to reach, by the field of ClusterConfig.
+        checks: what the living cluster says; a check that is missing was not asked.
+        today: for the ends of support.
+    """
+    steps = upgrade_path(cluster.versions, goal)
+    verdicts = {check.name: check for check in checks}
+    return [
+        Remaining(
+            step, tuple(_why(cluster, steps, number, today)), tuple(_first(cluster, steps[:number], step, verdicts)), explanation
+        )
+        for number, (step, explanation) in enumerate(zip(steps, effects(cluster, steps), strict=True))
+    ]
+
+
+def support(version: str, support_type: str, today: date) -> str:
+    """What the end of support means for a control plane."""
+    row = next((one for one in KUBERNETES if one.version == version), None)
+    if row is None:
+        return "the program's table does not have the version"
+    standard, extended = row.standard_support_ends, row.extended_support_ends
+    if today > extended:
+        return f"extended support ended on {extended}, and EKS upgrades the cluster by itself"
+    if today > standard:
+        month = (EXTENDED_SUPPORT_PRICE - STANDARD_SUPPORT_PRICE) * HOURS_A_MONTH
+        if support_type == "STANDARD":
+            return f"standard support ended on {standard}, and EKS upgrades the cluster by itself"
+        return (
+            f"standard support ended on {standard}: the control plane costs ${EXTENDED_SUPPORT_PRICE:.2f} an hour instead of "
+            f"${STANDARD_SUPPORT_PRICE:.2f}, ${month:.0f} more a month. Extended support ends on {extended}"
+        )
+    then = "then EKS upgrades the cluster by itself" if support_type == "STANDARD" else _then(row)
+    return f"standard support until {standard}; {then}"
+
+
+def _then(row: KubernetesVersion) -> str:
+    return f"then ${EXTENDED_SUPPORT_PRICE:.2f} an hour instead of ${STANDARD_SUPPORT_PRICE:.2f}, until {row.extended_support_ends}"
+
+
+def _why(cluster: Deployed, steps: Sequence[Step], number: int, today: date) -> Iterator[str]:
+    step = steps[number]
+    match step.subject:
+        case "gpu_drift_budget":
+            drifting = [str(n) for n, one in enumerate(steps, start=1) if one.drifts]
+            which = f"Step{'s' if len(drifting) > 1 else ''} {_and(drifting)} make{'' if len(drifting) > 1 else 's'} nodes drift."
+            yield f"{which} Without this budget Karpenter drains GPU nodes then, whatever runs there."
+        case "load_balancer_controller":
+            if broken := LOAD_BALANCER_CONTROLLER_RELEASES.broken.get(step.old):
+                yield f"{step.old} is broken: {broken}."
+            else:
+                yield f"{step.new} is the release of recommended. No other step waits for this one."
+        case "karpenter":
+            yield from _why_karpenter(steps, number)
+        case "kubernetes":
+            yield f"For {step.old}, {support(step.old, cluster.support, today)}."
+            if release := step.fields.get("bottlerocket_version"):
+                yield (
+                    f"Images for Kubernetes {step.new} begin with Bottlerocket {release}. Where a pool has a bottlerocket_version "
+                    "of its own, change that."
+                )
+
+
+def _why_karpenter(steps: Sequence[Step], number: int) -> Iterator[str]:
+    step = steps[number]
+    if broken := KARPENTER_RELEASES.broken.get(step.old):
+        yield f"{step.old} is broken: {broken}."
+    old, new = (karpenter_releases(release) for release in (step.old, step.new))
+    ahead = [one.new for one in steps[number:] if one.subject == "kubernetes"]
+    if old and new and (early := [one for one in ahead if parts(old.kubernetes) < parts(one) <= parts(new.kubernetes)]):
+        yield f"{step.old} supports Kubernetes {old.kubernetes} at most; Kubernetes {early[0]} needs this step."
+    if step.drifts and any(one.hashes_anew for one in steps[number:]):
+        yield "Its node class changes here, because a node class must not change in the apply that crosses 1.12."
+    if step.hashes_anew:
+        yield "1.12 calculates the hash of node classes in another way, so its apply changes no node class: an apply of its own."
+    elif not step.drifts:
+        yield f"{step.new} is the release of recommended{f', and supports Kubernetes {new.kubernetes}' if new else ''}."
+
+
+def _first(cluster: Deployed, before: Sequence[Step], step: Step, checks: Mapping[str, Check]) -> Iterator[Line]:
+    """What comes before the apply of a step."""
+    if step.subject == "load_balancer_controller" and _new_definitions(step):
+        yield Line("Apply the CRDs of the release, which Helm does not upgrade:", _apply_definitions(step.new))
+    if step.hashes_anew:
+        if any(one.subject == "karpenter" for one in before):
+            yield Line(
+                "Wait until every NodeClaim of a GPU pool that is older than the step before is marked as drifted, even where "
+                f"the budget is 0: {PAGE}",
+                MARKED,
+            )
+        else:
+            yield from _said(checks, upgrade.marked, MARKED)
+        yield from _said(checks, upgrade.certificate_authority, COMPARE.format(name=cluster.name))
+    if step.subject == "kubernetes":
+        if before and before[-1].subject == "kubernetes":
+            yield Line(f"Wait a week after Kubernetes {step.old}: EKS rolls back within seven days, and only by one version.")
+        yield Line(f"addon_versions, if main.py has them: each must be a version for Kubernetes {step.new}.")
+
+
+def the_ca(cluster: Deployed, checks: Sequence[Check]) -> Iterator[str]:
+    """What to compare where Karpenter 1.12 or later runs without the CA in its settings: the next apply brings it there."""
+    release = cluster.versions.karpenter
+    if release and hashes_the_ca(release) and not cluster.knows_the_ca:
+        yield f"The next apply gives Karpenter the cluster's CA. If Karpenter had found another, nodes drift once: {PAGE}"
+        for check in checks:
+            if check.name == upgrade.certificate_authority.name:
+                yield " ".join(filter(None, (f"{check.name}: {check.verdict}, {check.figure}.", check.do)))
+
+
+def _said(checks: Mapping[str, Check], question: Question, command: str) -> Iterator[Line]:
+    """What a check of the living cluster says, or else how to ask."""
+    check = checks.get(question.name)
+    if check is None or check.verdict is Verdict.CANNOT_BE_TOLD:
+        yield Line(f"{question.name}? Look, before the apply: {PAGE}", command)
+    elif check.verdict is Verdict.FAILED:
+        yield Line(" ".join([f"{question.name}: failed, {check.figure}.", *check.found, check.do]))
+    else:
+        yield Line(f"{question.name}: {check.verdict}, {check.figure}.")
+
+
+def _new_definitions(step: Step) -> bool:
+    return any(row.crds and parts(step.old) < parts(row.first) <= parts(step.new) for row in LOAD_BALANCER_CONTROLLER)
+
+
+def _apply_definitions(release: str) -> str:
+    crds = CRDS.format(release=release)
+    return f"kubectl apply --server-side --force-conflicts -f {crds}/crds.yaml -f {crds}/gateway-crds.yaml"
+
+
+def _and(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
