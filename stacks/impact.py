@@ -1,13 +1,11 @@
 """Say what a plan does to running jobs: `terraform show -json PLAN | python -m stacks.impact`. Plain Python."""
 
-import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from io import TextIOWrapper
 from pathlib import Path
 
-from stacks.operations.terminal import coloured
+from stacks.operations.terminal import coloured, show
 from stacks.reports.impact import render
 from stacks.reports.impact.change import Level
 from stacks.reports.impact.explanation import explain
@@ -31,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
         explanation = explain(plan)
     except Exception as error:  # an object of somebody else; its message could have a value in it
         return _unreadable(f"The plan has an object that the program cannot read ({type(error).__name__}). Nothing was explained.")
-    _print(FORMATS[options.format](explanation))
+    show(FORMATS[options.format](explanation))
     if plan.incomplete:
         return _unreadable(plan.incomplete)
     return TOO_MUCH if options.fail_on and explanation.level >= Level[options.fail_on.upper()] else 0
@@ -57,15 +55,6 @@ def _input() -> bytes:
     if sys.stdin.isatty():
         print(f"Waiting for the JSON of a plan on standard input. Ctrl-C ends. {PIPE}", file=sys.stderr)
     return sys.stdin.buffer.read()
-
-
-def _print(text: str) -> None:
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a name in a plan may have a letter that a terminal does not show
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:  # such as of head -1
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes again at its end
 
 
 def _unreadable(sentence: str) -> int:

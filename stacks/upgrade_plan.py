@@ -20,7 +20,7 @@ from stacks.operations.checks.question import Check, Verdict
 from stacks.operations.checks.reader import read
 from stacks.operations.checks.report import without_accounts
 from stacks.operations.deployment import DeploymentError, NotDeployedError, Stack, synthesized
-from stacks.operations.terminal import coloured
+from stacks.operations.terminal import coloured, show
 from stacks.reports.upgrade.deployed import Deployed, deployed
 from stacks.reports.upgrade.remaining import remaining
 from stacks.reports.upgrade.render import FORMATS, Report, asked
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     today = datetime.now(UTC).date()
     steps = remaining(cluster, RECOMMENDED, checks, today)
     report = Report(stack.folder.name, cluster, steps, checks, [*moved, *notes], today)
-    print(without_accounts(FORMATS[options.format](report)))
+    show(without_accounts(FORMATS[options.format](report)))
     return 0
 
 

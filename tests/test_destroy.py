@@ -64,6 +64,7 @@ class Trial:
         patch.chdir(project)
         FOLDER.mkdir(parents=True)
         Path("cdktf.out", "manifest.json").write_text('{"stacks": {"karpenter": {}}}')
+        self.variables: dict[str, Any] = {}
         self.synthesize(profile="team")
         patch.setattr(deployment, "_run", self.program)
         patch.setattr(destroy, "POLL_SECONDS", 0)
@@ -72,7 +73,7 @@ class Trial:
 
     def synthesize(self, **provider: Any) -> None:
         aws = [{"alias": "virginia", "profile": "other"}, {"region": "${var.region}", **provider}]
-        (FOLDER / "cdk.tf.json").write_text(json.dumps({"provider": {"aws": aws}}))
+        (FOLDER / "cdk.tf.json").write_text(json.dumps({"provider": {"aws": aws}, "variable": self.variables}))
 
     def run(self, *arguments: str, typed: str = "") -> None:
         self.patch.setattr("sys.stdin", io.StringIO(typed))
@@ -331,6 +332,13 @@ def test_snapshots_that_would_outlive_the_cluster_are_named_before_anything_is_r
 def test_a_snapshot_that_is_kept_does_not_stop_it(trial: Trial) -> None:
     trial.world["objects"]["volumesnapshotcontents"] = [snapshot("Retain")]
     trial.run("karpenter", "--confirm", NAME)
+
+
+def test_terraform_destroys_in_the_region_of_the_state_whatever_main_py_says_now(trial: Trial) -> None:
+    trial.variables = {"region": {"default": "eu-west-1"}}
+    trial.synthesize()
+    trial.run("karpenter", "--confirm", NAME)
+    assert trial.calls[-1] == f"terraform -chdir={FOLDER} destroy -auto-approve -var=region=us-west-2"
 
 
 @pytest.mark.parametrize(

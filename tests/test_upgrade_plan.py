@@ -264,6 +264,14 @@ def node(*, hashed: str, drifted: str, version: str = "v4") -> Any:
     return claim(f"late-{drifted}", conditions=[condition("Drifted", drifted)], annotations={HASH: hashed, HASH_VERSION: version})
 
 
+@pytest.mark.parametrize(("seen", "verdict"), [(1, Verdict.CANNOT_BE_TOLD), (2, Verdict.PASSED)])
+def test_a_class_that_karpenter_has_not_looked_at_yet_has_an_old_hash(seen: int, verdict: Verdict) -> None:
+    of_class = node_class("gpu", conditions=[condition("Ready") | {"observedGeneration": seen}])
+    of_class["metadata"] |= {"generation": 2, "annotations": {HASH: "old", HASH_VERSION: "v4"}}
+    check = upgrade.marked.ask(facts(nodeclaims=items(node(hashed="old", drifted="False")), nodeclasses=items(of_class)))
+    assert check.verdict is verdict
+
+
 def test_hashes_of_two_versions_are_not_compared() -> None:
     of_class = node_class("gpu")
     of_class["metadata"]["annotations"] = {HASH: "new", HASH_VERSION: "v5"}

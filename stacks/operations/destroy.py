@@ -6,13 +6,14 @@ stops, and you can run it again.
 """
 
 import argparse
+import json
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from stacks.operations.checks.removal import load_balanced, outlives
-from stacks.operations.deployment import DeployedCluster, DeploymentError, NotDeployedError, Object, Stack, name_of
+from stacks.operations.deployment import JSON, DeployedCluster, DeploymentError, NotDeployedError, Object, Stack, name_of
 from stacks.operations.terminal import coloured
 
 # What Karpenter manages, in the order of deletion. Deleting an EC2NodeClass removes its instance profile and launch templates.
@@ -60,7 +61,13 @@ def main(arguments: list[str]) -> int:
             remove_nodes(cluster, options.timeout * 60)
         refuse_orphans(cluster)
     print("Karpenter has no instance left. Terraform removes the rest.", flush=True)
-    return stack.run("destroy", "-auto-approve", *stack.variables(), *for_terraform)
+    return stack.run("destroy", "-auto-approve", *stack.variables(), *_region(stack, cluster), *for_terraform)
+
+
+def _region(stack: Stack, cluster: DeployedCluster) -> list[str]:
+    """The region of the state: with the region of a main.py that has changed, Terraform would find nothing and forget what runs."""
+    variables = json.loads((stack.folder / JSON).read_text()).get("variable", {})
+    return [f"-var=region={cluster.region}"] if "region" in variables else []
 
 
 def refuse_load_balancers(cluster: DeployedCluster) -> None:

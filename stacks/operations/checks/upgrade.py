@@ -5,7 +5,7 @@ import binascii
 from collections import Counter
 from collections.abc import Sequence
 
-from stacks.operations.checks.facts import Facts, NotKnownError, at, conditions, name_of, text
+from stacks.operations.checks.facts import Facts, NotKnownError, at, conditions, listed, name_of, text
 from stacks.operations.checks.nodes import DRIFTED, POOL
 from stacks.operations.checks.question import Answer, Finding, Question, Verdict, judged, question
 from stacks.operations.deployment import Object
@@ -34,6 +34,10 @@ def marked(facts: Facts) -> Answer:
     """Karpenter marks them some time after a class has changed, and 1.12 forgets what is not marked by then."""
     classes = {name_of(one): one for one in facts.objects("nodeclasses")}
     claims = facts.objects("nodeclaims")
+    if unseen := sorted(name for name, one in classes.items() if not _seen(one)):
+        raise NotKnownError(
+            f"Karpenter has not looked at {', '.join(unseen)} since the last change", "Wait a minute, and ask again."
+        )
     late = [
         Finding(f"{name_of(claim)} (pool {_pool(claim)}) is not marked yet.")
         for claim in claims
@@ -65,6 +69,13 @@ def _pool(claim: Object) -> str:
 def _drifted(claim: Object) -> bool:
     found = conditions(claim).get(DRIFTED)
     return found is not None and found.status == "True"
+
+
+def _seen(node_class: Object) -> bool:
+    """Whether Karpenter has looked at a class since its last change. Before that, the hash on the class is the old one."""
+    seen = [at(one, "observedGeneration") for one in listed(node_class, "status", "conditions")]
+    changed = at(node_class, "metadata", "generation")
+    return not isinstance(changed, int) or any(isinstance(one, int) and one >= changed for one in seen)
 
 
 def _differs(claim: Object, node_class: Object | None) -> bool:
