@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import yaml
+
 from stacks.knowledge.upgrade_path import (
     CONTROL_PLANE,
     CONTROLLER_POLICY,
@@ -17,7 +19,7 @@ from stacks.knowledge.upgrade_path import (
     NODE_GROUP,
     Step,
 )
-from stacks.knowledge.versions import load_balancer_controller_chart
+from stacks.knowledge.versions import hashes_the_ca, load_balancer_controller_chart
 from stacks.reports.impact.explanation import Explanation, explain
 from stacks.reports.impact.plan import Values, manifest, read
 from stacks.reports.upgrade.deployed import MOUNTS, Deployed, Managed
@@ -64,7 +66,9 @@ def _moved(address: str, values: Values, step: Step) -> Values:
         case _ if found := manifest(values):
             moved = {**found, "spec": _spec(found.get("spec") or {}, step)}
             return {**values, "yaml_body_parsed": json.dumps(moved)}  # JSON is YAML
-        case _ if address in (KARPENTER_RELEASE, KARPENTER_CRDS, CONTROL_PLANE, NODE_GROUP):
+        case _ if address == KARPENTER_RELEASE:
+            return {**values, "version": step.new, "values": _with_the_ca(values.get("values") or [], step.new)}
+        case _ if address in (KARPENTER_CRDS, CONTROL_PLANE, NODE_GROUP):
             return {**values, "version": step.new}
         case _ if address == CONTROLLER_RELEASE:
             return {**values, "version": load_balancer_controller_chart(step.new)}
@@ -72,6 +76,16 @@ def _moved(address: str, values: Values, step: Step) -> Values:
             return {**values, "policy": ""}
         case _:
             return values
+
+
+def _with_the_ca(texts: Sequence[str], release: str) -> Sequence[str]:
+    """Karpenter's Helm values, with the cluster's CA where the release gets the CA for the first time."""
+    if len(texts) != 1 or not hashes_the_ca(release):
+        return texts
+    found = yaml.safe_load(texts[0])
+    if not isinstance(found, dict) or "clusterCABundle" in (settings := found.get("settings") or {}):
+        return texts
+    return [json.dumps({**found, "settings": {**settings, "clusterCABundle": "that of the cluster"}})]  # JSON is YAML
 
 
 def _spec(spec: Mapping[str, Any], step: Step) -> dict[str, Any]:
