@@ -133,6 +133,11 @@ def test_node_repair_is_a_gate_of_karpenter_alone(watched: Json, graphed: Json) 
             "a.cloudwatch must be False if node_monitoring is True (got True): each runs a DCGM of its own on GPU nodes, and two "
             "make the agent report GPUs as broken that are not (aws/containers-roadmap#2763). Keep one.",
         ),
+        (
+            {"cloudwatch": True, "addon_versions": {"amazon-cloudwatch-observability": "v6.1.0-eksbuild.1"}},
+            "a.addon_versions must have at least v6.2.0 of amazon-cloudwatch-observability if cloudwatch is True (got "
+            "'v6.1.0-eksbuild.1'), because earlier versions do not have OTel Container Insights.",
+        ),
         *(
             (
                 {"node_monitoring": True, "node_repair": True, **options},

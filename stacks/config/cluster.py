@@ -72,6 +72,7 @@ class ClusterConfig(
         yield from self.other_addons(self.further_addons())
         yield from self.without_a_pool(takes_any_pod=self.takes_any_pod())
         yield from self.repair_of_shared_gpus(self.shared())
+        yield from self.older_than_needed(self.addon_versions)
         yield from self.wrong_accounts(self.own_accounts())
         yield from self._wrong_versions()
         yield from self._too_expensive()

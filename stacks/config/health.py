@@ -1,6 +1,7 @@
 """Health and graphs: metrics of pods, broken nodes, and GPU graphs. Plain Python."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,6 +14,9 @@ HEALTH_ADDONS = {
     "node_monitoring": "eks-node-monitoring-agent",
     "cloudwatch": "amazon-cloudwatch-observability",
 }
+
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/container-insights-otel-metrics.html
+OTEL_SINCE = (6, 2)
 
 ADDON = Change("U to add, R to remove (the add-on)")
 
@@ -47,6 +51,16 @@ class HealthOptions:
             yield (
                 "cloudwatch must be False if node_monitoring is True (got True): each runs a DCGM of its own on GPU nodes, and two "
                 "make the agent report GPUs as broken that are not (aws/containers-roadmap#2763). Keep one."
+            )
+
+    def older_than_needed(self, addon_versions: object) -> Iterator[str]:
+        """A pinned version of the CloudWatch add-on that does not know the settings."""
+        pinned = addon_versions.get(HEALTH_ADDONS["cloudwatch"]) if isinstance(addon_versions, Mapping) else None
+        found = re.match(r"v(\d+)\.(\d+)", pinned) if self.cloudwatch and isinstance(pinned, str) else None
+        if found and (int(found[1]), int(found[2])) < OTEL_SINCE:
+            yield (
+                f"addon_versions must have at least v{'.'.join(map(str, OTEL_SINCE))}.0 of {HEALTH_ADDONS['cloudwatch']} if cloudwatch "
+                f"is True (got {pinned!r}), because earlier versions do not have OTel Container Insights."
             )
 
     def repair_of_shared_gpus(self, sharing: Sequence[str]) -> Iterator[str]:
