@@ -15,7 +15,7 @@ HEALTH_ADDONS = {
     "cloudwatch": "amazon-cloudwatch-observability",
 }
 
-# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/container-insights-otel-metrics.html
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/container-insights-eks-otel.html
 OTEL_SINCE = (6, 2)
 
 ADDON = Change("U to add, R to remove (the add-on)")
@@ -58,9 +58,10 @@ class HealthOptions:
         pinned = addon_versions.get(HEALTH_ADDONS["cloudwatch"]) if isinstance(addon_versions, Mapping) else None
         found = re.match(r"v(\d+)\.(\d+)", pinned) if self.cloudwatch and isinstance(pinned, str) else None
         if found and (int(found[1]), int(found[2])) < OTEL_SINCE:
+            least = f"v{OTEL_SINCE[0]}.{OTEL_SINCE[1]}.0"
             yield (
-                f"addon_versions must have at least v{'.'.join(map(str, OTEL_SINCE))}.0 of {HEALTH_ADDONS['cloudwatch']} if cloudwatch "
-                f"is True (got {pinned!r}), because earlier versions do not have OTel Container Insights."
+                f"addon_versions must have at least {least} of amazon-cloudwatch-observability if cloudwatch is True (got {pinned!r}), "
+                "because earlier versions do not have OTel Container Insights."
             )
 
     def repair_of_shared_gpus(self, sharing: Sequence[str]) -> Iterator[str]:
