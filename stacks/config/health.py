@@ -60,8 +60,8 @@ class HealthOptions:
         if found and (int(found[1]), int(found[2])) < OTEL_SINCE:
             least = f"v{OTEL_SINCE[0]}.{OTEL_SINCE[1]}.0"
             yield (
-                f"addon_versions must have at least {least} of amazon-cloudwatch-observability if cloudwatch is True (got {pinned!r}), "
-                "because earlier versions do not have OTel Container Insights."
+                f"addon_versions must have at least {least} of amazon-cloudwatch-observability if cloudwatch is True (got "
+                f"{pinned!r}), because earlier versions do not have OTel Container Insights."
             )
 
     def repair_of_shared_gpus(self, sharing: Sequence[str]) -> Iterator[str]:
