@@ -167,17 +167,10 @@ def _short_of_addresses(cluster: ClusterConfig) -> Iterator[str]:
     available = first + cluster.secondary_addresses_per_zone()
     for pool in cluster.gpu_pools:
         by_type = cluster.addresses_by_type(efa=pool.efa_interface(cluster.karpenter_version))
-        fitting = {name: available // by_type[name] for name in pool.types() if name in by_type}
         told = [
-            nodes_that_fit(
-                name,
-                fitting=str(nodes),
-                nodes=str(pool.limit // gpus[name]),
-                gpus=str(nodes * gpus[name]),
-                addresses=str(by_type[name]),
-            )
-            for name, nodes in fitting.items()
-            if pool.limit // gpus[name] > nodes
+            nodes_that_fit(name, fitting=str(fit), nodes=str(nodes), gpus=str(fit * gpus[name]), addresses=str(by_type[name]))
+            for name, nodes in pool.nodes_by_type().items()
+            if nodes > (fit := available // by_type[name])
         ]
         if told:
             place = f'{cluster.name}.gpu_pools["{pool.name}"].limit'
