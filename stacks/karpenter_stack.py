@@ -82,11 +82,6 @@ class KarpenterStack(Addressed, TerraformStack):
         # AWS: the network, and the cluster in it.
         self.network = Network(self, "network", common, options=options)
         self._extend_network()
-        node_policies: dict[str, str] = {}
-        if config.image_cache:
-            from stacks.aws.image_cache import ImageCache
-
-            node_policies |= ImageCache(self, "image_cache", common, options=config.image_cache).node_policies
         self.cluster = Cluster(
             self,
             "cluster",
@@ -95,7 +90,7 @@ class KarpenterStack(Addressed, TerraformStack):
             control_plane=options,
             administrators=options,
             node_group=options,
-            node_policies=node_policies,
+            node_policies=self._node_policies(),
             efa=bool(options.efa_pools),
             further_addons=config.further_addons(),
         )
@@ -134,6 +129,14 @@ class KarpenterStack(Addressed, TerraformStack):
             from stacks.aws.endpoints import Endpoints
 
             Endpoints(self, "endpoints", self.common, network=self.network, options=self.options)
+
+    def _node_policies(self) -> dict[str, str]:
+        """What every node may do beside the modules' policies, by name."""
+        if not self.config.image_cache:
+            return {}
+        from stacks.aws.image_cache import ImageCache
+
+        return ImageCache(self, "image_cache", self.common, options=self.config.image_cache).node_policies
 
     def _placement_groups(self) -> dict[str, str]:
         """The names of the placement groups, by the name of their pool."""

@@ -172,6 +172,18 @@ def test_a_json_document_is_a_local_that_terraform_encodes() -> None:
     assert synth(make)["locals"] == {"x": {"a.b": ["c"]}}
 
 
+def test_constructs_share_the_local_of_the_same_document_and_of_no_other() -> None:
+    def make(stack: TerraformStack) -> None:
+        texts = {Addressed(stack, name).add_json("x", {"a": [1]}) for name in ("one", "two")}
+        assert texts == {"${jsonencode(local.x)}"}
+        with pytest.raises(ValueError, match=r"^local\.x must be unique in its stack"):
+            Addressed(stack, "three").add_json("x", {"a": [2]})
+        with pytest.raises(ValueError, match=r"^local\.x must be unique in its stack"):
+            Addressed(stack, "four").add_local("x", {"a": [1]})
+
+    assert synth(make)["locals"] == {"x": {"a": [1]}}
+
+
 def test_reasons_stand_beside_the_metadata_of_every_kind_of_block(tmp_path: Path) -> None:
     app = App(outdir=str(tmp_path), skip_validation=True)  # not CDKTF's `Testing`, which leaves out what stands under `//`
     scope = Addressed(TerraformStack(app, "stack"), "scope")
@@ -195,7 +207,7 @@ def test_reasons_stand_beside_the_metadata_of_every_kind_of_block(tmp_path: Path
 
 @pytest.mark.parametrize("zones", [(), ("us-west-2a", "us-west-2b")])
 def test_two_constructs_may_not_be_given_one_literal_even_if_it_is_equal(zones: tuple[str, ...]) -> None:
-    """A local belongs to one construct: what two of them need, one takes from the other."""
+    """The local of an argument belongs to one construct: what two of them need, one takes from the other."""
 
     def make(stack: TerraformStack) -> None:
         Network(stack, "network", COMMON, options=NetworkOptions(availability_zones=zones))

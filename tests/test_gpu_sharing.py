@@ -189,7 +189,28 @@ def test_a_limit_that_holds_is_not_worth_a_warning() -> None:
         assert list(warnings([cluster(instance_types=types)], TODAY)) == []
     spot = ClusterConfig("c", region="us-west-2", gpu_sharing=FOUR, gpu_instance_types=["g6e.xlarge", "g6e.2xlarge"], gpu_limit=8)
     assert any(text.startswith("c.gpu_instance_types should have equal vCPUs") for text in warnings([spot], TODAY))
-    assert not any("vCPUs" in text for text in warnings([ClusterConfig("c", gpu_sharing=FOUR)], TODAY))
+
+
+@pytest.mark.parametrize(
+    ("fields", "missing"),
+    [
+        ({}, "gpu_limit and gpu_instance_types"),
+        ({"gpu_limit": 8}, "gpu_instance_types"),
+        ({"gpu_instance_types": ["g6e.xlarge"]}, "gpu_limit"),
+        ({"gpu_instance_types": ["g6e.xlarge"], "gpu_limit": 8}, ""),
+        ({"gpu_sharing": None}, ""),
+        ({"gpu_sharing": None, "gpu_pools": [gpu(limit=24, replicas=2, sharing=FOUR)], "karpenter_version": "1.14.1"}, ""),
+    ],
+)
+def test_sharing_whose_limit_python_does_not_know_is_a_warning(fields: dict[str, Any], missing: str) -> None:
+    config = ClusterConfig("c", **{"gpu_sharing": FOUR, **fields})
+    found = [text for text in warnings([config], TODAY) if "gpu_sharing" in text]
+    words = (
+        f"c.gpu_sharing is set without {missing} in Python: Karpenter launches a GPU for each pod that comes at the same "
+        "time, because it knows the shares of a node only when the node is there. A gpu_limit caps that, with types of equal vCPUs "
+        "for each GPU. See docs/gpu-sharing.md#too-many-nodes-at-first."
+    )
+    assert found == ([words] if missing else [])
 
 
 # --- What a plan does -----------------------------------------------------------------------------------------------------------

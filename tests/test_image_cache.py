@@ -96,7 +96,12 @@ def test_every_registry_of_the_table_is_found_by_its_host() -> None:
         ({"registries": ["docker.io"]}, "credential_arns must have a secret for docker.io, where ECR logs in. Create the secret"),
         (
             {"registries": ["acme1.azurecr.io", "acme2.azurecr.io"], "create": False},
-            "registries must not contain both acme1.azurecr.io and acme2.azurecr.io, whose copies would have the same prefix",
+            "registries must not contain both acme1.azurecr.io and acme2.azurecr.io: their copies would have the same prefix. Keep "
+            "one, and copy the images of the other: docs/images.md#copy.",
+        ),
+        (
+            {"registries": ["acme1.azurecr.io", "acme2.azurecr.io"], "credential_arns": {"acme1.azurecr.io": SECRET}},
+            "registries must not contain both acme1.azurecr.io and acme2.azurecr.io",
         ),
         (
             {"registries": ["quay.io"], "credential_arns": {"quay.io": SECRET}},
@@ -168,6 +173,24 @@ def test_two_clusters_of_a_region_do_not_both_create_the_rules(tmp_path: Path) -
     assert said(cluster("a", both), cluster("b", ImageCache(registries=["registry.k8s.io"]))) == ""
     assert said(cluster("a", both), cluster("b", both, aws_profile="other")) == ""
     assert said(cluster("a", both, region="us-west-2"), cluster("b", both, region="us-east-1")) == ""
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_two_clusters_of_a_region_do_not_cache_two_registries_of_azure(create: bool, tmp_path: Path) -> None:
+    """With the rule of the other, a cluster would pull the images of the other registry."""
+
+    def cluster(name: str, host: str, region: str, *, create: bool = True) -> ClusterConfig:
+        arns = {host: SECRET.replace("us-west-2", region)} if create else {}
+        return ClusterConfig(name, region=region, image_cache=ImageCache(registries=[host], credential_arns=arns, create=create))
+
+    one = cluster("a", "acme1.azurecr.io", "us-west-2")
+    with pytest.raises(ConfigurationError) as caught:
+        refuse_mistakes([one, cluster("b", "acme2.azurecr.io", "us-west-2", create=create)], tmp_path)
+    assert str(caught.value) == (
+        "a.image_cache and b.image_cache must not contain both acme1.azurecr.io and acme2.azurecr.io: their copies would have the "
+        "same prefix. Keep one, and copy the images of the other: docs/images.md#copy."
+    )
+    refuse_mistakes([one, cluster("b", "acme2.azurecr.io", "us-east-1", create=create)], tmp_path)
 
 
 @pytest.mark.terraform

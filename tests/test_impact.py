@@ -341,6 +341,30 @@ def test_a_forgotten_pool_goes_on() -> None:
     assert hours == {"before": 253.18, "after": 253.18}
 
 
+def test_a_pool_that_destroy_false_keeps_goes_on_beside_a_new_one() -> None:
+    one = node_pool(pool(limits={"nvidia.com/gpu": 32}), pool(), actions="create forget")
+    one["change"]["after"] = manifest("NodePool", "other", pool(limits={"nvidia.com/gpu": 16}))
+    found = explained(one)
+    assert [(one.what, str(one.level), one.change) for one in found.changes] == [("training", "none", "U"), ("other", "none", "U")]
+    assert found.changes[0].words.startswith("Terraform forgets the pool, which stays, with what its nodes cost")
+    assert found.changes[1].words.startswith("A new pool of p5.48xlarge, p5en.48xlarge, limit 16 GPUs.")
+    assert {name: hour["after"] for name, hour in found.price["pools"].items()} == {"training": 253.18, "other": 126.59}
+
+
+def test_a_pool_that_keeps_its_name_is_written_to_with_destroy_false() -> None:
+    """Karpenter knows a pool by its name: to make the object again changes the one that is there."""
+    one = node_pool(pool(), pool(labels={"tier": "gold"}), actions="create forget")
+    one["change"]["before"]["yaml_incluster"], one["change"]["after_unknown"] = "hash", {"yaml_incluster": True}
+    level, letter, words = only(one)
+    assert (level, letter) == ("replaces", "D")
+    assert words.startswith("all nodes drift (labels).")
+
+
+def test_a_resource_that_destroy_false_keeps_is_said_to_stay() -> None:
+    one = change("aws_iam_role.nodes", {"name": "a"}, {"name": "b"}, actions="create forget")
+    assert only(one) == ("none", "U", "Terraform forgets the object, which stays and is not managed any more.")
+
+
 def test_a_forgotten_pool_drifts_with_its_class() -> None:
     found = only(node_pool(pool(NIGHTS), None, actions="forget"), node_class(CLASS, {**CLASS, "tags": {"a": "c"}}))
     assert found[:2] == ("replaces", "D")

@@ -4,14 +4,17 @@ from typing import Any
 import pytest
 from cdktf import TerraformStack
 
+from stacks.aws.endpoints import Endpoints
 from stacks.aws.network import Network
 from stacks.aws.secondary_subnets import SecondarySubnets
 from stacks.config import ClusterConfig
-from stacks.config.checks import mistakes
+from stacks.config.checks import ConfigurationError, mistakes
+from stacks.config.endpoints import EndpointOptions
 from stacks.config.network import NetworkOptions
 from stacks.config.secondary_subnets import SecondarySubnetOptions
+from stacks.knowledge.endpoints import InterfaceService
 from tests.cases import Case, tftest
-from tests.constructs import COMMON, TAGS, network, var
+from tests.constructs import COMMON, TAGS, karpenter, network, var
 from tests.synthesis import Json, addresses, synth, synth_stack, write_stack
 from tests.terraform import Workspace, needs_modules, needs_terraform
 
@@ -61,8 +64,7 @@ def wide() -> Json:
 
     def make(stack: TerraformStack) -> None:
         made = Network(stack, "network", COMMON, options=options)
-        second = SecondarySubnetOptions(secondary_cidr="100.64.0.0/16")
-        SecondarySubnets(stack, "secondary_subnets", COMMON, network=made, options=second)
+        second_network(stack, made)
         assert made.cidrs == ["${var.cidr}", "100.64.0.0/16"]
 
     return synth(make)
@@ -98,6 +100,52 @@ def test_the_controllers_keep_their_way_out_until_the_nodes_are_gone() -> None:
     way_out = ["module.vpc", "aws_route_table_association.nodes", "aws_vpc_endpoint.s3", "aws_vpc_endpoint.interface"]
     for release in releases.values():
         assert [name for name in release["depends_on"] if name in way_out] == way_out
+
+
+def second_network(stack: TerraformStack, network: Network) -> None:
+    second = SecondarySubnetOptions(secondary_cidr="100.64.0.0/16")
+    SecondarySubnets(stack, "secondary_subnets", COMMON, network=network, options=second)
+
+
+def endpoints(stack: TerraformStack, network: Network, *interface: InterfaceService) -> None:
+    options = EndpointOptions(gateway_endpoints=["s3"], interface_endpoints=interface)
+    Endpoints(stack, "endpoints", COMMON, network=network, options=options)
+
+
+def test_endpoints_admit_the_second_network_too() -> None:
+    def make(stack: TerraformStack) -> None:
+        made = network(stack)
+        second_network(stack, made)
+        endpoints(stack, made, "ec2")
+
+    (rule,) = synth(make)["resource"]["aws_security_group"]["endpoints"]["ingress"]
+    assert rule["cidr_blocks"] == ["${local.vpc_cidr}", "100.64.0.0/16"]
+
+
+def test_constructs_in_an_order_that_would_lack_a_network_or_a_way_out_are_refused() -> None:
+    def after_endpoints(stack: TerraformStack) -> None:
+        made = network(stack)
+        endpoints(stack, made, "ec2")
+        second_network(stack, made)
+
+    def endpoints_after_karpenter(stack: TerraformStack) -> None:
+        endpoints(stack, karpenter(stack).cluster.network)
+
+    def after_karpenter(stack: TerraformStack) -> None:
+        second_network(stack, karpenter(stack).cluster.network)
+
+    for make in (after_endpoints, endpoints_after_karpenter, after_karpenter):
+        with pytest.raises(ConfigurationError, match=r"^SecondarySubnets must come before Endpoints, and both before Karpenter: "):
+            synth(make)
+
+
+def test_endpoints_that_have_routes_alone_may_come_before_the_second_network() -> None:
+    def make(stack: TerraformStack) -> None:
+        made = network(stack)
+        endpoints(stack, made)
+        second_network(stack, made)
+
+    assert "aws_subnet" in synth(make)["resource"]
 
 
 @pytest.mark.parametrize("cidr", ["100.64.0.0/16", "10.1.0.0/16", "10.200.16.0/20", "172.30.0.0/17", "192.168.0.0/18"])

@@ -71,6 +71,16 @@ def test_an_identity_is_a_role_its_policies_and_an_association() -> None:
     }
 
 
+def test_a_stack_may_have_identities_in_several_constructs() -> None:
+    def make(stack: TerraformStack) -> None:
+        one = cluster(stack)
+        for team in ("training", "web"):
+            options = PodIdentityOptions(pod_identities=[identity(READ_ONLY, namespace=team)])
+            PodIdentities(stack, team, BOUNDED, cluster=one, options=options)
+
+    assert set(synth(make)["resource"]["aws_iam_role"]) == {"pod_identity_training_trainer", "pod_identity_web_trainer"}
+
+
 def test_pods_keep_their_roles_until_their_nodes_are_gone() -> None:
     config = ClusterConfig("karpenter", pod_identities=[identity(READ_ONLY)])
     for name in ("default", "gpu"):

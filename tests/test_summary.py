@@ -125,6 +125,16 @@ def test_prices_of_another_region_are_said_to_be_so(project: Path) -> None:
     assert any(line.startswith("  An idle cluster costs $0.34 an hour at prices of us-east-1: ") for line in lines)
 
 
+def test_the_summary_says_that_a_limit_of_nodes_is_not_exact(project: Path) -> None:
+    def said(**fields: Any) -> list[str]:
+        pool = GpuPool("b", instance_types=["p5.48xlarge"], limit=32, **fields)
+        lines = summary(project, ClusterConfig("a", region="us-west-2", karpenter_version="1.14.1", gpu_pools=[pool]))
+        return [line for line in lines if "scheduling round" in line]
+
+    assert said(node_limit=2) == ["  b: node_limit may be passed within a scheduling round, up to the other limit."]
+    assert said() == said(replicas=2) == []
+
+
 def test_a_cluster_without_pools_has_no_table(project: Path) -> None:
     lines = summary(project, ClusterConfig("a", region="us-east-1", default_pool=False, gpu_spot_pool=False))
     assert lines[3] == "  An idle cluster costs $0.84 an hour: control plane $0.60, NAT gateway $0.05, node group $0.19."

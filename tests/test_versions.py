@@ -13,7 +13,6 @@ from stacks.knowledge.versions import (
     bottlerocket_minimum,
     bottlerocket_mistake,
     dry_run_mistake,
-    karpenter_crds,
     karpenter_mistake,
     karpenter_permissions,
     karpenter_releases,
@@ -140,6 +139,11 @@ def test_ec2_instance_status_is_read_from_1_12_on() -> None:
     assert karpenter_permissions("1.11.3") == []
     assert [permission.action for permission in karpenter_permissions("1.12.0")] == ["ec2:DescribeInstanceStatus"]
     assert karpenter_permissions("1.14.1") == karpenter_permissions("1.12.0")
+
+
+def karpenter_crds(karpenter: str) -> list[str]:
+    """The custom resource definitions that a release needs."""
+    return [name for row in versions.KARPENTER if parts(row.first) <= parts(karpenter) for name in row.crds]
 
 
 @needs_crds

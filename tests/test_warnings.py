@@ -236,6 +236,20 @@ def test_a_limit_whose_nodes_do_not_find_addresses_in_a_zone_is_a_warning() -> N
     assert warned_of(964, vpc_cidr="${var.network}") == []  # Terraform alone knows
 
 
+def test_a_limit_of_nodes_counts_among_the_addresses_and_a_fixed_number_up_to_its_limit() -> None:
+    def warned_of(limit: int, **fields: Any) -> list[str]:
+        pool = GpuPool("x", instance_types=["p5.48xlarge"], limit=limit, **fields)
+        return [text for text in warned(ClusterConfig("a", karpenter_version="1.14.1", gpu_pools=[pool])) if "addresses" in text]
+
+    assert warned_of(800, node_limit=40) == []
+    (text,) = warned_of(800, node_limit=41)
+    assert "40 of 41 nodes p5.48xlarge fit, with 320 GPUs" in text
+    # While drifted nodes are replaced, a pool has more nodes than its replicas.
+    assert warned_of(320, replicas=2) == []
+    (text,) = warned_of(328, replicas=2)
+    assert "40 of 41 nodes" in text
+
+
 SOCI = SociParallelPull(downloads=20, chunk_size="16mb", unpacks=12)
 
 

@@ -167,6 +167,14 @@ def test_the_quotas_of_the_queue_are_the_limits_of_the_pools() -> None:
     assert list(quotas) == ["queue-spot", "queue-on-demand"]  # Kueue tries them in this order
 
 
+def test_vllm_may_end_its_requests_before_it_is_killed() -> None:
+    (found,) = pods_of("serving/serving.yaml")
+    (container,) = found.spec["containers"]
+    (drain,) = [int(value) for one in container["args"] for value in re.findall(r"--shutdown-timeout=(\d+)", one)]
+    hook = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert hook + drain + 10 == found.spec["terminationGracePeriodSeconds"]
+
+
 @pytest.mark.parametrize("folder", ["serving", "training"])
 def test_the_pods_have_the_service_account_and_the_bucket_of_the_program(folder: str) -> None:
     (identity,) = cluster(folder).pod_identities

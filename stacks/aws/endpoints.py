@@ -18,7 +18,7 @@ class Endpoints(Addressed):
     """The VPC endpoints of a network, which become part of its way out: a destroy removes them after the nodes.
 
     Raises:
-        ConfigurationError: a literal argument cannot be right.
+        ConfigurationError: a literal argument cannot be right, or a construct came before that uses the whole way out.
     """
 
     def __init__(
@@ -28,9 +28,10 @@ class Endpoints(Addressed):
         options = options or EndpointOptions()
         check_arguments(Endpoints, common=common, network=network, options=options)
         self._common, self._network = common, network
-        network.way_out += [self._gateway(service) for service in options.gateway_endpoints]
+        made = [self._gateway(service) for service in options.gateway_endpoints]
         if options.interface_endpoints:
-            network.way_out.append(self._interfaces(list(options.interface_endpoints)))
+            made.append(self._interfaces(list(options.interface_endpoints)))
+        network.extend(*made)
 
     def _gateway(self, service: GatewayService) -> VpcEndpoint:
         return self.add(

@@ -9,6 +9,7 @@ from cdktf_cdktf_provider_aws.data_aws_availability_zones import (
 )
 from constructs import Construct
 
+from stacks.config.checks import ConfigurationError
 from stacks.config.common import Common
 from stacks.config.network import (
     MOST_ZONES,
@@ -43,9 +44,7 @@ class Network(Addressed):
         options: as given.
         azs, control_plane_azs: lists of zones.
         vpc_cidr: the first network of the VPC.
-        cidrs: all networks of the VPC; a construct that adds one appends it.
-        addresses_per_zone: a number, of the addresses for nodes and pods in each zone; a construct that adds subnets adds theirs.
-        way_out: what must exist as long as a node or a controller has to reach AWS; a construct that adds to it appends.
+        addresses_per_zone: a number, of the addresses for nodes and pods in each zone.
 
     Raises:
         ConfigurationError: a literal argument cannot be right.
@@ -95,8 +94,9 @@ class Network(Addressed):
             tags=common.tags,
         )
         self.vpc_cidr = vpc_cidr
-        self.cidrs: list[str] = [vpc_cidr]
-        self.way_out: list[ITerraformDependable] = [self.vpc]
+        self._cidrs: list[str] = [vpc_cidr]
+        self._way_out: list[ITerraformDependable] = [self.vpc]
+        self._used: set[str] = set()
         self.explain(
             "module.vpc",
             private_subnets=f"For nodes and pods: a /20 of a /16 per zone. {MOST_ZONES} zones fill the lower half of the network.",
@@ -111,6 +111,34 @@ class Network(Addressed):
             self.add_check("nat_gateways_fit_the_quota", _fits_the_quota(self.azs))
         self.add_check("vpc_cidr_is_private", _private(vpc_cidr))
         self.add_check("vpc_cidr_has_room_for_load_balancers", _has_room_for_load_balancers(vpc_cidr))
+
+    @property
+    def cidrs(self) -> list[str]:
+        """All networks of the VPC. Whoever asks needs all of them, so that no other can come later."""
+        self._used.add("cidrs")
+        return self._cidrs[:]
+
+    @property
+    def way_out(self) -> list[ITerraformDependable]:
+        """What must exist as long as a node or a controller has to reach AWS. Nothing can come later."""
+        self._used.add("way_out")
+        return self._way_out[:]
+
+    def extend(self, *way_out: ITerraformDependable, cidr: str | None = None, addresses: int = 0) -> None:
+        """Add to the way out, with a network and its addresses for nodes and pods in each zone.
+
+        Raises:
+            ConfigurationError: another construct has used what this adds to.
+        """
+        if (way_out and "way_out" in self._used) or (cidr and "cidrs" in self._used):
+            raise ConfigurationError(
+                "SecondarySubnets must come before Endpoints, and both before Karpenter: what comes earlier would lack what they "
+                "add to the network. Make the constructs in this order."
+            )
+        self._way_out += way_out
+        if cidr:
+            self._cidrs.append(cidr)
+            self.addresses_per_zone = Expression(f"{self.addresses_per_zone.hcl} + {addresses}")
 
     @property
     def control_plane_subnets(self) -> Expression:

@@ -20,7 +20,7 @@ class SecondarySubnets(Addressed):
     could move. A node in them has its way out through the associations with the route tables.
 
     Raises:
-        ConfigurationError: a literal argument cannot be right.
+        ConfigurationError: a literal argument cannot be right, or a construct came before that uses all of the network.
     """
 
     def __init__(self, scope: Construct, id: str, common: Common, *, network: Network, options: SecondarySubnetOptions) -> None:
@@ -56,7 +56,4 @@ class SecondarySubnets(Addressed):
             "aws_subnet.nodes",
             vpc_id="Through the association, so that a destroy removes the subnets before their network.",
         )
-        network.cidrs.append(cidr)
-        further = options.secondary_addresses_per_zone()
-        network.addresses_per_zone = Expression(f"{network.addresses_per_zone.hcl} + {further}")
-        network.way_out.append(routes)
+        network.extend(routes, cidr=cidr, addresses=options.secondary_addresses_per_zone())

@@ -7,6 +7,7 @@ from pathlib import Path
 from stacks.config.backends import LocalBackend
 from stacks.config.checks import ConfigurationError, extra_comma, has_type, mistakes, not_empty, shortened, wrongly_typed
 from stacks.config.cluster import ClusterConfig
+from stacks.config.image_cache import SAME_PREFIX
 from stacks.config.variable_files import wrong_variable_files
 
 
@@ -40,18 +41,23 @@ def _duplicates(clusters: Sequence[ClusterConfig], project: Path) -> Iterator[st
 
 
 def _shared_caches(clusters: Sequence[ClusterConfig]) -> Iterator[str]:
-    """Clusters that both create the rules of a registry, where AWS cannot tell them apart."""
+    """Clusters that would have the same rules of the cache, where AWS cannot tell them apart."""
     for one, other in combinations(clusters, 2):
-        caches = [cluster.image_cache for cluster in (one, other) if cluster.image_cache and cluster.image_cache.create]
         logins = [(cluster.region, cluster.aws_profile, cluster.assume_role_arn) for cluster in (one, other)]
-        if len(caches) == 2 and logins[0] == logins[1]:
-            prefixes = [upstream.prefix for upstream in caches[0].upstreams().values()]
-            if both := [host for host, upstream in caches[1].upstreams().items() if upstream.prefix in prefixes]:
-                yield (
-                    f"{one.name}.image_cache and {other.name}.image_cache must not both create the rules of {', '.join(both)}: "
-                    f"rules belong to the account and region. Set create=False in "
-                    f"{other.name}{'' if one.region else ', or the region of both'}."
-                )
+        if not (one.image_cache and other.image_cache and logins[0] == logins[1]):
+            continue
+        caches = f"{one.name}.image_cache and {other.name}.image_cache"
+        hosts = {upstream: host for host, upstream in one.image_cache.upstreams().items()}
+        shared = {host: hosts[upstream] for host, upstream in other.image_cache.upstreams().items() if upstream in hosts}
+        both = [host for host, same in shared.items() if host == same]
+        if both and one.image_cache.create and other.image_cache.create:
+            yield (
+                f"{caches} must not both create the rules of {', '.join(both)}: rules belong to the account and region. Set "
+                f"create=False in {other.name}{'' if one.region else ', or the region of both'}."
+            )
+        for host, same in shared.items():
+            if host != same:
+                yield f"{caches} must not contain both {same} and {host}{'' if one.region else ' in one region'}: {SAME_PREFIX}"
 
 
 def _states_for_git(clusters: Sequence[ClusterConfig], project: Path) -> Iterator[str]:

@@ -17,6 +17,9 @@ SECRET = re.compile(rf"arn:aws:secretsmanager:(?P<region>{REGION}):(?P<account>[
 SECRET_NAME = re.compile(r"ecr-pullthroughcache/[a-zA-Z0-9/_+=.@-]+")
 NVIDIA = "nvcr.io"
 
+# A rule is for a prefix, and leads to one registry.
+SAME_PREFIX = "their copies would have the same prefix. Keep one, and copy the images of the other: docs/images.md#copy."
+
 
 @dataclass(frozen=True, kw_only=True)
 class ImageCache:
@@ -58,12 +61,13 @@ class ImageCache:
         for number, (host, upstream) in enumerate(upstreams):
             for other, same in upstreams[:number]:
                 if same is upstream:
-                    yield f"registries must not contain both {other} and {host}, whose copies would have the same prefix. Keep one."
+                    yield f"registries must not contain both {other} and {host}: {SAME_PREFIX}"
 
     def _wrong_secrets(self) -> Iterator[str]:
         upstreams = self.upstreams()
-        for host, upstream in upstreams.items():
-            if upstream.secret and host not in self.credential_arns:
+        served = [upstreams.get(host) for host in self.credential_arns]
+        for upstream, host in {upstream: host for host, upstream in upstreams.items()}.items():  # of two of Azure, one may stay
+            if upstream.secret and upstream not in served:
                 yield (
                     f"credential_arns must have a secret for {host}, where ECR logs in. Create the secret "
                     f"ecr-pullthroughcache/{upstream.prefix}: docs/images.md#a-secret."

@@ -318,7 +318,8 @@ class Pool:
     """A fixed number of nodes, which run and cost from the apply on, without pods too; None for as many as pods need. Kubernetes
     refuses to set or unset replicas on a pool that exists: give another name. Karpenter 1.8.1 or newer."""
     node_limit: Annotated[int | None, Change.IN_PLACE, between(1, MOST)] = None
-    """Maximum number of nodes, beside the other limit. Karpenter 1.11.0 or newer."""
+    """Maximum number of nodes, beside the other limit. May be passed within a scheduling round, up to the other limit: Karpenter
+    counts the nodes that are there, and not those that the round adds. Karpenter 1.11.0 or newer."""
     zones: Annotated[Sequence[str], Change("U; D for nodes whose zone is removed"), each(ZONE), distinct] = ()
     """Availability zones, such as us-west-2a; () for every zone of the network."""
     taints: Annotated[Sequence[Taint], Change.DRIFT, one_per_key_and_effect] = ()
@@ -405,7 +406,7 @@ class Pool:
                 yield NewerField(place, "be None", criteria, KARPENTER_WITH["instance_match_criteria"])
 
     def most_expensive_hour(self, region: str) -> float | None:
-        """Dollars that an hour of all nodes of the pool costs at most; None if a type has no list price."""
+        """Dollars that an hour of all nodes costs at most, with `node_limit` as given; None if a type has no list price."""
         usd, nodes = self.most_expensive_units(region), self.limits().get("nodes")
         if usd is None or nodes is None:
             return usd
@@ -537,10 +538,14 @@ class GpuPool(Pool):
         """The type of interface with which a release of Karpenter gives nodes EFA; None without EFA."""
         return ("efa-only" if names_network_interfaces(karpenter) else "efa") if self.efa else None
 
+    def nodes_by_type(self) -> dict[str, int]:
+        """The nodes that the limits allow, by instance type of the catalogue. A fixed number grows up to the limit in a drift."""
+        gpus, most = catalogue.gpus_by_type(), self.limits().get("nodes", self.limit)
+        return {name: min(self.limit // gpus[name], most) for name in self.types() if name in gpus}
+
     def most_addresses(self, by_type: Mapping[str, int]) -> Addresses:
         """The addresses that the nodes take at most, where the catalogue has every type; `by_type` has those of a node."""
-        gpus, most = catalogue.gpus_by_type(), self.limits().get("nodes", self.limit)
-        found = (Addresses(name, min(self.limit // gpus[name], most), by_type[name]) for name in self.types())
+        found = (Addresses(name, nodes, by_type[name]) for name, nodes in self.nodes_by_type().items())
         return max(found, key=lambda addresses: addresses.total)
 
     def newer_fields(self) -> Iterator[NewerField]:

@@ -299,11 +299,6 @@ def karpenter_releases(karpenter: str) -> KarpenterReleases | None:
     return rows[-1] if rows else None
 
 
-def karpenter_crds(karpenter: str) -> list[str]:
-    """The custom resource definitions that a release needs."""
-    return [name for row in KARPENTER if parts(row.first) <= parts(karpenter) for name in row.crds]
-
-
 def karpenter_permissions(karpenter: str) -> list[Permission]:
     """What the controller's role must be allowed beside the policy of terraform-aws-eks 21.11.0."""
     return [permission for permission in KARPENTER_PERMISSIONS if parts(permission.since) <= parts(karpenter)]

@@ -119,6 +119,8 @@ def _of_cluster(cluster: ClusterConfig, today: date) -> Iterator[str]:
         if elsewhere := [pool.pool.name for pool in pools if is_priced_elsewhere(pool, region)]:
             why = f", because the program has none of {region}" if region else ""
             yield f"{', '.join(elsewhere)}: prices of {PRICED_REGION}{why}."
+        if passed := [pool.pool.name for pool in pools if pool.pool.node_limit is not None]:
+            yield f"{', '.join(passed)}: node_limit may be passed within a scheduling round, up to the other limit."
     idle = idle_hour(cluster, today)
     parts = ", ".join(f"{what} {'not priced' if usd is None else f'${cents(usd):.2f}'}" for what, usd in idle.items())
     where = "" if region in LIKE_PRICED_REGION else f" at prices of {PRICED_REGION}"

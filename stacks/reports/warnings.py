@@ -147,10 +147,19 @@ def _crowded_node_group(cluster: ClusterConfig) -> Iterator[str]:
 
 
 def _shared_beyond_limits(cluster: ClusterConfig) -> Iterator[str]:
-    """Pools with shared GPUs whose limit of vCPUs is not exact, so that their limit of GPUs may not hold at first."""
+    """Pools with shared GPUs whose limit of vCPUs is missing or not exact, so that no limit of GPUs may hold at first."""
     for pool in known_pools(cluster, known(cluster.region)):
+        if not pool.sharing or pool.pool.replicas is not None:
+            continue  # the nodes of a fixed number are there before the pods
         limit, vcpus = pool.limits.get(GPU_TAINT), sorted({vcpus_per_gpu().get(name, 0) for name in pool.types})
-        if limit and pool.sharing and vcpus and (len(vcpus) > 1 or not vcpus[0]):
+        if not limit or not vcpus:  # gpu-spot, whose values may be those of a plan
+            missing = [name for name, given in (("gpu_limit", limit), ("gpu_instance_types", vcpus)) if not given]
+            yield (
+                f"{cluster.name}.gpu_sharing is set without {' and '.join(missing)} in Python: Karpenter launches a GPU for "
+                "each pod that comes at the same time, because it knows the shares of a node only when the node is there. A "
+                "gpu_limit caps that, with types of equal vCPUs for each GPU. See docs/gpu-sharing.md#too-many-nodes-at-first."
+            )
+        elif len(vcpus) > 1 or not vcpus[0]:
             got = f"{vcpus[0]} to {vcpus[-1]}" if vcpus[0] else "types that this program does not know"
             yield (
                 f"{cluster.name}.{pool.place} should have equal vCPUs for each GPU where pods share GPUs (got {got}): otherwise "
@@ -167,17 +176,10 @@ def _short_of_addresses(cluster: ClusterConfig) -> Iterator[str]:
     available = first + cluster.secondary_addresses_per_zone()
     for pool in cluster.gpu_pools:
         by_type = cluster.addresses_by_type(efa=pool.efa_interface(cluster.karpenter_version))
-        fitting = {name: available // by_type[name] for name in pool.types() if name in by_type}
         told = [
-            nodes_that_fit(
-                name,
-                fitting=str(nodes),
-                nodes=str(pool.limit // gpus[name]),
-                gpus=str(nodes * gpus[name]),
-                addresses=str(by_type[name]),
-            )
-            for name, nodes in fitting.items()
-            if pool.limit // gpus[name] > nodes
+            nodes_that_fit(name, fitting=str(fit), nodes=str(nodes), gpus=str(fit * gpus[name]), addresses=str(by_type[name]))
+            for name, nodes in pool.nodes_by_type().items()
+            if nodes > (fit := available // by_type[name])
         ]
         if told:
             place = f'{cluster.name}.gpu_pools["{pool.name}"].limit'

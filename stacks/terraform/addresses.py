@@ -63,10 +63,15 @@ class Addressed(Construct):
     def add_json(self, name: str, document: Any) -> Expression:
         """Make a local of a JSON document, which then reads and diffs as data; returns the expression of the document's text.
 
+        Constructs share the local of a document that is the same, such as what all pod identities trust.
+
         Raises:
-            ValueError: the stack has a local of this name.
+            ValueError: the stack has another local of this name.
         """
-        return Expression(f"jsonencode({self.add_local(name, document).hcl})")
+        if name not in self._known.documents or self._known.documents[name] != document:
+            self.add_local(name, document)
+            self._known.documents[name] = document
+        return Expression(f"jsonencode(local.{name})")
 
     def explain(self, address: str, **reasons: str) -> None:
         """Write comments into the JSON: reasons by the argument that they explain, or by the local, for the address `locals`.
@@ -149,6 +154,7 @@ class _Known:
 
     # One set for a whole stack: CDKTF would merge two elements with one address silently.
     addresses: set[str] = field(default_factory=set)
+    documents: dict[str, Any] = field(default_factory=dict)
     requirements: list[Rule] = field(default_factory=list)
     attached: bool = False
     reasons: dict[str, dict[str, str]] = field(default_factory=dict)

@@ -7,7 +7,7 @@ What is kept is what the rules ask for. A plan holds secrets, so nothing here pr
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, Literal, TypeAlias
 
@@ -178,7 +178,7 @@ def read(text: str | bytes, *, partial: str = "") -> Plan:
         )
     if document.get("errored"):
         raise UnreadablePlanError("The plan must have succeeded (got one that failed). Read what Terraform says, and plan again.")
-    resources = tuple(map(_resource, document.get("resource_changes") or ()))
+    resources = tuple(one for change in document.get("resource_changes") or () for one in _resources(change))
     why = f"because of {partial}" if partial else ""
     if document.get("complete") is False:  # Terraform before 1.8 does not say
         why = "because Terraform defers changes" if document.get("deferred_changes") else "as with -target"
@@ -198,9 +198,14 @@ def _is_plan(document: Values) -> bool:
     )
 
 
-def _resource(change: Values) -> Resource:
+def _resources(change: Values) -> Iterator[Resource]:
+    """What a plan does to a resource.
+
+    With `destroy = false`, from Terraform 1.16 on, a replacement creates a new object and forgets the old object, which stays. An
+    object of Kubernetes with the same name is there already, and the creation writes to it.
+    """
     what = change["change"]
-    return Resource(
+    made = Resource(
         address=change["address"],
         type=change["type"],
         action="none" if change.get("mode") == "data" else _action(what["actions"]),
@@ -209,6 +214,18 @@ def _resource(change: Values) -> Resource:
         unknown=what.get("after_unknown") or {},
         deposed="deposed" in change,
     )
+    if what["actions"] != ["create", "forget"]:
+        yield made
+    elif (old := manifest(made.before)) and (new := manifest(made.after)) and _identity(old) == _identity(new):
+        given = {name: value for name, value in made.before.items() if name in made.after}
+        yield replace(made, action="update", before=given, unknown={})
+    else:
+        yield replace(made, action="forget", after={}, unknown={})
+        yield replace(made, action="create", before={})
+
+
+def _identity(found: Values) -> tuple[object, ...]:
+    return found.get("kind"), found["metadata"].get("name"), found["metadata"].get("namespace")
 
 
 def _action(actions: list[str]) -> Action:
@@ -216,7 +233,7 @@ def _action(actions: list[str]) -> Action:
         case ["create"] | ["update"] | ["delete"] | ["forget"]:
             action: Action = actions[0]  # type: ignore[assignment]  # mypy does not narrow the elements of a list
             return action
-        case ["delete", "create"] | ["create", "delete"] | ["create", "forget"]:
+        case ["delete", "create"] | ["create", "delete"]:
             return "replace"
         case _:
             return "none"  # no-op, read, open, renew, close
