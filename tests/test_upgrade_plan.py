@@ -17,7 +17,7 @@ from stacks.operations.checks import examine, reader, upgrade
 from stacks.operations.checks.question import Verdict
 from stacks.operations.deployment import DeploymentError
 from stacks.reports.upgrade.deployed import MOUNTS, Deployed, deployed
-from stacks.reports.upgrade.remaining import Remaining, remaining, the_ca
+from stacks.reports.upgrade.remaining import Remaining, remaining, the_ca, to_know
 from tests.facts import NOW, claim, condition, facts, healthy, items, node_class
 from tests.synthesis import Json
 from tests.test_destroy import FOLDER, VPC
@@ -157,8 +157,21 @@ def test_a_goal_among_the_releases_with_another_hash_is_not_passed(goal: str) ->
     assert [step.new for step in found] == [goal]
 
 
-def test_a_build_of_ones_own_is_left_alone() -> None:
-    assert edits(**DONE | {"karpenter": "1.6.0-ours", "values": ""}) == []
+@pytest.mark.parametrize("release", ["1.6.0-ours", "main"])
+def test_a_build_of_ones_own_is_left_alone(release: str) -> None:
+    assert edits(**DONE | {"karpenter": release, "values": ""}) == []
+    assert edits(**DONE | {"karpenter": release, "kubernetes": "1.34", "values": ""})[-1] == 'kubernetes_version="1.35"'
+
+
+def test_a_pool_with_a_pin_of_its_own_has_an_edit_of_its_own() -> None:
+    """The release of the cluster would be an older one, or a pin where there was none."""
+    pinned = kept("ec2nodeclass_a", "EC2NodeClass", "a", {"amiSelectorTerms": [{"alias": "bottlerocket@v1.50.0"}]})
+    given = DONE | {"kubernetes": "1.34", "budgets": drift_budget("0"), "more": (pinned,)}
+    for image in ("latest", "v1.62.0"):
+        assert edits(**given, image=image) == ['kubernetes_version="1.35"; in pool a, bottlerocket_version="v1.53.0"']
+    both = 'kubernetes_version="1.35", bottlerocket_version="v1.53.0"'
+    assert edits(**given, image="v1.50.0") == [both]
+    assert edits(**given, image="v1.51.0") == [f'{both}; in pool a, bottlerocket_version="v1.53.0"']
 
 
 @pytest.mark.parametrize(
@@ -166,6 +179,7 @@ def test_a_build_of_ones_own_is_left_alone() -> None:
     [
         ("1.7.4", True, ["1.9.2", "1.12.2", "1.14.1"]),
         ("1.8.4", False, ["1.12.2", "1.14.1"]),
+        ("main", False, []),
         ("1.6.0", False, ["1.12.2", "1.14.1"]),  # no node class changes at 1.8
         ("1.11.3", False, ["1.12.2", "1.14.1"]),
         ("1.12.0", False, ["1.14.1"]),
@@ -173,8 +187,73 @@ def test_a_build_of_ones_own_is_left_alone() -> None:
     ],
 )
 def test_karpenter_stops_where_a_class_or_its_hash_changes(karpenter: str, mounts: bool, stops: list[str]) -> None:
-    given = DONE | {"karpenter": karpenter, "mounts": mounts, "budgets": drift_budget("0")}
-    assert edits(**given) == [f'karpenter_version="{stop}"' for stop in stops]
+    found = edits(karpenter=karpenter, mounts=mounts)
+    assert [edit for edit in found if "karpenter" in edit] == [f'karpenter_version="{stop}"' for stop in stops]
+
+
+def test_pools_with_efa_stop_where_their_classes_name_network_interfaces() -> None:
+    """From 1.11 on; in the apply that crosses 1.12, Karpenter would forget the change."""
+    plugin = resource("helm_release.aws_efa_k8s_device_plugin", values=['supportedInstanceLabels: {values: ["train"]}'])
+    text = kept("ec2nodeclass_train", "EC2NodeClass", "train", {"userData": f"a = 1\n{MOUNTS}"})
+    more = (plugin, text, pool("nodepool_train", "train", "train", drift_budget("1"), **GPU_TAINT))
+    found = steps(more=more)
+    assert [one.step.new for one in found if one.step.subject == "karpenter"] == ["1.11.3", "1.12.2", "1.14.1"]
+    (words,) = (change.words for change in found[2].impact.changes if change.what == "train")
+    assert "all nodes drift (user data, network interfaces)" in words
+    assert "kubectl_manifest.ec2nodeclass_train" in found[2].step.updated
+
+
+def test_a_policy_that_karpenter_has_already_is_updated() -> None:
+    """Placement groups need one before 1.12."""
+    policy = resource("aws_iam_policy.karpenter_additional", policy="{}", arn="x")
+    (step, _) = upgrade_path(cluster(**DONE | {"karpenter": "1.11.3"}, more=(policy,)).versions, RECOMMENDED)
+    assert "aws_iam_policy.karpenter_additional" in step.updated
+    assert not step.created
+
+
+@pytest.mark.parametrize(
+    ("kubernetes", "karpenter", "first"),
+    [
+        ("1.34", "1.6.0", 'kubernetes_version="1.34", karpenter_version="1.6.8"'),
+        ("1.36", "1.12.2", 'kubernetes_version="1.36", karpenter_version="1.13.1"'),
+    ],
+)
+def test_a_karpenter_that_does_not_support_the_kubernetes_that_runs_moves_first(
+    kubernetes: str, karpenter: str, first: str
+) -> None:
+    """A synthesis refuses the two together, and so every other edit."""
+    found = steps(kubernetes=kubernetes, karpenter=karpenter)
+    assert found[0].edit() == first
+    assert f"make synth refuses Karpenter {karpenter} with Kubernetes {kubernetes}" in said(found[0])
+
+
+def test_a_node_group_behind_its_control_plane_moves_first() -> None:
+    """An apply failed between the two, or EKS moved the control plane by itself."""
+    behind = resource("module.eks.aws_eks_node_group.this", node_group_name="karpenter-2", version="1.34")
+    (step,) = steps(**DONE, more=(behind,))
+    assert step.edit() == 'kubernetes_version="1.35"'
+    assert not any(name in jobs(step) for name in ("default", "gpu-spot"))
+
+
+@pytest.mark.parametrize(("kubernetes", "do"), [("1.31", "to 1.33 first"), ("1.37", "newer release of this program")])
+def test_a_kubernetes_outside_of_the_table_has_no_steps_and_a_sentence(kubernetes: str, do: str) -> None:
+    assert steps(kubernetes=kubernetes) == []
+    (sentence,) = to_know(cluster(kubernetes=kubernetes))
+    assert f"make synth refuses Kubernetes {kubernetes}" in sentence
+    assert do in sentence
+
+
+def test_what_an_apply_left_half_done_is_named() -> None:
+    """A tainted resource is replaced by the next apply, whatever else that apply does."""
+    release = {"type": "helm_release", "name": "karpenter", "mode": "managed"}
+    tainted = {**release, "instances": [{"status": "tainted", "attributes": {"version": "1.14.1"}}]}
+    resources = [one for one in state(**DONE) if one.get("name") != "karpenter"]
+    for more, words in (([], "does not have helm_release.karpenter"), ([tainted], "helm_release.karpenter is tainted")):
+        found = deployed([*resources, *more])
+        assert found is not None
+        assert any(words in sentence for sentence in to_know(found))
+    ours = cluster(**DONE | {"karpenter": "main"})
+    assert any("helm_release.karpenter has version main" in sentence for sentence in to_know(ours))
 
 
 def test_the_drift_budget_comes_first_and_only_where_gpu_nodes_would_drift() -> None:
@@ -355,6 +434,12 @@ def test_the_command_prints_what_is_deployed_and_every_step(trial: Trial, capsys
     assert [line for line in lines if line[:2] == "7."] == ["7. Kubernetes 1.35"]
 
 
+def test_the_network_that_a_data_source_reads_is_not_the_clusters(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+    data = {**resource("module.vpc.aws_vpc.shared", tags={}), "mode": "data"}
+    trial.state = json.dumps({"resources": state(more=(data,))})
+    assert "Only the state was read" not in ran(capsys)[1]
+
+
 @pytest.mark.parametrize("form", ["text", "markdown", "json"])
 def test_no_format_has_a_secret_or_an_account(trial: Trial, capsys: pytest.CaptureFixture[str], form: str) -> None:
     _, out, _ = ran(capsys, "karpenter", "--format", form)
@@ -386,7 +471,8 @@ def test_what_eks_moved_by_itself_counts(trial: Trial, capsys: pytest.CaptureFix
     trial.answers["cluster"]["cluster"]["version"] = "1.34"
     out = ran(capsys)[1]
     assert 'the state says 1.33: main.py must have kubernetes_version="1.34" before the next apply.' in out
-    assert "6. Kubernetes 1.35" in out
+    assert "1. Karpenter 1.6.8, for the Kubernetes 1.34 that runs" in out
+    assert "7. Kubernetes 1.35" in out
     assert "from Kubernetes 1.34 to 1.35" in " ".join(out.split())
 
 

@@ -21,7 +21,9 @@ def limits_of(plan: Plan, pool: KubernetesObject) -> tuple[dict[str, Any], dict[
     The user data of the node class says how many. Where the plan does not know the class, each share counts as a GPU: too many
     rather than too few.
     """
-    before, after = (_in_gpus(spec or {}, pods) for spec, pods in zip((pool.before, pool.after), shares_of(plan, pool), strict=True))
+    before, after = (
+        _in_gpus(spec or {}, pods) for spec, pods in zip((pool.before, pool.after), shares_of(plan, pool), strict=True)
+    )
     return before, after
 
 

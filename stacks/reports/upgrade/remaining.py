@@ -4,7 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from stacks.knowledge.upgrade_path import Step, upgrade_path
+from stacks.knowledge.upgrade_path import (
+    CONTROL_PLANE,
+    CONTROLLER_RELEASE,
+    KARPENTER_RELEASE,
+    NODE_GROUP,
+    Step,
+    upgrade_path,
+)
 from stacks.knowledge.versions import (
     EXTENDED_SUPPORT_PRICE,
     KARPENTER_RELEASES,
@@ -62,7 +69,8 @@ class Remaining:
 
     def edit(self) -> str:
         """The arguments of the cluster in main.py, as Python."""
-        return ", ".join(f'{name}="{value}"' for name, value in self.step.fields.items())
+        pools = (f"in pool {name}, {_arguments(fields)}" for name, fields in self.step.pool_fields.items())
+        return "; ".join([_arguments(self.step.fields), *pools])
 
 
 def remaining(cluster: Deployed, goal: Mapping[str, str], checks: Sequence[Check], today: date) -> list[Remaining]:
@@ -123,16 +131,19 @@ def _why(cluster: Deployed, steps: Sequence[Step], number: int, today: date) -> 
         case "karpenter":
             yield from _why_karpenter(steps, number)
         case "kubernetes":
+            if step.updated == (NODE_GROUP,):
+                yield "EKS moved the control plane by itself, or an apply did not finish. The next apply rolls the node group."
+                return
             yield f"For {step.old}, {support(step.old, cluster.support, today)}."
-            if release := step.fields.get("bottlerocket_version"):
-                yield (
-                    f"Images for Kubernetes {step.new} begin with Bottlerocket {release}. Where a pool has a bottlerocket_version "
-                    "of its own, change that."
-                )
+            fields = (step.fields, *step.pool_fields.values())
+            if release := next((one["bottlerocket_version"] for one in fields if "bottlerocket_version" in one), ""):
+                yield f"Images for Kubernetes {step.new} begin with Bottlerocket {release}."
 
 
 def _why_karpenter(steps: Sequence[Step], number: int) -> Iterator[str]:
     step = steps[number]
+    if runs := step.fields.get("kubernetes_version"):
+        yield f"make synth refuses Karpenter {step.old} with Kubernetes {runs}, so that no other step can come first."
     if broken := KARPENTER_RELEASES.broken.get(step.old):
         yield f"{step.old} is broken: {broken}."
     old, new = (karpenter_releases(release) for release in (step.old, step.new))
@@ -161,10 +172,38 @@ def _first(cluster: Deployed, before: Sequence[Step], step: Step, checks: Mappin
         else:
             yield from _said(checks, upgrade.marked, MARKED)
         yield from _said(checks, upgrade.certificate_authority, COMPARE.format(name=cluster.name))
-    if step.subject == "kubernetes":
+    if CONTROL_PLANE in step.updated:
         if before and before[-1].subject == "kubernetes":
             yield Line(f"Wait a week after Kubernetes {step.old}: EKS rolls back within seven days, and only by one version.")
         yield Line(f"addon_versions, if main.py has them: each must be a version for Kubernetes {step.new}.")
+
+
+def to_know(cluster: Deployed) -> Iterator[str]:
+    """What stands in the way of steps, or is not among them."""
+    runs, known = cluster.versions.kubernetes, [row.version for row in KUBERNETES]
+    if runs not in known:
+        older = bool(runs) and parts(runs) < parts(known[0])
+        do = (
+            f"Bring the cluster to {known[0]} first, one minor version at a time"
+            if older
+            else "Use a newer release of this program"
+        )
+        yield f"make synth refuses Kubernetes {runs}, because the program knows {known[0]} to {known[-1]}. {do}."
+    for address, known_version in (
+        (KARPENTER_RELEASE, cluster.versions.karpenter),
+        (CONTROLLER_RELEASE, cluster.versions.load_balancer_controller),
+    ):
+        if (found := cluster.resources.get(address)) is None:
+            yield f"The state does not have {address}: an apply did not finish, and the next one installs the release of main.py."
+        elif not known_version:
+            yield f"{address} has version {found.values.get('version')}, which is not a release: its steps are left out."
+    for address, one in cluster.resources.items():
+        if one.tainted:
+            yield f"{address} is tainted: an apply did not finish, and the next one replaces it. Read make plan before step 1."
+
+
+def _arguments(fields: Mapping[str, object]) -> str:
+    return ", ".join(f'{name}="{value}"' for name, value in fields.items())
 
 
 def the_ca(cluster: Deployed, checks: Sequence[Check]) -> Iterator[str]:
