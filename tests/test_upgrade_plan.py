@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from stacks import upgrade_plan
+from stacks.config import ClusterConfig, recommended
 from stacks.config.recommended import RECOMMENDED
 from stacks.knowledge.upgrade_path import THE_HCL, upgrade_path
 from stacks.knowledge.versions import load_balancer_controller_actions, load_balancer_controller_chart
@@ -17,9 +18,10 @@ from stacks.operations.checks import examine, reader, upgrade
 from stacks.operations.checks.question import Verdict
 from stacks.operations.deployment import DeploymentError
 from stacks.reports.upgrade.deployed import MOUNTS, Deployed, deployed
-from stacks.reports.upgrade.remaining import Remaining, remaining, the_ca, to_know
+from stacks.reports.upgrade.page import Page, page
+from stacks.reports.upgrade.remaining import Remaining, of_page, remaining, the_ca, to_know
 from tests.facts import NOW, claim, condition, facts, healthy, items, node_class
-from tests.synthesis import Json
+from tests.synthesis import Json, synth_stack
 from tests.test_destroy import FOLDER, VPC
 
 TODAY = date(2026, 11, 26)
@@ -377,6 +379,69 @@ def test_what_nobody_asked_comes_with_its_command() -> None:
     assert "'{.data.ca\\.crt}'" in commands[1]
 
 
+# --- What main.py has already -----------------------------------------------------------------------------------------------------
+
+
+def of_config(**given: Any) -> Page:
+    return page(synth_stack(ClusterConfig("gpu", **given)))
+
+
+def test_the_page_is_read_from_the_json_of_a_synthesis() -> None:
+    assert of_config().fields == {
+        "kubernetes_version": "1.33",
+        "karpenter_version": "1.6.0",
+        "load_balancer_controller_version": "2.11.0",
+        "load_balancer_controller_policy": "reference",
+        "bottlerocket_version": "latest",
+        "gpu_drift_budget": None,
+        "addon_versions": {},
+        "karpenter_node_release_version": None,
+    }
+    newest = synth_stack(recommended("gpu", bottlerocket_version="v1.62.0"))
+    assert page(newest).fields.items() >= {name: RECOMMENDED[name] for name in of_config().fields if name in RECOMMENDED}.items()
+    assert page(newest).fields["bottlerocket_version"] == "v1.62.0"
+    assert "gpu_drift_budget" not in page(newest, {"gpu_drift_budget"}).fields
+    assert page({}).fields == {}
+
+
+def with_page(has: Page, **given: Any) -> tuple[list[str], list[str]]:
+    """The edits, and what is too early."""
+    found = cluster(**given)
+    left = remaining(found, RECOMMENDED, (), TODAY, has)
+    return [one.edit() for one in left], list(of_page(found, [one.step for one in left], has))
+
+
+def test_an_edit_that_main_py_has_is_not_to_be_made_again() -> None:
+    assert with_page(of_config()) == (edits(), [])
+    controller = {"load_balancer_controller_version": "3.5.0", "load_balancer_controller_policy": "official"}
+    found, early = with_page(of_config(gpu_drift_budget="0", **controller))
+    assert (found[:3], early) == (["", "", 'karpenter_version="1.9.2"'], [])
+    found, early = with_page(of_config(karpenter_version="1.9.2"), official=True, controller="3.5.0", budgets=drift_budget("0"))
+    assert (found[0], early) == ("", [])
+
+
+def test_versions_that_main_py_has_too_early_are_named() -> None:
+    has = page(synth_stack(recommended("gpu")))
+    found, (sentence,) = with_page(has)
+    assert 'main.py has kubernetes_version="1.35", karpenter_version="1.14.1"' in sentence
+    assert 'For step 1, set kubernetes_version="1.33", karpenter_version="1.6.0"' in sentence
+    assert found[2:] == edits()[2:]
+    # The budget of the first step must be there before nodes drift.
+    assert with_page(of_config(karpenter_version="1.9.2"))[1]
+    _, (sentence,) = with_page(of_config(kubernetes_version="1.35", karpenter_version="1.9.2"), **DONE)
+    assert "and the next apply changes that" in sentence
+
+
+def test_pins_that_another_kubernetes_may_refuse_are_named() -> None:
+    has = of_config(addon_versions={"coredns": "v1.12.1-eksbuild.2"}, karpenter_node_release_version="1.50.0-4fc45e5a")
+    last = remaining(cluster(), RECOMMENDED, (), TODAY, has)[-1]
+    assert "addon_versions has coredns v1.12.1-eksbuild.2, which must be a version for Kubernetes 1.35" in said(last)
+    assert "--kubernetes-version 1.35 --addon-name coredns" in said(last)
+    assert "karpenter_node_release_version must be at least 1.53.0 for Kubernetes 1.35" in said(last)
+    assert "module.eks.aws_eks_addon.coredns[0]" not in jobs(last)  # it stays at the version
+    assert "addon_versions" not in said(remaining(cluster(), RECOMMENDED, (), TODAY, of_config())[-1])
+
+
 # --- The command ------------------------------------------------------------------------------------------------------------------
 
 
@@ -455,6 +520,28 @@ def test_json_has_the_steps_for_programs(trial: Trial, capsys: pytest.CaptureFix
     assert [one["impact"]["level"] for one in document["steps"]] == [
         "none", "restarts", "deferred", "restarts", "restarts", "replaces", "replaces"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ("text", 'Set nothing: main.py has gpu_drift_budget="0" already'),
+        ("markdown", 'Set nothing: main.py has `gpu_drift_budget="0"` already.'),
+        ("json", '"edit": {}'),
+    ],
+)
+def test_an_edit_that_is_made_is_said(trial: Trial, capsys: pytest.CaptureFixture[str], form: str, words: str) -> None:
+    (FOLDER / "cdk.tf.json").write_text(json.dumps({"provider": {"aws": [{}]}, "variable": {"gpu_drift_budget": {"default": "0"}}}))
+    assert words in " ".join(ran(capsys, "--format", form)[1].split())
+    Path("terraform.tfvars").write_text('gpu_drift_budget = "1"\n')
+    assert words not in " ".join(ran(capsys, "--format", form)[1].split())
+
+
+def test_a_variable_file_that_cannot_be_read_is_a_sentence(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("terraform.tfvars.json").write_text("{")
+    code, out, error = ran(capsys)
+    assert (code, out) == (1, "")
+    assert error.startswith("terraform.tfvars.json must be a JSON object of variables")
 
 
 def test_nothing_remains_is_a_sentence(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:

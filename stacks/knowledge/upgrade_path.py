@@ -148,7 +148,7 @@ def upgrade_path(now: Versions, goal: Mapping[str, str]) -> tuple[Step, ...]:
         return ()  # a synthesis would refuse each step
     repairs = [*_repairs(now)]
     for step in repairs:
-        now = replace(now, node_group=now.kubernetes, **({"karpenter": step.new} if step.subject == "karpenter" else {}))
+        now = replace(now, karpenter=step.new if step.subject == "karpenter" else now.karpenter)
     moving = [*_karpenter(now, goal), *_kubernetes(now, goal["kubernetes_version"])]
     held = _no_drift(now) if now.drifting and any(step.drifts for step in moving) else ()
     return (*repairs, *held, *_load_balancer_controller(now, goal["load_balancer_controller_version"]), *moving)

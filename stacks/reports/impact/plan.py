@@ -118,7 +118,7 @@ class Plan:
 
     @cached_property
     def karpenter(self) -> tuple[str, str]:
-        """Karpenter's release before and after; "" where the plan does not name a release, but a build of one's own, for example."""
+        """Karpenter's release before and after; "" where the plan does not name a release, but perhaps a build of one's own."""
         before, after = (one if re.fullmatch(NUMBERS, one) else "" for one in self.step(KARPENTER, "version") or ("", ""))
         return before, after
 

@@ -83,7 +83,7 @@ def deployed(state: Sequence[Mapping[str, Any]]) -> Deployed | None:
         return None
     karpenter, controller = (resources.get(address) for address in (KARPENTER_RELEASE, CONTROLLER_RELEASE))
     classes = dict(_specs(resources, "EC2NodeClass"))
-    releases = [_bottlerocket(classes[address]) for name in ("default", "gpu") if (address := f"{NODE_CLASS}{name}") in classes]
+    releases = [bottlerocket(classes[address]) for name in ("default", "gpu") if (address := f"{NODE_CLASS}{name}") in classes]
     with_efa = _pools_with_efa(resources.get(EFA_PLUGIN))
     efa_classes = {class_name(spec) for address, spec in _specs(resources, "NodePool") if _name(resources[address]) in with_efa}
     groups = [version for one in resources.values() if one.type == NODE_GROUPS and (version := _version(one))]
@@ -104,7 +104,7 @@ def deployed(state: Sequence[Mapping[str, Any]]) -> Deployed | None:
             official_policy=policy is not None and _allows(policy.values, load_balancer_controller_actions("2.11.0")),
             karpenter_policy=KARPENTER_POLICY in resources,
             bottlerocket=next(iter(releases), ""),
-            pinned={address: pin for address, spec in classes.items() if (pin := _bottlerocket(spec)) not in ("", LATEST)},
+            pinned={address: pin for address, spec in classes.items() if (pin := bottlerocket(spec)) not in ("", LATEST)},
             mounting=tuple(address for address, spec in classes.items() if MOUNTS in str(spec.get("userData"))),
             without_interfaces=tuple(
                 address
@@ -125,7 +125,7 @@ def deployed(state: Sequence[Mapping[str, Any]]) -> Deployed | None:
             for one in resources.values()
             if one.type == "aws_eks_addon"
         },
-        bottlerocket={_name(resources[address]): _bottlerocket(spec) for address, spec in classes.items()},
+        bottlerocket={_name(resources[address]): bottlerocket(spec) for address, spec in classes.items()},
         own_budgets=tuple(_name(resources[address]) for address in gpu_pools if address not in governed),
         knows_the_ca="clusterCABundle:" in str(karpenter and karpenter.values.get("values")),
         resources=resources,
@@ -169,7 +169,8 @@ def _pools_with_efa(plugin: Managed | None) -> list[str]:
     return found if isinstance(found, list) else []
 
 
-def _bottlerocket(spec: Values) -> str:
+def bottlerocket(spec: Values) -> str:
+    """The release that a node class selects, such as `latest`; "" for none."""
     aliases = (str(term.get("alias") or "") for term in spec.get("amiSelectorTerms") or ())
     return next((alias.partition("@")[2] for alias in aliases if alias.startswith("bottlerocket@")), "")
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from stacks.knowledge.upgrade_path import (
     CONTROL_PLANE,
@@ -22,6 +23,7 @@ from stacks.knowledge.versions import (
     KubernetesVersion,
     hashes_the_ca,
     karpenter_releases,
+    kubernetes_version,
     parts,
 )
 from stacks.operations.checks import upgrade
@@ -29,6 +31,7 @@ from stacks.operations.checks.question import Check, Question, Verdict
 from stacks.reports.impact.explanation import Explanation
 from stacks.reports.upgrade.deployed import Deployed
 from stacks.reports.upgrade.effects import effects
+from stacks.reports.upgrade.page import GROUP_RELEASE, NOTHING_KNOWN, Page
 
 HOURS_A_MONTH = 730
 MARKED = (
@@ -57,23 +60,31 @@ class Remaining:
 
     Attributes:
         step: the step.
+        lacking: its fields that main.py does not have yet, when the steps before are made.
         why: the reasons.
         first: what comes before the apply.
         impact: what the apply does.
     """
 
     step: Step
+    lacking: Mapping[str, Any]
     why: tuple[str, ...]
     first: tuple[Line, ...]
     impact: Explanation
 
     def edit(self) -> str:
-        """The arguments of the cluster in main.py, as Python."""
+        """The arguments of the cluster in main.py that are to be edited, as Python; "" if main.py has them."""
         pools = (f"in pool {name}, {_arguments(fields)}" for name, fields in self.step.pool_fields.items())
-        return "; ".join([_arguments(self.step.fields), *pools])
+        return "; ".join(filter(None, [_arguments(self.lacking), *pools]))
+
+    def made(self) -> str:
+        """What main.py has already."""
+        return _arguments(self.step.fields)
 
 
-def remaining(cluster: Deployed, goal: Mapping[str, str], checks: Sequence[Check], today: date) -> list[Remaining]:
+def remaining(
+    cluster: Deployed, goal: Mapping[str, str], checks: Sequence[Check], today: date, page: Page = NOTHING_KNOWN
+) -> list[Remaining]:
     """The steps that remain, in the order of docs/upgrading.md.
 
     Args:
@@ -81,15 +92,18 @@ def remaining(cluster: Deployed, goal: Mapping[str, str], checks: Sequence[Check
         goal: the versions to reach, by the field of ClusterConfig.
         checks: what the living cluster says; a check that is missing was not asked.
         today: for the ends of support.
+        page: what main.py has.
     """
     steps = upgrade_path(cluster.versions, goal)
     verdicts = {check.name: check for check in checks}
-    return [
-        Remaining(
-            step, tuple(_why(cluster, steps, number, today)), tuple(_first(cluster, steps[:number], step, verdicts)), explanation
-        )
-        for number, (step, explanation) in enumerate(zip(steps, effects(cluster, steps), strict=True))
-    ]
+    found = []
+    later = page.after(page.too_early(cluster, steps))
+    for number, (step, explanation) in enumerate(zip(steps, effects(cluster, steps, page.addons or ()), strict=True)):
+        why = tuple(_why(cluster, steps, number, today))
+        first = tuple(_first(cluster, steps[:number], step, verdicts, page))
+        found.append(Remaining(step, later.lacks(step.fields), why, first, explanation))
+        later = later.after(step.fields)
+    return found
 
 
 def support(version: str, support_type: str, today: date) -> str:
@@ -158,7 +172,7 @@ def _why_karpenter(steps: Sequence[Step], number: int) -> Iterator[str]:
         yield f"{step.new} is the release of recommended{f', and supports Kubernetes {new.kubernetes}' if new else ''}."
 
 
-def _first(cluster: Deployed, before: Sequence[Step], step: Step, checks: Mapping[str, Check]) -> Iterator[Line]:
+def _first(cluster: Deployed, before: Sequence[Step], step: Step, checks: Mapping[str, Check], page: Page) -> Iterator[Line]:
     """What comes before the apply of a step."""
     if step.subject == "load_balancer_controller" and _new_definitions(step):
         yield Line("Apply the CRDs of the release, which Helm does not upgrade:", _apply_definitions(step.new))
@@ -175,7 +189,33 @@ def _first(cluster: Deployed, before: Sequence[Step], step: Step, checks: Mappin
     if CONTROL_PLANE in step.updated:
         if before and before[-1].subject == "kubernetes":
             yield Line(f"Wait a week after Kubernetes {step.old}: EKS rolls back within seven days, and only by one version.")
-        yield Line(f"addon_versions, if main.py has them: each must be a version for Kubernetes {step.new}.")
+        yield from _pins(page, step)
+
+
+def _pins(page: Page, step: Step) -> Iterator[Line]:
+    """What main.py pins and a version of Kubernetes may refuse."""
+    must = f"must be a version for Kubernetes {step.new}"
+    if page.addons is None:
+        yield Line(f"addon_versions, if they are set: each {must}.")
+    for addon, version in (page.addons or {}).items():
+        versions = f"aws eks describe-addon-versions --kubernetes-version {step.new} --addon-name {addon}"
+        yield Line(
+            f"addon_versions has {addon} {version}, which {must}:",
+            f"{versions} --query 'addons[].addonVersions[].addonVersion' --output text",
+        )
+    release = str(page.fields.get(GROUP_RELEASE) or "")
+    least = kubernetes_version(step.new).bottlerocket
+    if release and parts(release.partition("-")[0]) < parts(least):
+        yield Line(f"{GROUP_RELEASE} must be at least {least} for Kubernetes {step.new}, or None (got {release}).")
+
+
+def of_page(cluster: Deployed, steps: Sequence[Step], page: Page) -> Iterator[str]:
+    """Versions in main.py that an apply would bring too early."""
+    if early := page.too_early(cluster, steps):
+        has = _arguments({name: page.fields[name] for name in early})
+        do = f"For step 1, set {_arguments(early)}; otherwise its apply changes more than the step."
+        runs = f"The cluster has {_arguments(early)}, and the next apply changes that."
+        yield f"main.py has {has} (as last synthesized). {do if steps else runs}"
 
 
 def to_know(cluster: Deployed) -> Iterator[str]:

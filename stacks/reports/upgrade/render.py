@@ -102,7 +102,7 @@ def markdown(report: Report) -> str:
     blocks = [f"## {report.heading()}", "\n".join(["| what | version | |", "|---|---|---|", *rows]), *report.to_know()]
     blocks.append(report.summary())
     for number, one in enumerate(report.steps, start=1):
-        blocks += [f"### {number}. {one.step.title}", f"```python\n{one.edit()}\n```", " ".join(one.why)]
+        blocks += [f"### {number}. {one.step.title}", *_edit(one), " ".join(one.why)]
         for line in one.first:
             blocks += [f"First: {line.words}", *([f"```sh\n{line.command}\n```"] if line.command else [])]
         blocks.append(impact.markdown(one.impact).partition("\n\n")[2].replace("### Impact", "Impact", 1))
@@ -132,6 +132,7 @@ def as_json(report: Report) -> str:
                 "title": one.step.title,
                 "class": one.step.change,
                 "set": dict(one.step.fields),
+                "edit": dict(one.lacking),
                 "set_in_pools": {name: dict(fields) for name, fields in one.step.pool_fields.items()},
                 "why": list(one.why),
                 "first": [asdict(line) for line in one.first],
@@ -157,7 +158,7 @@ def asked(checks: Sequence[Check]) -> Iterator[str]:
 
 
 def _parts(one: Remaining) -> Iterator[tuple[str, str]]:
-    yield "Set", one.edit()
+    yield "Set", one.edit() or f"nothing: main.py has {one.made()} already"
     yield "Why", " ".join(one.why)
     for line in one.first:
         yield "First", line.words
@@ -165,6 +166,13 @@ def _parts(one: Remaining) -> Iterator[tuple[str, str]]:
             yield "", f"$ {line.command}"
     for number, said in enumerate(impact.text(one.impact).splitlines()):
         yield "" if number else "Jobs", said
+
+
+def _edit(one: Remaining) -> Iterator[str]:
+    if edit := one.edit():
+        yield f"```python\n{edit}\n```"
+    else:
+        yield f"Set nothing: main.py has `{one.made()}` already."
 
 
 def _wrapped(label: str, words: str) -> list[str]:
