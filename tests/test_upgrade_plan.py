@@ -333,7 +333,7 @@ def test_nodes_that_are_not_marked_yet_stop_the_step_to_karpenter_1_12() -> None
     of_class = node_class("gpu")
     of_class["metadata"]["annotations"] = {HASH: "new", HASH_VERSION: "v4"}
     checks = examine(facts(nodeclaims=items(late, marked), nodeclasses=items(of_class)), upgrade.QUESTIONS)
-    (_, nodes, waits, _) = checks
+    (_, nodes, waits, *_) = checks
     assert nodes.figure == "gpu-spot 2 (1 drifted)"
     assert (waits.verdict, waits.figure) == (Verdict.FAILED, "1 of 2 Karpenter nodes")
     step = steps(checks, **DONE | {"karpenter": "1.9.2", "mounts": False})[0]
@@ -351,6 +351,14 @@ def test_a_class_that_karpenter_has_not_looked_at_yet_has_an_old_hash(seen: int,
     of_class["metadata"] |= {"generation": 2, "annotations": {HASH: "old", HASH_VERSION: "v4"}}
     check = upgrade.marked.ask(facts(nodeclaims=items(node(hashed="old", drifted="False")), nodeclasses=items(of_class)))
     assert check.verdict is verdict
+
+
+def test_nodes_that_are_too_old_for_a_kubernetes_go_first() -> None:
+    """A budget of 0 holds nodes back, and a kubelet may be three minor versions behind at most."""
+    checks = examine(facts(nodes=items({"status": {"nodeInfo": {"kubeletVersion": "v1.31.4-eks-1a2b3c4"}}})), upgrade.QUESTIONS)
+    *_, earlier, last = steps(checks)
+    assert "(the oldest runs 1.31)" in said(last)
+    assert "the oldest runs" not in said(earlier)
 
 
 def test_hashes_of_two_versions_are_not_compared() -> None:
@@ -469,7 +477,13 @@ class Trial:
             return ""
         if "config view" in command:
             return "https://gpu.example"
-        kinds = {"nodeclaims.": "nodeclaims", "ec2nodeclasses.": "nodeclasses", "configmap": "root_ca", "--raw": "reach"}
+        kinds = {
+            "nodeclaims.": "nodeclaims",
+            "ec2nodeclasses.": "nodeclasses",
+            "configmap": "root_ca",
+            "--raw": "reach",
+            "get nodes": "nodes",
+        }
         return json.dumps(self.answers[next((name for part, name in kinds.items() if part in command), "cluster")])
 
 

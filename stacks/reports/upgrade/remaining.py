@@ -1,5 +1,6 @@
 """The steps that remain for a deployed cluster: why each, what comes before it, and what it does to running jobs. Plain Python."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -34,6 +35,7 @@ from stacks.reports.upgrade.effects import effects
 from stacks.reports.upgrade.page import GROUP_RELEASE, NOTHING_KNOWN, Page
 
 HOURS_A_MONTH = 730
+MOST_BEHIND = 3  # minor versions of a kubelet: https://kubernetes.io/releases/version-skew-policy/#kubelet
 MARKED = (
     "kubectl get nodeclaims -o custom-columns='NAME:.metadata.name,POOL:.metadata.labels.karpenter\\.sh/nodepool,"
     'DRIFTED:.status.conditions[?(@.type=="Drifted")].status\''
@@ -190,6 +192,12 @@ def _first(cluster: Deployed, before: Sequence[Step], step: Step, checks: Mappin
         if before and before[-1].subject == "kubernetes":
             yield Line(f"Wait a week after Kubernetes {step.old}: EKS rolls back within seven days, and only by one version.")
         yield from _pins(page, step)
+        runs = checks[upgrade.oldest.name].figure if upgrade.oldest.name in checks else ""
+        if re.fullmatch(r"\d+[.]\d+", runs) and parts(step.new)[1] - parts(runs)[1] > MOST_BEHIND:
+            yield Line(
+                f"Replace the nodes that are more than {MOST_BEHIND} minor versions behind {step.new} (the oldest runs {runs}):",
+                "kubectl get nodes -L karpenter.sh/nodepool; kubectl delete nodeclaim NAME",
+            )
 
 
 def _pins(page: Page, step: Step) -> Iterator[Line]:
