@@ -41,7 +41,7 @@ def told(explanation: Any) -> set[str]:
 
 def walk(workspace: Workspace, config: ClusterConfig) -> list[Step]:
     """Plan and apply each step that remains: the plan, and what `make impact` says of the plan, are what the step says."""
-    walked = []
+    walked: list[Step] = []
     while True:
         cluster = deployed(json.loads(workspace.state.read_text())["resources"])
         assert cluster is not None

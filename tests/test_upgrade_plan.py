@@ -227,6 +227,7 @@ def test_a_karpenter_that_does_not_support_the_kubernetes_that_runs_moves_first(
     found = steps(kubernetes=kubernetes, karpenter=karpenter)
     assert found[0].edit() == first
     assert f"make synth refuses Karpenter {karpenter} with Kubernetes {kubernetes}" in said(found[0])
+    assert "Add-ons that are still at the versions for an older Kubernetes follow" in said(found[0])
 
 
 def test_a_node_group_behind_its_control_plane_moves_first() -> None:
@@ -235,6 +236,7 @@ def test_a_node_group_behind_its_control_plane_moves_first() -> None:
     (step,) = steps(**DONE, more=(behind,))
     assert step.edit() == 'kubernetes_version="1.35"'
     assert not any(name in jobs(step) for name in ("default", "gpu-spot"))
+    assert "Add-ons that are still at the versions for an older Kubernetes follow" in said(step)
 
 
 @pytest.mark.parametrize(("kubernetes", "do"), [("1.31", "to 1.33 first"), ("1.37", "newer release of this program")])

@@ -110,7 +110,7 @@ class Step:
     subject: Subject
     title: str
     fields: Mapping[str, Any]
-    pool_fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    pool_fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     old: str = ""
     created: tuple[str, ...] = ()
     updated: tuple[str, ...] = ()

@@ -45,6 +45,7 @@ COMPARE = (
     "aws eks describe-cluster --name {name} --query cluster.certificateAuthority.data --output text | sha256sum; (kubectl -n "
     "kube-system get configmap kube-root-ca.crt -o jsonpath='{{.data.ca\\.crt}}' | base64 -w0; echo) | sha256sum"
 )
+FOLLOW = "Add-ons that are still at the versions for an older Kubernetes follow, and roll."
 PAGE = "docs/upgrading.md#the-step-to-karpenter-112"
 
 
@@ -148,7 +149,7 @@ def _why(cluster: Deployed, steps: Sequence[Step], number: int, today: date) -> 
             yield from _why_karpenter(steps, number)
         case "kubernetes":
             if step.updated == (NODE_GROUP,):
-                yield "EKS moved the control plane by itself, or an apply did not finish. The next apply rolls the node group."
+                yield f"EKS moved the control plane by itself, or an apply did not finish. The next apply rolls the node group. {FOLLOW}"
                 return
             yield f"For {step.old}, {support(step.old, cluster.support, today)}."
             fields = (step.fields, *step.pool_fields.values())
@@ -159,7 +160,7 @@ def _why(cluster: Deployed, steps: Sequence[Step], number: int, today: date) -> 
 def _why_karpenter(steps: Sequence[Step], number: int) -> Iterator[str]:
     step = steps[number]
     if runs := step.fields.get("kubernetes_version"):
-        yield f"make synth refuses Karpenter {step.old} with Kubernetes {runs}, so that no other step can come first."
+        yield f"make synth refuses Karpenter {step.old} with Kubernetes {runs}, so that no other step can come first. {FOLLOW}"
     if broken := KARPENTER_RELEASES.broken.get(step.old):
         yield f"{step.old} is broken: {broken}."
     old, new = (karpenter_releases(release) for release in (step.old, step.new))
