@@ -149,7 +149,8 @@ def _why(cluster: Deployed, steps: Sequence[Step], number: int, today: date) -> 
             yield from _why_karpenter(steps, number)
         case "kubernetes":
             if step.updated == (NODE_GROUP,):
-                yield f"EKS moved the control plane by itself, or an apply did not finish. The next apply rolls the node group. {FOLLOW}"
+                yield "EKS moved the control plane by itself, or an apply did not finish. The next apply rolls the node group."
+                yield FOLLOW
                 return
             yield f"For {step.old}, {support(step.old, cluster.support, today)}."
             fields = (step.fields, *step.pool_fields.values())
