@@ -59,6 +59,7 @@ capacity: $(VENV)/.pipenv ## Say what EC2 can give the pools of a living cluster
 
 upgrade-plan: $(VENV)/.packages ## Say which steps of an upgrade remain for a deployed cluster: make upgrade-plan STACK=karpenter [ARGS="--format markdown"]
 	@$(BIN)/python -m stacks.upgrade_plan "$(STACK)" $(ARGS)
+
 prove: $(VENV)/.packages ## Build a cluster, measure it, and remove it: make prove APP=examples/proof.py STACK=proof [ARGS="--keep"]
 	@$(BIN)/python -m stacks.operations.prove "$(APP)" "$(STACK)" $(ARGS)
 

@@ -4,6 +4,7 @@ The state says what is deployed, and the APIs of EKS and Kubernetes what runs. O
 Exit codes: 0 if the steps are told, also where none remains; 1 if there is no state to read.
 """
 
+import json
 import shutil
 import sys
 import tempfile
@@ -13,16 +14,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from stacks.config.checks import ConfigurationError
 from stacks.config.recommended import RECOMMENDED
+from stacks.config.variable_files import variables_in
 from stacks.operations.checks import examine, upgrade
 from stacks.operations.checks.facts import short
 from stacks.operations.checks.question import Check, Verdict
 from stacks.operations.checks.reader import read
 from stacks.operations.checks.report import without_accounts
-from stacks.operations.deployment import DeploymentError, NotDeployedError, Stack, synthesized
+from stacks.operations.deployment import JSON, DeploymentError, NotDeployedError, Stack, synthesized
 from stacks.operations.terminal import coloured, show
 from stacks.reports.upgrade.deployed import Deployed, deployed
-from stacks.reports.upgrade.remaining import remaining
+from stacks.reports.upgrade.page import page
+from stacks.reports.upgrade.remaining import of_page, remaining
 from stacks.reports.upgrade.render import FORMATS, Report, asked
 
 PROGRAMS = ("kubectl", "aws")
@@ -33,6 +37,7 @@ def main(arguments: Sequence[str]) -> int:
 
     Raises:
         DeploymentError: there is no such stack, no login for the state, or no cluster in the state.
+        ConfigurationError: a variable file cannot be read.
     """
     parser = ArgumentParser(prog="make upgrade-plan STACK=…", description=(__doc__ or "").partition("\n\n")[2])
     parser.add_argument("stack", nargs="?", default="", help="the name of the stack")
@@ -47,8 +52,11 @@ def main(arguments: Sequence[str]) -> int:
     checks, notes = _ask(stack, state)
     cluster, moved = _as_eks_says(cluster, checks)
     today = datetime.now(UTC).date()
-    steps = remaining(cluster, RECOMMENDED, checks, today)
-    report = Report(stack.folder.name, cluster, steps, checks, [*moved, *notes], today)
+    elsewhere = {name for file in stack.variable_files() for name in variables_in(file)}
+    has = page(json.loads((stack.folder / JSON).read_text()), elsewhere)
+    steps = remaining(cluster, RECOMMENDED, checks, today, has)
+    early = of_page(cluster, [one.step for one in steps], has)
+    report = Report(stack.folder.name, cluster, steps, checks, [*moved, *early, *notes], today)
     show(without_accounts(FORMATS[options.format](report)))
     return 0
 
@@ -83,7 +91,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run `main`; an error and Ctrl-C end with a sentence. Returns the exit code."""
     try:
         return main(arguments)
-    except DeploymentError as error:
+    except (DeploymentError, ConfigurationError) as error:
         print(coloured(without_accounts(str(error)), "red", sys.stderr), file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -84,7 +84,7 @@ def test_karpenter_counts_shares_and_the_vcpus_of_the_limit(made: Json) -> None:
 @pytest.mark.parametrize("sharing", [TimeSlicing, Mps])
 def test_a_share_is_at_most_half_a_gpu(sharing: type[TimeSlicing | Mps]) -> None:
     (text,) = wrong(gpu(sharing=sharing(replicas=1)))
-    least = {TimeSlicing: "at least 2", Mps: "between 2 and 48"}[sharing]
+    least = {TimeSlicing: "between 2 and 69905", Mps: "between 2 and 48"}[sharing]
     assert text == f'gpu_pools["a"].sharing.replicas must be {least} (got 1).'
     assert wrong(gpu(sharing=sharing(replicas=2))) == []
     assert wrong(gpu(sharing=sharing(replicas=48))) == []
@@ -93,7 +93,8 @@ def test_a_share_is_at_most_half_a_gpu(sharing: type[TimeSlicing | Mps]) -> None
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"gpu_sharing": TimeSlicing(replicas=0)}, "c.gpu_sharing.replicas must be at least 2 (got 0)."),
+        ({"gpu_sharing": TimeSlicing(replicas=0)}, "c.gpu_sharing.replicas must be between 2 and 69905 (got 0)."),
+        ({"gpu_sharing": TimeSlicing(replicas=69906)}, "c.gpu_sharing.replicas must be between 2 and 69905 (got 69906)."),
         ({"gpu_sharing": Mps(replicas=49)}, "c.gpu_sharing.replicas must be between 2 and 48 (got 49)."),
         ({"gpu_sharing": 4}, "c.gpu_sharing must be a TimeSlicing or an Mps or None (got 4)."),
         (

@@ -117,6 +117,31 @@ def test_held_back_nodes_that_never_expire_wait_for_less() -> None:
     assert only(node_pool(before, after))[2].endswith("until they are interrupted.")
 
 
+def test_nodes_of_a_pool_without_a_capacity_type_may_be_interrupted() -> None:
+    """Karpenter takes Spot first where a pool does not say."""
+    before, after = (pool(DRIFT_0, requirements=types("m7i.large")[1:], labels=labels) for labels in ({}, {"a": "b"}))
+    assert only(node_pool(before, after))[2].endswith(HELD)
+
+
+def test_fewer_pods_per_gpu_may_leave_no_room() -> None:
+    def shared(replicas: int) -> Json:
+        nvidia = f'device-sharing-strategy = "mps"\n[settings.kubelet-device-plugins.nvidia.mps]\nreplicas = {replicas}\n'
+        return {**CLASS, "userData": f"[settings.kubelet-device-plugins.nvidia]\n{nvidia}"}
+
+    def said(before: int, after: int) -> str:
+        specs = [pool(DRIFT_0, limits={"nvidia.com/gpu": 8 * pods}) for pods in (before, after)]
+        return only(node_class(shared(before), shared(after)), node_pool(*specs))[2]
+
+    room = "4 to 2 pods per GPU. New nodes may not have room for all pods of the old ones within the limit."
+    assert room in said(4, 2)
+    assert "pods per GPU" not in said(2, 4)
+
+
+def test_a_limit_of_one_gpu_is_singular() -> None:
+    changed = node_pool(pool(limits={"nvidia.com/gpu": 2}), pool(limits={"nvidia.com/gpu": 1}))
+    assert "limit 2 to 1 GPU." in only(changed)[2]
+
+
 def test_a_key_that_excludes_nodes_makes_those_drift() -> None:
     def spec(*requirements: Json) -> Json:
         return pool(NIGHTS, requirements=[*types("p5.48xlarge"), *requirements])

@@ -42,6 +42,12 @@ def summary(project: Path, *clusters: ClusterConfig) -> list[str]:
     return "\n".join(lines).split("\n")
 
 
+def test_a_limit_of_one_gpu_is_singular(project: Path) -> None:
+    pool = GpuPool("small", instance_types=["g6e.2xlarge"], limit=1)
+    lines = summary(project, ClusterConfig("a", region="us-west-2", gpu_spot_pool=False, gpu_pools=[pool]))
+    assert any("  1 GPU  " in line for line in lines)
+
+
 def test_the_summary_of_a_cluster_has_its_pools_what_they_may_cost_and_the_steps_up_to_the_apply(project: Path) -> None:
     cluster = recommended(
         "a",

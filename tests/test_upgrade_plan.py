@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from stacks import upgrade_plan
+from stacks.config import ClusterConfig, recommended
 from stacks.config.recommended import RECOMMENDED
 from stacks.knowledge.upgrade_path import THE_HCL, upgrade_path
 from stacks.knowledge.versions import load_balancer_controller_actions, load_balancer_controller_chart
@@ -17,9 +18,10 @@ from stacks.operations.checks import examine, reader, upgrade
 from stacks.operations.checks.question import Verdict
 from stacks.operations.deployment import DeploymentError
 from stacks.reports.upgrade.deployed import MOUNTS, Deployed, deployed
-from stacks.reports.upgrade.remaining import Remaining, remaining, the_ca
+from stacks.reports.upgrade.page import Page, page
+from stacks.reports.upgrade.remaining import Remaining, of_page, remaining, the_ca, to_know
 from tests.facts import NOW, claim, condition, facts, healthy, items, node_class
-from tests.synthesis import Json
+from tests.synthesis import Json, synth_stack
 from tests.test_destroy import FOLDER, VPC
 
 TODAY = date(2026, 11, 26)
@@ -157,8 +159,21 @@ def test_a_goal_among_the_releases_with_another_hash_is_not_passed(goal: str) ->
     assert [step.new for step in found] == [goal]
 
 
-def test_a_build_of_ones_own_is_left_alone() -> None:
-    assert edits(**DONE | {"karpenter": "1.6.0-ours", "values": ""}) == []
+@pytest.mark.parametrize("release", ["1.6.0-ours", "main"])
+def test_a_build_of_ones_own_is_left_alone(release: str) -> None:
+    assert edits(**DONE | {"karpenter": release, "values": ""}) == []
+    assert edits(**DONE | {"karpenter": release, "kubernetes": "1.34", "values": ""})[-1] == 'kubernetes_version="1.35"'
+
+
+def test_a_pool_with_a_pin_of_its_own_has_an_edit_of_its_own() -> None:
+    """The release of the cluster would be an older one, or a pin where there was none."""
+    pinned = kept("ec2nodeclass_a", "EC2NodeClass", "a", {"amiSelectorTerms": [{"alias": "bottlerocket@v1.50.0"}]})
+    given = DONE | {"kubernetes": "1.34", "budgets": drift_budget("0"), "more": (pinned,)}
+    for image in ("latest", "v1.62.0"):
+        assert edits(**given, image=image) == ['kubernetes_version="1.35"; in pool a, bottlerocket_version="v1.53.0"']
+    both = 'kubernetes_version="1.35", bottlerocket_version="v1.53.0"'
+    assert edits(**given, image="v1.50.0") == [both]
+    assert edits(**given, image="v1.51.0") == [f'{both}; in pool a, bottlerocket_version="v1.53.0"']
 
 
 @pytest.mark.parametrize(
@@ -166,6 +181,7 @@ def test_a_build_of_ones_own_is_left_alone() -> None:
     [
         ("1.7.4", True, ["1.9.2", "1.12.2", "1.14.1"]),
         ("1.8.4", False, ["1.12.2", "1.14.1"]),
+        ("main", False, []),
         ("1.6.0", False, ["1.12.2", "1.14.1"]),  # no node class changes at 1.8
         ("1.11.3", False, ["1.12.2", "1.14.1"]),
         ("1.12.0", False, ["1.14.1"]),
@@ -173,8 +189,75 @@ def test_a_build_of_ones_own_is_left_alone() -> None:
     ],
 )
 def test_karpenter_stops_where_a_class_or_its_hash_changes(karpenter: str, mounts: bool, stops: list[str]) -> None:
-    given = DONE | {"karpenter": karpenter, "mounts": mounts, "budgets": drift_budget("0")}
-    assert edits(**given) == [f'karpenter_version="{stop}"' for stop in stops]
+    found = edits(karpenter=karpenter, mounts=mounts)
+    assert [edit for edit in found if "karpenter" in edit] == [f'karpenter_version="{stop}"' for stop in stops]
+
+
+def test_pools_with_efa_stop_where_their_classes_name_network_interfaces() -> None:
+    """From 1.11 on; in the apply that crosses 1.12, Karpenter would forget the change."""
+    plugin = resource("helm_release.aws_efa_k8s_device_plugin", values=['supportedInstanceLabels: {values: ["train"]}'])
+    text = kept("ec2nodeclass_train", "EC2NodeClass", "train", {"userData": f"a = 1\n{MOUNTS}"})
+    more = (plugin, text, pool("nodepool_train", "train", "train", drift_budget("1"), **GPU_TAINT))
+    found = steps(more=more)
+    assert [one.step.new for one in found if one.step.subject == "karpenter"] == ["1.11.3", "1.12.2", "1.14.1"]
+    (words,) = (change.words for change in found[2].impact.changes if change.what == "train")
+    assert "all nodes drift (user data, network interfaces)" in words
+    assert "kubectl_manifest.ec2nodeclass_train" in found[2].step.updated
+
+
+def test_a_policy_that_karpenter_has_already_is_updated() -> None:
+    """Placement groups need one before 1.12."""
+    policy = resource("aws_iam_policy.karpenter_additional", policy="{}", arn="x")
+    (step, _) = upgrade_path(cluster(**DONE | {"karpenter": "1.11.3"}, more=(policy,)).versions, RECOMMENDED)
+    assert "aws_iam_policy.karpenter_additional" in step.updated
+    assert not step.created
+
+
+@pytest.mark.parametrize(
+    ("kubernetes", "karpenter", "first"),
+    [
+        ("1.34", "1.6.0", 'kubernetes_version="1.34", karpenter_version="1.6.8"'),
+        ("1.36", "1.12.2", 'kubernetes_version="1.36", karpenter_version="1.13.1"'),
+    ],
+)
+def test_a_karpenter_that_does_not_support_the_kubernetes_that_runs_moves_first(
+    kubernetes: str, karpenter: str, first: str
+) -> None:
+    """A synthesis refuses the two together, and so every other edit."""
+    found = steps(kubernetes=kubernetes, karpenter=karpenter)
+    assert found[0].edit() == first
+    assert f"make synth refuses Karpenter {karpenter} with Kubernetes {kubernetes}" in said(found[0])
+    assert "Add-ons that are still at the versions for an older Kubernetes follow" in said(found[0])
+
+
+def test_a_node_group_behind_its_control_plane_moves_first() -> None:
+    """An apply failed between the two, or EKS moved the control plane by itself."""
+    behind = resource("module.eks.aws_eks_node_group.this", node_group_name="karpenter-2", version="1.34")
+    (step,) = steps(**DONE, more=(behind,))
+    assert step.edit() == 'kubernetes_version="1.35"'
+    assert not any(name in jobs(step) for name in ("default", "gpu-spot"))
+    assert "Add-ons that are still at the versions for an older Kubernetes follow" in said(step)
+
+
+@pytest.mark.parametrize(("kubernetes", "do"), [("1.31", "to 1.33 first"), ("1.37", "newer release of this program")])
+def test_a_kubernetes_outside_of_the_table_has_no_steps_and_a_sentence(kubernetes: str, do: str) -> None:
+    assert steps(kubernetes=kubernetes) == []
+    (sentence,) = to_know(cluster(kubernetes=kubernetes))
+    assert f"make synth refuses Kubernetes {kubernetes}" in sentence
+    assert do in sentence
+
+
+def test_what_an_apply_left_half_done_is_named() -> None:
+    """A tainted resource is replaced by the next apply, whatever else that apply does."""
+    release = {"type": "helm_release", "name": "karpenter", "mode": "managed"}
+    tainted = {**release, "instances": [{"status": "tainted", "attributes": {"version": "1.14.1"}}]}
+    resources = [one for one in state(**DONE) if one.get("name") != "karpenter"]
+    for more, words in (([], "does not have helm_release.karpenter"), ([tainted], "helm_release.karpenter is tainted")):
+        found = deployed([*resources, *more])
+        assert found is not None
+        assert any(words in sentence for sentence in to_know(found))
+    ours = cluster(**DONE | {"karpenter": "main"})
+    assert any("helm_release.karpenter has version main" in sentence for sentence in to_know(ours))
 
 
 def test_the_drift_budget_comes_first_and_only_where_gpu_nodes_would_drift() -> None:
@@ -252,7 +335,7 @@ def test_nodes_that_are_not_marked_yet_stop_the_step_to_karpenter_1_12() -> None
     of_class = node_class("gpu")
     of_class["metadata"]["annotations"] = {HASH: "new", HASH_VERSION: "v4"}
     checks = examine(facts(nodeclaims=items(late, marked), nodeclasses=items(of_class)), upgrade.QUESTIONS)
-    (_, nodes, waits, _) = checks
+    (_, nodes, waits, *_) = checks
     assert nodes.figure == "gpu-spot 2 (1 drifted)"
     assert (waits.verdict, waits.figure) == (Verdict.FAILED, "1 of 2 Karpenter nodes")
     step = steps(checks, **DONE | {"karpenter": "1.9.2", "mounts": False})[0]
@@ -270,6 +353,14 @@ def test_a_class_that_karpenter_has_not_looked_at_yet_has_an_old_hash(seen: int,
     of_class["metadata"] |= {"generation": 2, "annotations": {HASH: "old", HASH_VERSION: "v4"}}
     check = upgrade.marked.ask(facts(nodeclaims=items(node(hashed="old", drifted="False")), nodeclasses=items(of_class)))
     assert check.verdict is verdict
+
+
+def test_nodes_that_are_too_old_for_a_kubernetes_go_first() -> None:
+    """A budget of 0 holds nodes back, and a kubelet may be three minor versions behind at most."""
+    checks = examine(facts(nodes=items({"status": {"nodeInfo": {"kubeletVersion": "v1.31.4-eks-1a2b3c4"}}})), upgrade.QUESTIONS)
+    *_, earlier, last = steps(checks)
+    assert "(the oldest runs 1.31)" in said(last)
+    assert "the oldest runs" not in said(earlier)
 
 
 def test_hashes_of_two_versions_are_not_compared() -> None:
@@ -296,6 +387,69 @@ def test_what_nobody_asked_comes_with_its_command() -> None:
     assert commands[0].startswith("kubectl get nodeclaims -o custom-columns=")
     assert "aws eks describe-cluster --name gpu-zz9x" in commands[1]
     assert "'{.data.ca\\.crt}'" in commands[1]
+
+
+# --- What main.py has already -----------------------------------------------------------------------------------------------------
+
+
+def of_config(**given: Any) -> Page:
+    return page(synth_stack(ClusterConfig("gpu", **given)))
+
+
+def test_the_page_is_read_from_the_json_of_a_synthesis() -> None:
+    assert of_config().fields == {
+        "kubernetes_version": "1.33",
+        "karpenter_version": "1.6.0",
+        "load_balancer_controller_version": "2.11.0",
+        "load_balancer_controller_policy": "reference",
+        "bottlerocket_version": "latest",
+        "gpu_drift_budget": None,
+        "addon_versions": {},
+        "karpenter_node_release_version": None,
+    }
+    newest = synth_stack(recommended("gpu", bottlerocket_version="v1.62.0"))
+    assert page(newest).fields.items() >= {name: RECOMMENDED[name] for name in of_config().fields if name in RECOMMENDED}.items()
+    assert page(newest).fields["bottlerocket_version"] == "v1.62.0"
+    assert "gpu_drift_budget" not in page(newest, {"gpu_drift_budget"}).fields
+    assert page({}).fields == {}
+
+
+def with_page(has: Page, **given: Any) -> tuple[list[str], list[str]]:
+    """The edits, and what is too early."""
+    found = cluster(**given)
+    left = remaining(found, RECOMMENDED, (), TODAY, has)
+    return [one.edit() for one in left], list(of_page(found, [one.step for one in left], has))
+
+
+def test_an_edit_that_main_py_has_is_not_to_be_made_again() -> None:
+    assert with_page(of_config()) == (edits(), [])
+    controller = {"load_balancer_controller_version": "3.5.0", "load_balancer_controller_policy": "official"}
+    found, early = with_page(of_config(gpu_drift_budget="0", **controller))
+    assert (found[:3], early) == (["", "", 'karpenter_version="1.9.2"'], [])
+    found, early = with_page(of_config(karpenter_version="1.9.2"), official=True, controller="3.5.0", budgets=drift_budget("0"))
+    assert (found[0], early) == ("", [])
+
+
+def test_versions_that_main_py_has_too_early_are_named() -> None:
+    has = page(synth_stack(recommended("gpu")))
+    found, (sentence,) = with_page(has)
+    assert 'main.py has kubernetes_version="1.35", karpenter_version="1.14.1"' in sentence
+    assert 'For step 1, set kubernetes_version="1.33", karpenter_version="1.6.0"' in sentence
+    assert found[2:] == edits()[2:]
+    # The budget of the first step must be there before nodes drift.
+    assert with_page(of_config(karpenter_version="1.9.2"))[1]
+    _, (sentence,) = with_page(of_config(kubernetes_version="1.35", karpenter_version="1.9.2"), **DONE)
+    assert "and the next apply changes that" in sentence
+
+
+def test_pins_that_another_kubernetes_may_refuse_are_named() -> None:
+    has = of_config(addon_versions={"coredns": "v1.12.1-eksbuild.2"}, karpenter_node_release_version="1.50.0-4fc45e5a")
+    last = remaining(cluster(), RECOMMENDED, (), TODAY, has)[-1]
+    assert "addon_versions has coredns v1.12.1-eksbuild.2, which must be a version for Kubernetes 1.35" in said(last)
+    assert "--kubernetes-version 1.35 --addon-name coredns" in said(last)
+    assert "karpenter_node_release_version must be at least 1.53.0 for Kubernetes 1.35" in said(last)
+    assert "module.eks.aws_eks_addon.coredns[0]" not in jobs(last)  # it stays at the version
+    assert "addon_versions" not in said(remaining(cluster(), RECOMMENDED, (), TODAY, of_config())[-1])
 
 
 # --- The command ------------------------------------------------------------------------------------------------------------------
@@ -325,7 +479,13 @@ class Trial:
             return ""
         if "config view" in command:
             return "https://gpu.example"
-        kinds = {"nodeclaims.": "nodeclaims", "ec2nodeclasses.": "nodeclasses", "configmap": "root_ca", "--raw": "reach"}
+        kinds = {
+            "nodeclaims.": "nodeclaims",
+            "ec2nodeclasses.": "nodeclasses",
+            "configmap": "root_ca",
+            "--raw": "reach",
+            "get nodes": "nodes",
+        }
         return json.dumps(self.answers[next((name for part, name in kinds.items() if part in command), "cluster")])
 
 
@@ -355,6 +515,12 @@ def test_the_command_prints_what_is_deployed_and_every_step(trial: Trial, capsys
     assert [line for line in lines if line[:2] == "7."] == ["7. Kubernetes 1.35"]
 
 
+def test_the_network_that_a_data_source_reads_is_not_the_clusters(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+    data = {**resource("module.vpc.aws_vpc.shared", tags={}), "mode": "data"}
+    trial.state = json.dumps({"resources": state(more=(data,))})
+    assert "Only the state was read" not in ran(capsys)[1]
+
+
 @pytest.mark.parametrize("form", ["text", "markdown", "json"])
 def test_no_format_has_a_secret_or_an_account(trial: Trial, capsys: pytest.CaptureFixture[str], form: str) -> None:
     _, out, _ = ran(capsys, "karpenter", "--format", form)
@@ -372,6 +538,28 @@ def test_json_has_the_steps_for_programs(trial: Trial, capsys: pytest.CaptureFix
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ("text", 'Set nothing: main.py has gpu_drift_budget="0" already'),
+        ("markdown", 'Set nothing: main.py has `gpu_drift_budget="0"` already.'),
+        ("json", '"edit": {}'),
+    ],
+)
+def test_an_edit_that_is_made_is_said(trial: Trial, capsys: pytest.CaptureFixture[str], form: str, words: str) -> None:
+    (FOLDER / "cdk.tf.json").write_text(json.dumps({"provider": {"aws": [{}]}, "variable": {"gpu_drift_budget": {"default": "0"}}}))
+    assert words in " ".join(ran(capsys, "--format", form)[1].split())
+    Path("terraform.tfvars").write_text('gpu_drift_budget = "1"\n')
+    assert words not in " ".join(ran(capsys, "--format", form)[1].split())
+
+
+def test_a_variable_file_that_cannot_be_read_is_a_sentence(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("terraform.tfvars.json").write_text("{")
+    code, out, error = ran(capsys)
+    assert (code, out) == (1, "")
+    assert error.startswith("terraform.tfvars.json must be a JSON object of variables")
+
+
 def test_nothing_remains_is_a_sentence(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
     trial.state = json.dumps({"resources": state(**DONE, values="  clusterCABundle: x")})
     trial.answers["cluster"]["cluster"]["version"] = "1.35"
@@ -386,7 +574,8 @@ def test_what_eks_moved_by_itself_counts(trial: Trial, capsys: pytest.CaptureFix
     trial.answers["cluster"]["cluster"]["version"] = "1.34"
     out = ran(capsys)[1]
     assert 'the state says 1.33: main.py must have kubernetes_version="1.34" before the next apply.' in out
-    assert "6. Kubernetes 1.35" in out
+    assert "1. Karpenter 1.6.8, for the Kubernetes 1.34 that runs" in out
+    assert "7. Kubernetes 1.35" in out
     assert "from Kubernetes 1.34 to 1.35" in " ".join(out.split())
 
 

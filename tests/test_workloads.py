@@ -111,6 +111,24 @@ def test_the_page_says_what_an_hour_costs_at_most(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
+def test_the_page_says_which_quotas_the_gpu_nodes_need(folder: str) -> None:
+    page = (EXAMPLES / folder / "README.md").read_text()
+    vcpus, gpus = catalogue.vcpus_of_all_types(), catalogue.gpus_by_type()
+    needed = {
+        (market, str(max(pool.limits[GPU_TAINT] // gpus[name] * vcpus[name] for name in pool.pool.types())))
+        for pool in pools(folder)
+        if pool.gpu
+        for market in pool.pool.capacity_types
+    }
+    (line,) = (line for line in page.splitlines() if "docs/pending.md#4-quotas" in line)
+    said, number = set(), ""
+    for again, name in re.findall(r"(\d+ (?:vCPUs )?of|as many of) \*([^*]+)\*", line):
+        number = again.split()[0] if again[0].isdigit() else number
+        said.add(("spot" if "Spot" in name else "on-demand", number))
+    assert said == needed
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_the_page_says_that_no_gpu_has_run_the_example_and_names_all_files(folder: str) -> None:
     page = (EXAMPLES / folder / "README.md").read_text()
     assert "## What has not run" in page

@@ -29,7 +29,7 @@ class ImageCache:
     """Host names of the registries, such as quay.io."""
     credential_arns: Annotated[Mapping[str, str], Change.IN_PLACE] = field(default_factory=dict)
     """For each registry that needs a login, the ARN of a secret of Secrets Manager named ecr-pullthroughcache/..., by host name."""
-    create: Annotated[bool, DECIDES, Change.IN_PLACE] = True
+    create: Annotated[bool, DECIDES, Change("U; R (the rules) to unset")] = True
     """Create the rules of the cache. They belong to the account and region: False where another cluster creates them."""
     expire_after_days: Annotated[int | None, DECIDES, Change.IN_PLACE, at_least(1), at_most(MOST)] = None
     """Days after which ECR deletes a copy, and the next pull makes a new one; None to keep copies."""
@@ -94,7 +94,7 @@ class ImageCache:
 class ImageCacheOptions:
     """The cache of images."""
 
-    image_cache: Annotated[ImageCache | None, DECIDES, Change.IN_PLACE] = None
+    image_cache: Annotated[ImageCache | None, DECIDES, Change("U to add, R to remove (the rules)")] = None
     """Private ECR of the region as a cache of other registries. Pods use it by the names of their images."""
 
     def secrets_elsewhere(self, region: str | None) -> Iterator[str]:

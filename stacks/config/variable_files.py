@@ -23,14 +23,19 @@ def wrong_variable_files(clusters: Sequence[ClusterConfig], project: Path) -> It
             if field.variable and not derived and getattr(cluster, field.name) != field.default:
                 given.setdefault(field.name, []).append(cluster.name)
     for file in sorted(path for pattern in VARIABLE_FILES for path in project.glob(pattern)):
-        for name in sorted(_variables_in(file) & given.keys()):
+        for name in sorted(variables_in(file) & given.keys()):
             yield (
                 f"{file.name} must not set {name}, because Python gives it for {', '.join(given[name])}, and the cdktf CLI loads "
                 f"the file for every stack. Remove {name} from one of the two."
             )
 
 
-def _variables_in(file: Path) -> set[str]:
+def variables_in(file: Path) -> set[str]:
+    """The variables that a file sets.
+
+    Raises:
+        ConfigurationError: a file in JSON is not an object.
+    """
     text = file.read_text()
     if file.suffix == ".json":
         try:

@@ -138,7 +138,8 @@ class Stack:
             NotDeployedError: the state has no VPC.
         """
         pulled = self.state() if state is None else state
-        resources = {f"{r.get('module')}.{r['type']}": r["instances"][0]["attributes"] for r in pulled if r["instances"]}
+        managed = (r for r in pulled if r.get("mode", "managed") == "managed" and r["instances"])
+        resources = {f"{r.get('module')}.{r['type']}": r["instances"][0]["attributes"] for r in managed}
         vpc = resources.get("module.vpc.aws_vpc")
         if not vpc:
             raise NotDeployedError(f"Workspace {self.workspace()} has no VPC in its state, and so no node.")

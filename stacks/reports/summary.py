@@ -147,8 +147,12 @@ def _limit(pool: KnownPool) -> str:
     """Such as `32 GPUs`, `8 GPUs, 4 pods per GPU`, or `3 nodes, 2 at all times`."""
     shared = [f"{pool.sharing.replicas} pods per GPU"] if pool.sharing else []
     fixed = [] if pool.pool.replicas is None else [f"{pool.pool.replicas} at all times"]
-    limits = [f"{most} {UNITS.get(unit, unit)}" for unit, most in pool.limits.items()] or ["none"]
+    limits = [_counted(most, UNITS.get(unit, unit)) for unit, most in pool.limits.items()] or ["none"]
     return ", ".join([*limits, *fixed, *shared])
+
+
+def _counted(number: int, things: str) -> str:
+    return f"{number} {things.removesuffix('s') if number == 1 else things}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:

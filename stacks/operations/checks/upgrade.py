@@ -2,14 +2,17 @@
 
 import base64
 import binascii
+import re
 from collections import Counter
 from collections.abc import Sequence
 
+from stacks.knowledge.versions import parts
 from stacks.operations.checks.facts import Facts, NotKnownError, at, conditions, listed, name_of, text
 from stacks.operations.checks.nodes import DRIFTED, POOL
 from stacks.operations.checks.question import Answer, Finding, Question, Verdict, judged, question
 from stacks.operations.deployment import Object
 
+KUBELET = re.compile(r"v(\d+[.]\d+)")
 HASH, HASH_VERSION = "karpenter.k8s.aws/ec2nodeclass-hash", "karpenter.k8s.aws/ec2nodeclass-hash-version"
 
 
@@ -62,6 +65,13 @@ def certificate_authority(facts: Facts) -> Answer:
     return Answer(Verdict.FAILED, "the two differ", do="Nodes may drift once, as far as their budgets let them: docs/upgrading.md.")
 
 
+@question("Nodes say which Kubernetes version they run", "nodes")
+def oldest(facts: Facts) -> Answer:
+    """The oldest version of a kubelet, such as 1.31. A budget may have held its node back for several upgrades."""
+    found = [KUBELET.match(text(node, "status", "nodeInfo", "kubeletVersion")) for node in facts.objects("nodes")]
+    return Answer(Verdict.PASSED, min((one[1] for one in found if one), key=parts, default=""))
+
+
 def _pool(claim: Object) -> str:
     return text(claim, "metadata", "labels", POOL) or "unknown"
 
@@ -84,4 +94,4 @@ def _differs(claim: Object, node_class: Object | None) -> bool:
     return text(mine, HASH_VERSION) == text(theirs, HASH_VERSION) and text(mine, HASH) != text(theirs, HASH)
 
 
-QUESTIONS: Sequence[Question] = (control_plane, nodes, marked, certificate_authority)
+QUESTIONS: Sequence[Question] = (control_plane, nodes, marked, certificate_authority, oldest)

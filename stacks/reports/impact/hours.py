@@ -21,15 +21,23 @@ def limits_of(plan: Plan, pool: KubernetesObject) -> tuple[dict[str, Any], dict[
     The user data of the node class says how many. Where the plan does not know the class, each share counts as a GPU: too many
     rather than too few.
     """
-    node_class = class_of(plan, pool)
-    classes = (node_class.before, node_class.after) if node_class else (None, None)
-    before, after = (_in_gpus(spec or {}, made or {}) for spec, made in zip((pool.before, pool.after), classes, strict=True))
+    before, after = (
+        _in_gpus(spec or {}, pods) for spec, pods in zip((pool.before, pool.after), shares_of(plan, pool), strict=True)
+    )
     return before, after
 
 
-def _in_gpus(spec: Values, node_class: Values) -> dict[str, Any]:
+def shares_of(plan: Plan, pool: KubernetesObject) -> tuple[int, int]:
+    """How many pods share a GPU of a pool before and after, where the plan knows the node class; else 1."""
+    node_class = class_of(plan, pool)
+    classes = (node_class.before, node_class.after) if node_class else (None, None)
+    before, after = (pods_per_gpu((made or {}).get("userData") or "") for made in classes)
+    return before, after
+
+
+def _in_gpus(spec: Values, pods: int) -> dict[str, Any]:
     limits = dict(spec.get("limits") or {})
-    if GPU in limits and (pods := pods_per_gpu(node_class.get("userData") or "")) > 1:
+    if GPU in limits and pods > 1:
         limits.pop(CPU, None)  # says the same
         limits[GPU] = int(quantity(limits[GPU])) // pods
     return limits

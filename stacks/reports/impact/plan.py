@@ -21,6 +21,7 @@ Action: TypeAlias = Literal["none", "create", "update", "replace", "delete", "fo
 VERSION = "1"  # the major version of the format
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, where PyYAML has it, is ten times as fast
 KARPENTER = "helm_release.karpenter"
+NUMBERS = r"v?\d+([.]\d+)+"  # a version that compares with others
 
 
 class UnreadablePlanError(ValueError):
@@ -117,8 +118,9 @@ class Plan:
 
     @cached_property
     def karpenter(self) -> tuple[str, str]:
-        """Karpenter's release before and after; "" where the plan does not name a release."""
-        return self.step(KARPENTER, "version") or ("", "")
+        """Karpenter's release before and after; "" where the plan does not name a release, but perhaps a build of one's own."""
+        before, after = (one if re.fullmatch(NUMBERS, one) else "" for one in self.step(KARPENTER, "version") or ("", ""))
+        return before, after
 
     @cached_property
     def kubernetes(self) -> tuple[str, str]:

@@ -27,7 +27,7 @@ from stacks.reports.impact.drift import (
     swallowed,
     template,
 )
-from stacks.reports.impact.hours import dollars, limits_of, most_expensive_hour
+from stacks.reports.impact.hours import dollars, limits_of, most_expensive_hour, shares_of
 from stacks.reports.impact.plan import KARPENTER, KubernetesObject, Plan, Values
 from stacks.reports.impact.quantities import quantity
 from stacks.reports.impact.requirements import ALL, capacity_types, types, widened
@@ -188,6 +188,9 @@ def _kept(plan: Plan, pool: KubernetesObject, before: Values, after: Values) -> 
             yield effect
     if node_class and node_class.unknown:
         yield _unknown(pool, "The plan does not know what the node class will be.")
+    elif (shares := shares_of(plan, pool))[1] < shares[0]:
+        pods = f"{shares[0]} to {shares[1]} pod{'s' if shares[1] > 1 else ''} per GPU."
+        yield Effect(Level.NONE, "U", f"{pods} New nodes may not have room for all pods of the old ones within the limit.")
     old, new = plan.kubernetes
     if old != new and not node_class:
         yield _unknown(
@@ -363,7 +366,8 @@ def _limits(unit: str, before: object, after: object, *, capped: bool) -> str:
 
 
 def _limit(unit: str, value: object) -> str:
-    return f"{value} {UNITS.get(unit, unit)}"
+    things = UNITS.get(unit, unit)
+    return f"{value} {things.removesuffix('s') if str(value) == '1' else things}"
 
 
 def _budgets(spec: Values) -> list[Values] | None:

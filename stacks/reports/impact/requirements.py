@@ -68,8 +68,11 @@ def types(requirements: Sequence[Requirement]) -> list[str]:
 
 
 def capacity_types(requirements: Sequence[Requirement]) -> list[str]:
-    """How nodes of the pool are bought; Karpenter's default is on-demand."""
-    return _in(requirements).get(CAPACITY, ["on-demand"])
+    """How nodes of the pool are bought; without a requirement any way, Spot before on demand.
+
+    `getCapacityType` in pkg/providers/instance/instance.go of aws/karpenter-provider-aws, v1.6.0 to v1.14.1.
+    """
+    return _in(requirements).get(CAPACITY, ["reserved", "spot", "on-demand"])
 
 
 def _in(requirements: Sequence[Requirement]) -> dict[str, list[str]]:

@@ -10,14 +10,24 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from stacks.config.budgets import allowance
-from stacks.knowledge.upgrade_path import CONTROL_PLANE, CONTROLLER_POLICY, CONTROLLER_RELEASE, KARPENTER_RELEASE, Versions
-from stacks.knowledge.versions import LATEST, load_balancer_controller_actions, load_balancer_controller_release
-from stacks.reports.impact.plan import Values, manifest
+from stacks.knowledge.upgrade_path import (
+    CONTROL_PLANE,
+    CONTROLLER_POLICY,
+    CONTROLLER_RELEASE,
+    KARPENTER_POLICY,
+    KARPENTER_RELEASE,
+    NODE_CLASS,
+    Versions,
+)
+from stacks.knowledge.versions import LATEST, load_balancer_controller_actions, load_balancer_controller_release, parts
+from stacks.reports.impact.drift import class_name, helm_values
+from stacks.reports.impact.plan import NUMBERS, Values, manifest
 
 NODE_GROUPS = "aws_eks_node_group"
 KEPT = {"kubectl_manifest", "helm_release", "aws_eks_cluster", NODE_GROUPS, "aws_eks_addon", "aws_iam_policy"}
 MOUNTS = "[settings.bootstrap-commands.k8s-ephemeral-storage]"  # stacks/kubernetes/bottlerocket.py
 GPU = "nvidia.com/gpu"
+EFA_PLUGIN = "helm_release.aws_efa_k8s_device_plugin"  # stacks/kubernetes/efa_device_plugin.py
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,7 @@ class Managed:
 
     type: str
     values: Values
+    tainted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +83,10 @@ def deployed(state: Sequence[Mapping[str, Any]]) -> Deployed | None:
         return None
     karpenter, controller = (resources.get(address) for address in (KARPENTER_RELEASE, CONTROLLER_RELEASE))
     classes = dict(_specs(resources, "EC2NodeClass"))
+    releases = [bottlerocket(classes[address]) for name in ("default", "gpu") if (address := f"{NODE_CLASS}{name}") in classes]
+    with_efa = _pools_with_efa(resources.get(EFA_PLUGIN))
+    efa_classes = {class_name(spec) for address, spec in _specs(resources, "NodePool") if _name(resources[address]) in with_efa}
+    groups = [version for one in resources.values() if one.type == NODE_GROUPS and (version := _version(one))]
     gpu_pools = {address: spec for address, spec in _specs(resources, "NodePool") if _has_gpu_taint(spec)}
     governed = {address: spec for address, spec in gpu_pools.items() if _follows_gpu_drift_budget(_budgets(spec))}
     release = load_balancer_controller_release(_version(controller))
@@ -83,11 +98,19 @@ def deployed(state: Sequence[Mapping[str, Any]]) -> Deployed | None:
         support=next((str(one.get("support_type") or "") for one in cluster.values.get("upgrade_policy") or ()), ""),
         versions=Versions(
             kubernetes=_version(cluster),
+            node_group=min(groups, key=parts, default=""),
             karpenter=_version(karpenter),
             load_balancer_controller=release,
             official_policy=policy is not None and _allows(policy.values, load_balancer_controller_actions("2.11.0")),
-            pinned={address: pin for address, spec in classes.items() if (pin := _bottlerocket(spec)) not in ("", LATEST)},
+            karpenter_policy=KARPENTER_POLICY in resources,
+            bottlerocket=next(iter(releases), ""),
+            pinned={address: pin for address, spec in classes.items() if (pin := bottlerocket(spec)) not in ("", LATEST)},
             mounting=tuple(address for address, spec in classes.items() if MOUNTS in str(spec.get("userData"))),
+            without_interfaces=tuple(
+                address
+                for address, spec in classes.items()
+                if _name(resources[address]) in efa_classes and not spec.get("networkInterfaces")
+            ),
             drifting=tuple(address for address, spec in governed.items() if not allowance(_budgets(spec), "Drifted").never),
         ),
         node_groups={
@@ -102,7 +125,7 @@ def deployed(state: Sequence[Mapping[str, Any]]) -> Deployed | None:
             for one in resources.values()
             if one.type == "aws_eks_addon"
         },
-        bottlerocket={_name(resources[address]): _bottlerocket(spec) for address, spec in classes.items()},
+        bottlerocket={_name(resources[address]): bottlerocket(spec) for address, spec in classes.items()},
         own_budgets=tuple(_name(resources[address]) for address in gpu_pools if address not in governed),
         knows_the_ca="clusterCABundle:" in str(karpenter and karpenter.values.get("values")),
         resources=resources,
@@ -119,7 +142,7 @@ def _resources(state: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Manage
                 key = instance.get("index_key")
                 yield (
                     f"{address}{'' if key is None else f'[{json.dumps(key)}]'}",
-                    Managed(one["type"], instance.get("attributes") or {}),
+                    Managed(one["type"], instance.get("attributes") or {}, instance.get("status") == "tainted"),
                 )
 
 
@@ -137,10 +160,17 @@ def _name(one: Managed) -> str:
 def _version(one: Managed | None) -> str:
     """The version of a resource; "" for what does not compare with releases, such as a build of one's own."""
     found = str((one and one.values.get("version")) or "")
-    return found if re.fullmatch(r"v?\d+([.]\d+)+", found) else ""
+    return found if re.fullmatch(NUMBERS, found) else ""
 
 
-def _bottlerocket(spec: Values) -> str:
+def _pools_with_efa(plugin: Managed | None) -> list[str]:
+    """The names of the pools on whose nodes the device plugin runs."""
+    found = (helm_values(plugin.values).get("supportedInstanceLabels") or {}).get("values") if plugin else None
+    return found if isinstance(found, list) else []
+
+
+def bottlerocket(spec: Values) -> str:
+    """The release that a node class selects, such as `latest`; "" for none."""
     aliases = (str(term.get("alias") or "") for term in spec.get("amiSelectorTerms") or ())
     return next((alias.partition("@")[2] for alias in aliases if alias.startswith("bottlerocket@")), "")
 

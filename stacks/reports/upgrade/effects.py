@@ -5,7 +5,7 @@ versions, budgets, images and user data that a step changes in the state. What e
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -15,7 +15,9 @@ from stacks.knowledge.upgrade_path import (
     CONTROLLER_POLICY,
     CONTROLLER_RELEASE,
     KARPENTER_CRDS,
+    KARPENTER_POLICY,
     KARPENTER_RELEASE,
+    NODE_CLASS,
     NODE_GROUP,
     Step,
 )
@@ -28,13 +30,20 @@ from stacks.reports.upgrade.deployed import MOUNTS, Deployed, Managed
 NO_DRIFT = [{"nodes": "10%"}, {"nodes": "0", "reasons": ["Drifted"]}]
 
 
-def effects(cluster: Deployed, steps: Sequence[Step]) -> Iterator[Explanation]:
-    """What each step does to what runs, after the steps before it."""
+def effects(cluster: Deployed, steps: Sequence[Step], pinned: Collection[str] = ()) -> Iterator[Explanation]:
+    """What each step does to what runs, after the steps before it.
+
+    Args:
+        cluster: what is deployed.
+        steps: in their order.
+        pinned: the add-ons that `addon_versions` keeps at their versions.
+    """
     before = dict(cluster.resources)
     for step in steps:
-        after = {address: Managed(one.type, _moved(address, one.values, step)) for address, one in before.items()}
+        interfaces = cluster.versions.without_interfaces if step.names_interfaces else ()
+        after = {address: Managed(one.type, _moved(address, one.values, step, interfaces)) for address, one in before.items()}
         after |= {address: Managed(address.split(".")[-2], {}) for address in step.created}
-        changes = [_change(address, before.get(address), one, _unknown(one, step)) for address, one in after.items()]
+        changes = [_change(address, before.get(address), one, _unknown(one, step, pinned)) for address, one in after.items()]
         yield explain(read(json.dumps({"format_version": "1.0", "resource_changes": changes})))
         before = after
 
@@ -53,18 +62,21 @@ def _change(address: str, before: Managed | None, after: Managed, unknown: Value
     }
 
 
-def _unknown(one: Managed, step: Step) -> dict[str, bool]:
+def _unknown(one: Managed, step: Step, pinned: Collection[str]) -> dict[str, bool]:
     """What of a resource is known only after the apply."""
-    return {"addon_version": True} if step.subject == "kubernetes" and one.type == "aws_eks_addon" else {}
+    follows = one.type == "aws_eks_addon" and one.values.get("addon_name") not in pinned
+    return {"addon_version": True} if step.subject == "kubernetes" and follows else {}
 
 
-def _moved(address: str, values: Values, step: Step) -> Values:
+def _moved(address: str, values: Values, step: Step, interfaces: Collection[str]) -> Values:
     """The arguments of a resource after a step."""
     if address not in step.updated:
         return values
     match address:
         case _ if found := manifest(values):
-            moved = {**found, "spec": _spec(found.get("spec") or {}, step)}
+            moved = {**found, "spec": _spec(found.get("spec") or {}, step, address)}
+            if address in interfaces:
+                moved["spec"]["networkInterfaces"] = [{"interfaceType": "efa-only"}]  # how many, the types of the pool say
             return {**values, "yaml_body_parsed": json.dumps(moved)}  # JSON is YAML
         case _ if address == KARPENTER_RELEASE:
             return {**values, "version": step.new, "values": _with_the_ca(values.get("values") or [], step.new)}
@@ -72,7 +84,7 @@ def _moved(address: str, values: Values, step: Step) -> Values:
             return {**values, "version": step.new}
         case _ if address == CONTROLLER_RELEASE:
             return {**values, "version": load_balancer_controller_chart(step.new)}
-        case _ if address == CONTROLLER_POLICY:
+        case _ if address in (CONTROLLER_POLICY, KARPENTER_POLICY):
             return {**values, "policy": ""}
         case _:
             return values
@@ -88,7 +100,7 @@ def _with_the_ca(texts: Sequence[str], release: str) -> Sequence[str]:
     return [json.dumps({**found, "settings": {**settings, "clusterCABundle": "that of the cluster"}})]  # JSON is YAML
 
 
-def _spec(spec: Mapping[str, Any], step: Step) -> dict[str, Any]:
+def _spec(spec: Mapping[str, Any], step: Step, address: str) -> dict[str, Any]:
     """The spec of a pool or of a node class after a step."""
     match step.subject:
         case "gpu_drift_budget":
@@ -96,6 +108,7 @@ def _spec(spec: Mapping[str, Any], step: Step) -> dict[str, Any]:
         case "karpenter":
             return {**spec, "userData": str(spec.get("userData")).partition(MOUNTS)[0]}
         case "kubernetes":
-            return {**spec, "amiSelectorTerms": [{"alias": f"bottlerocket@{step.fields['bottlerocket_version']}"}]}
+            fields = step.pool_fields.get(address.removeprefix(NODE_CLASS), step.fields)
+            return {**spec, "amiSelectorTerms": [{"alias": f"bottlerocket@{fields['bottlerocket_version']}"}]}
         case _:
             return dict(spec)

@@ -1,10 +1,19 @@
 """The steps that remain for a deployed cluster: why each, what comes before it, and what it does to running jobs. Plain Python."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from stacks.knowledge.upgrade_path import Step, upgrade_path
+from stacks.knowledge.upgrade_path import (
+    CONTROL_PLANE,
+    CONTROLLER_RELEASE,
+    KARPENTER_RELEASE,
+    NODE_GROUP,
+    Step,
+    upgrade_path,
+)
 from stacks.knowledge.versions import (
     EXTENDED_SUPPORT_PRICE,
     KARPENTER_RELEASES,
@@ -15,6 +24,7 @@ from stacks.knowledge.versions import (
     KubernetesVersion,
     hashes_the_ca,
     karpenter_releases,
+    kubernetes_version,
     parts,
 )
 from stacks.operations.checks import upgrade
@@ -22,8 +32,10 @@ from stacks.operations.checks.question import Check, Question, Verdict
 from stacks.reports.impact.explanation import Explanation
 from stacks.reports.upgrade.deployed import Deployed
 from stacks.reports.upgrade.effects import effects
+from stacks.reports.upgrade.page import GROUP_RELEASE, NOTHING_KNOWN, Page
 
 HOURS_A_MONTH = 730
+MOST_BEHIND = 3  # minor versions of a kubelet: https://kubernetes.io/releases/version-skew-policy/#kubelet
 MARKED = (
     "kubectl get nodeclaims -o custom-columns='NAME:.metadata.name,POOL:.metadata.labels.karpenter\\.sh/nodepool,"
     'DRIFTED:.status.conditions[?(@.type=="Drifted")].status\''
@@ -33,6 +45,7 @@ COMPARE = (
     "aws eks describe-cluster --name {name} --query cluster.certificateAuthority.data --output text | sha256sum; (kubectl -n "
     "kube-system get configmap kube-root-ca.crt -o jsonpath='{{.data.ca\\.crt}}' | base64 -w0; echo) | sha256sum"
 )
+FOLLOW = "Add-ons that are still at the versions for an older Kubernetes follow, and roll."
 PAGE = "docs/upgrading.md#the-step-to-karpenter-112"
 
 
@@ -50,22 +63,31 @@ class Remaining:
 
     Attributes:
         step: the step.
+        lacking: its fields that main.py does not have yet, when the steps before are made.
         why: the reasons.
         first: what comes before the apply.
         impact: what the apply does.
     """
 
     step: Step
+    lacking: Mapping[str, Any]
     why: tuple[str, ...]
     first: tuple[Line, ...]
     impact: Explanation
 
     def edit(self) -> str:
-        """The arguments of the cluster in main.py, as Python."""
-        return ", ".join(f'{name}="{value}"' for name, value in self.step.fields.items())
+        """The arguments of the cluster in main.py that are to be edited, as Python; "" if main.py has them."""
+        pools = (f"in pool {name}, {_arguments(fields)}" for name, fields in self.step.pool_fields.items())
+        return "; ".join(filter(None, [_arguments(self.lacking), *pools]))
+
+    def made(self) -> str:
+        """What main.py has already."""
+        return _arguments(self.step.fields)
 
 
-def remaining(cluster: Deployed, goal: Mapping[str, str], checks: Sequence[Check], today: date) -> list[Remaining]:
+def remaining(
+    cluster: Deployed, goal: Mapping[str, str], checks: Sequence[Check], today: date, page: Page = NOTHING_KNOWN
+) -> list[Remaining]:
     """The steps that remain, in the order of docs/upgrading.md.
 
     Args:
@@ -73,15 +95,18 @@ def remaining(cluster: Deployed, goal: Mapping[str, str], checks: Sequence[Check
         goal: the versions to reach, by the field of ClusterConfig.
         checks: what the living cluster says; a check that is missing was not asked.
         today: for the ends of support.
+        page: what main.py has.
     """
     steps = upgrade_path(cluster.versions, goal)
     verdicts = {check.name: check for check in checks}
-    return [
-        Remaining(
-            step, tuple(_why(cluster, steps, number, today)), tuple(_first(cluster, steps[:number], step, verdicts)), explanation
-        )
-        for number, (step, explanation) in enumerate(zip(steps, effects(cluster, steps), strict=True))
-    ]
+    found = []
+    later = page.after(page.too_early(cluster, steps))
+    for number, (step, explanation) in enumerate(zip(steps, effects(cluster, steps, page.addons or ()), strict=True)):
+        why = tuple(_why(cluster, steps, number, today))
+        first = tuple(_first(cluster, steps[:number], step, verdicts, page))
+        found.append(Remaining(step, later.lacks(step.fields), why, first, explanation))
+        later = later.after(step.fields)
+    return found
 
 
 def support(version: str, support_type: str, today: date) -> str:
@@ -123,16 +148,20 @@ def _why(cluster: Deployed, steps: Sequence[Step], number: int, today: date) -> 
         case "karpenter":
             yield from _why_karpenter(steps, number)
         case "kubernetes":
+            if step.updated == (NODE_GROUP,):
+                yield "EKS moved the control plane by itself, or an apply did not finish. The next apply rolls the node group."
+                yield FOLLOW
+                return
             yield f"For {step.old}, {support(step.old, cluster.support, today)}."
-            if release := step.fields.get("bottlerocket_version"):
-                yield (
-                    f"Images for Kubernetes {step.new} begin with Bottlerocket {release}. Where a pool has a bottlerocket_version "
-                    "of its own, change that."
-                )
+            fields = (step.fields, *step.pool_fields.values())
+            if release := next((one["bottlerocket_version"] for one in fields if "bottlerocket_version" in one), ""):
+                yield f"Images for Kubernetes {step.new} begin with Bottlerocket {release}."
 
 
 def _why_karpenter(steps: Sequence[Step], number: int) -> Iterator[str]:
     step = steps[number]
+    if runs := step.fields.get("kubernetes_version"):
+        yield f"make synth refuses Karpenter {step.old} with Kubernetes {runs}, so that no other step can come first. {FOLLOW}"
     if broken := KARPENTER_RELEASES.broken.get(step.old):
         yield f"{step.old} is broken: {broken}."
     old, new = (karpenter_releases(release) for release in (step.old, step.new))
@@ -147,7 +176,7 @@ def _why_karpenter(steps: Sequence[Step], number: int) -> Iterator[str]:
         yield f"{step.new} is the release of recommended{f', and supports Kubernetes {new.kubernetes}' if new else ''}."
 
 
-def _first(cluster: Deployed, before: Sequence[Step], step: Step, checks: Mapping[str, Check]) -> Iterator[Line]:
+def _first(cluster: Deployed, before: Sequence[Step], step: Step, checks: Mapping[str, Check], page: Page) -> Iterator[Line]:
     """What comes before the apply of a step."""
     if step.subject == "load_balancer_controller" and _new_definitions(step):
         yield Line("Apply the CRDs of the release, which Helm does not upgrade:", _apply_definitions(step.new))
@@ -161,10 +190,70 @@ def _first(cluster: Deployed, before: Sequence[Step], step: Step, checks: Mappin
         else:
             yield from _said(checks, upgrade.marked, MARKED)
         yield from _said(checks, upgrade.certificate_authority, COMPARE.format(name=cluster.name))
-    if step.subject == "kubernetes":
+    if CONTROL_PLANE in step.updated:
         if before and before[-1].subject == "kubernetes":
             yield Line(f"Wait a week after Kubernetes {step.old}: EKS rolls back within seven days, and only by one version.")
-        yield Line(f"addon_versions, if main.py has them: each must be a version for Kubernetes {step.new}.")
+        yield from _pins(page, step)
+        runs = checks[upgrade.oldest.name].figure if upgrade.oldest.name in checks else ""
+        if re.fullmatch(r"\d+[.]\d+", runs) and parts(step.new)[1] - parts(runs)[1] > MOST_BEHIND:
+            yield Line(
+                f"Replace the nodes that are more than {MOST_BEHIND} minor versions behind {step.new} (the oldest runs {runs}):",
+                "kubectl get nodes -L karpenter.sh/nodepool; kubectl delete nodeclaim NAME",
+            )
+
+
+def _pins(page: Page, step: Step) -> Iterator[Line]:
+    """What main.py pins and a version of Kubernetes may refuse."""
+    must = f"must be a version for Kubernetes {step.new}"
+    if page.addons is None:
+        yield Line(f"addon_versions, if they are set: each {must}.")
+    for addon, version in (page.addons or {}).items():
+        versions = f"aws eks describe-addon-versions --kubernetes-version {step.new} --addon-name {addon}"
+        yield Line(
+            f"addon_versions has {addon} {version}, which {must}:",
+            f"{versions} --query 'addons[].addonVersions[].addonVersion' --output text",
+        )
+    release = str(page.fields.get(GROUP_RELEASE) or "")
+    least = kubernetes_version(step.new).bottlerocket
+    if release and parts(release.partition("-")[0]) < parts(least):
+        yield Line(f"{GROUP_RELEASE} must be at least {least} for Kubernetes {step.new}, or None (got {release}).")
+
+
+def of_page(cluster: Deployed, steps: Sequence[Step], page: Page) -> Iterator[str]:
+    """Versions in main.py that an apply would bring too early."""
+    if early := page.too_early(cluster, steps):
+        has = _arguments({name: page.fields[name] for name in early})
+        do = f"For step 1, set {_arguments(early)}; otherwise its apply changes more than the step."
+        runs = f"The cluster has {_arguments(early)}, and the next apply changes that."
+        yield f"main.py has {has} (as last synthesized). {do if steps else runs}"
+
+
+def to_know(cluster: Deployed) -> Iterator[str]:
+    """What stands in the way of steps, or is not among them."""
+    runs, known = cluster.versions.kubernetes, [row.version for row in KUBERNETES]
+    if runs not in known:
+        older = bool(runs) and parts(runs) < parts(known[0])
+        do = (
+            f"Bring the cluster to {known[0]} first, one minor version at a time"
+            if older
+            else "Use a newer release of this program"
+        )
+        yield f"make synth refuses Kubernetes {runs}, because the program knows {known[0]} to {known[-1]}. {do}."
+    for address, known_version in (
+        (KARPENTER_RELEASE, cluster.versions.karpenter),
+        (CONTROLLER_RELEASE, cluster.versions.load_balancer_controller),
+    ):
+        if (found := cluster.resources.get(address)) is None:
+            yield f"The state does not have {address}: an apply did not finish, and the next one installs the release of main.py."
+        elif not known_version:
+            yield f"{address} has version {found.values.get('version')}, which is not a release: its steps are left out."
+    for address, one in cluster.resources.items():
+        if one.tainted:
+            yield f"{address} is tainted: an apply did not finish, and the next one replaces it. Read make plan before step 1."
+
+
+def _arguments(fields: Mapping[str, object]) -> str:
+    return ", ".join(f'{name}="{value}"' for name, value in fields.items())
 
 
 def the_ca(cluster: Deployed, checks: Sequence[Check]) -> Iterator[str]:

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 
-from stacks.knowledge.versions import karpenter_releases
+from stacks.knowledge.versions import KUBERNETES, karpenter_releases
 from stacks.operations.checks import upgrade
 from stacks.operations.checks.question import Check, Verdict
 from stacks.reports.impact import render as impact
 from stacks.reports.upgrade.deployed import Deployed
-from stacks.reports.upgrade.remaining import Remaining, support, the_ca
+from stacks.reports.upgrade.remaining import Remaining, support, the_ca, to_know
 
 NOTHING = "Nothing remains: the cluster has the versions of recommended, or newer ones."
+UNKNOWN = "the program's table does not have the release"
 WIDTH = 130
 RULES = (
     "Jobs: by the rules of make impact, on the pools, classes and versions in the state. What else main.py changes, and which "
@@ -53,7 +54,7 @@ class Report:
         by_class = ", ".join(f"{name} {pin}" for name, pin in cluster.bottlerocket.items()) if len(pins) > 1 else ", ".join(pins)
         listed = [
             ("Kubernetes", versions.kubernetes, support(versions.kubernetes, cluster.support, self.today)),
-            ("Karpenter", versions.karpenter, f"for Kubernetes {row.kubernetes} at most" if row else ""),
+            ("Karpenter", versions.karpenter, f"for Kubernetes {row.kubernetes} at most" if row else UNKNOWN),
             ("Load balancer controller", versions.load_balancer_controller, ""),
             ("Bottlerocket", by_class, ""),
             ("Node group", "; ".join(cluster.node_groups.values()), ""),
@@ -67,6 +68,7 @@ class Report:
         own = self.cluster.own_budgets
         return [
             *self.notes,
+            *to_know(self.cluster),
             *the_ca(self.cluster, self.checks),
             *([f"Pools with budgets of their own keep them: {', '.join(own)}."] if own and self.steps else []),
         ]
@@ -74,7 +76,7 @@ class Report:
     def summary(self) -> str:
         """How many steps remain, and how to make one."""
         if not self.steps:
-            return NOTHING
+            return NOTHING if self.cluster.versions.kubernetes in [row.version for row in KUBERNETES] else "No step can be told."
         count = len(self.steps)
         how = f"edit {self.stack} in main.py, make synth, make plan STACK={self.stack}, make apply STACK={self.stack}"
         where = "A field that a variable file sets changes there."
@@ -100,7 +102,7 @@ def markdown(report: Report) -> str:
     blocks = [f"## {report.heading()}", "\n".join(["| what | version | |", "|---|---|---|", *rows]), *report.to_know()]
     blocks.append(report.summary())
     for number, one in enumerate(report.steps, start=1):
-        blocks += [f"### {number}. {one.step.title}", f"```python\n{one.edit()}\n```", " ".join(one.why)]
+        blocks += [f"### {number}. {one.step.title}", *_edit(one), " ".join(one.why)]
         for line in one.first:
             blocks += [f"First: {line.words}", *([f"```sh\n{line.command}\n```"] if line.command else [])]
         blocks.append(impact.markdown(one.impact).partition("\n\n")[2].replace("### Impact", "Impact", 1))
@@ -130,6 +132,8 @@ def as_json(report: Report) -> str:
                 "title": one.step.title,
                 "class": one.step.change,
                 "set": dict(one.step.fields),
+                "edit": dict(one.lacking),
+                "set_in_pools": {name: dict(fields) for name, fields in one.step.pool_fields.items()},
                 "why": list(one.why),
                 "first": [asdict(line) for line in one.first],
                 "impact": json.loads(impact.as_json(one.impact)),
@@ -154,7 +158,7 @@ def asked(checks: Sequence[Check]) -> Iterator[str]:
 
 
 def _parts(one: Remaining) -> Iterator[tuple[str, str]]:
-    yield "Set", one.edit()
+    yield "Set", one.edit() or f"nothing: main.py has {one.made()} already"
     yield "Why", " ".join(one.why)
     for line in one.first:
         yield "First", line.words
@@ -162,6 +166,13 @@ def _parts(one: Remaining) -> Iterator[tuple[str, str]]:
             yield "", f"$ {line.command}"
     for number, said in enumerate(impact.text(one.impact).splitlines()):
         yield "" if number else "Jobs", said
+
+
+def _edit(one: Remaining) -> Iterator[str]:
+    if edit := one.edit():
+        yield f"```python\n{edit}\n```"
+    else:
+        yield f"Set nothing: main.py has `{one.made()}` already."
 
 
 def _wrapped(label: str, words: str) -> list[str]:
