@@ -1,6 +1,7 @@
 """`make doctor` and `make capacity` with programs that only pretend: what is asked, what a refusal takes away, what is printed."""
 
 import json
+import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from stacks.operations import deployment, doctor
 from stacks.operations.checks import CAPACITY, QUESTIONS, reader
 from stacks.operations.checks.calls import REACH, Call, further, of_cluster
 from stacks.operations.deployment import DeploymentError
-from tests.facts import NOW, facts, healthy, item, items
+from tests.facts import NOW, facts, healthy, item, items, node
 from tests.test_destroy import CLUSTER, ENDPOINT, FOLDER, VPC, state
 from tests.test_docs import anchors
 
@@ -279,6 +280,30 @@ def test_markdown_is_a_table_in_which_words_of_others_are_text(trial: Trial, cap
     printed = capsys.readouterr().out
     assert "| EKS add-ons are healthy | failed | 1 of 1 add-on |" in printed
     assert "```text\ncoredns is DEGRADED: X: | @team ![x](https://evil.example) <b> \n```\n" in printed
+
+
+def test_words_show_20_lines_of_a_check_and_json_all(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+    """What failed comes before what cannot be told."""
+    unknown = [item(f"unknown-{n}") for n in range(30)]
+    trial.answers["nodes"] = items(*unknown, node("broken", ready="False"))
+    doctor.run(["doctor", "karpenter"])
+    printed = capsys.readouterr().out
+    assert re.search(r"^ +broken: Ready is False.*(\n +unknown-.*){19}\n +and 11 more: --format json$", printed, re.MULTILINE)
+    assert len(examined(capsys, "karpenter").checks["Nodes are Ready"]["found"]) == 31
+
+
+def test_what_a_terminal_would_obey_is_left_out(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+    trial.answers["addon/coredns"] = {"addon": {"status": "DEGRADED", "health": {"issues": [{"code": "\x1b[2Jcleared"}]}}}
+    doctor.run(["doctor", "karpenter"])
+    assert "DEGRADED: [2Jcleared" in capsys.readouterr().out
+
+
+def test_a_reader_that_goes_away_changes_no_exit_code(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as gone:
+        monkeypatch.setattr("sys.stdout", gone)
+        assert doctor.run(["doctor", "karpenter"]) == 0
 
 
 def test_capacity_is_the_part_about_capacity(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:

@@ -165,6 +165,6 @@ def conditions(item: object) -> dict[str, Condition]:
 
 
 def short(words: str, length: int = 300) -> str:
-    """Words of others on one line, and not more than so many characters."""
-    line = " ".join(words.split())
+    """Words of others on one line, without what a terminal would obey, and not more than so many characters."""
+    line = "".join(filter(str.isprintable, " ".join(words.split())))
     return line if len(line) <= length else f"{line[: length - 1]}…"

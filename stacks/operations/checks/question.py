@@ -109,7 +109,7 @@ def judged(
         notes: lines that say something, and nothing wrong.
     """
     wrong = [one for one in findings if one.certain]
-    lines = (*(one.words for one in findings), *notes)
+    lines = (*(one.words for one in sorted(findings, key=lambda one: not one.certain)), *notes)
     if wrong:
         return Answer(Verdict.FAILED, f"{len(wrong)} of {counted(total, thing)}", lines, do)
     if findings:
