@@ -171,6 +171,8 @@ def test_every_call_only_reads() -> None:
         ("aws", "eks", "describe-cluster"),
         ("aws", "eks", "list-addons"),
         ("aws", "eks", "describe-addon"),
+        ("aws", "eks", "list-nodegroups"),
+        ("aws", "eks", "describe-nodegroup"),
         ("aws", "ec2", "describe-availability-zones"),
         ("aws", "ec2", "describe-instance-type-offerings"),
         ("aws", "ec2", "get-spot-placement-scores"),
@@ -194,6 +196,8 @@ def test_every_call_only_reads() -> None:
         "aws ec2 create-fleet",
         "aws eks update-addon",
         "aws sts get-session-token",
+        "aws eks get-token",
+        "aws ec2 get-password-data",
         "aws secretsmanager get-secret-value",
         "aws ssm get-parameter",
     ],
@@ -214,7 +218,7 @@ def test_scores_are_asked_for_the_nodes_that_the_limit_allows() -> None:
 
 def test_without_pools_nothing_is_asked_about_types() -> None:
     gone = facts(missing={"nodepools": Missing(right="AdminView")})
-    assert [call.name for call in further(gone)] == ["addon/coredns", "interfaces"]
+    assert [call.name for call in further(gone)] == ["addon/coredns", "nodegroup/karpenter", "interfaces"]
 
 
 # --- The system ----------------------------------------------------------------------------------------------------------------
@@ -242,7 +246,34 @@ def test_a_degraded_add_on_fails_with_eks_words() -> None:
 
 
 def test_an_add_on_that_changes_is_no_verdict() -> None:
-    says(system.addons, CANNOT_BE_TOLD, "coredns is UPDATING.", **{"addon/coredns": {"addon": {"status": "UPDATING"}}})
+    says(system.addons, CANNOT_BE_TOLD, "coredns is UPDATING", **{"addon/coredns": {"addon": {"status": "UPDATING"}}})
+
+
+def test_an_issue_counts_also_while_the_thing_changes() -> None:
+    issue = {"status": "UPDATING", "health": {"issues": [{"code": "KmsKeyDisabled"}]}}
+    says(system.control_plane, FAILED, "The cluster is UPDATING: KmsKeyDisabled", cluster={"cluster": issue})
+
+
+def test_a_node_group_that_launches_nothing_is_named_with_the_reason() -> None:
+    issues = [{"code": "Ec2LaunchTemplateNotFound", "message": "gone", "resourceIds": ["lt-1"]}]
+    degraded = {"nodegroup": {"status": "DEGRADED", "health": {"issues": issues}}}
+    said = "karpenter is DEGRADED: Ec2LaunchTemplateNotFound: gone"
+    says(system.node_groups, FAILED, "1 of 1 node group", said, **{"nodegroup/karpenter": degraded})
+
+
+def test_an_answer_that_is_missing_hides_nothing_about_other_things() -> None:
+    lacks = Missing(said="aws eks describe-addon failed: Rate exceeded")
+    degraded = {"addon/vpc-cni": {"addon": {"status": "DEGRADED"}}}
+    check = system.addons.ask(facts(degraded, {"addon/coredns": lacks}))
+    assert (check.verdict, check.found) == (FAILED, ("vpc-cni is DEGRADED", f"coredns: {lacks.said}."))
+
+    names = ("a", "b")
+    many = {name: pool(name, "gpu", {"node.kubernetes.io/instance-type": made.TYPES}) for name in names}
+    refused = Missing(said="aws ec2 get-spot-placement-scores failed: MaxConfigLimitExceeded")
+    low = {"nodepools": items(*many.values()), "scores/a": made.scores(usw2_az1=1)}
+    check = capacity.scores.ask(facts(low, {"scores/b": refused}))
+    assert check.verdict is FAILED
+    assert {"a: the best score is 1.", f"b: {refused.said}."} <= set(check.found)
 
 
 def waiting(reason: str, restarts: int = 7) -> Any:
@@ -719,3 +750,9 @@ def volume(**spec: Any) -> Any:
 def test_volumes_that_their_driver_would_delete_outlive_a_destroy(found: Any, verdict: Verdict) -> None:
     check = says(removal.volumes, verdict, volumes=items(found))
     assert verdict is NOT_APPLICABLE or check.found == ("pvc-1 of claim jobs/data, 100Gi",)
+
+
+@pytest.mark.parametrize(("policy", "verdict"), [("Delete", FAILED), ("Retain", NOT_APPLICABLE)])
+def test_snapshots_that_their_controller_would_delete_outlive_a_destroy(policy: str, verdict: Verdict) -> None:
+    check = says(removal.snapshots, verdict, snapshots=items(item("snapcontent-1", spec={"deletionPolicy": policy})))
+    assert verdict is NOT_APPLICABLE or check.found == ("snapcontent-1",)

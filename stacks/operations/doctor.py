@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--format", choices=FORMATS, default="text")
     parser.add_argument("--account", action="store_true", help="print account numbers, which are left out by default")
     parser.add_argument(
-        "--before-destroy", action="store_true", help="fail on load balancers and volumes that a destroy would stop at or leave"
+        "--before-destroy", action="store_true", help="fail on load balancers, volumes and snapshots that a destroy would stop at"
     )
     options = parser.parse_args(rest)
     started = time.monotonic()

@@ -6,11 +6,11 @@ The shapes of the answers are those of the AWS CLI's reference: `list-service-qu
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from stacks.knowledge.catalogue import FAMILY_SCHEME, family, vcpus_of_all_types
 from stacks.operations.checks.facts import Facts, NotKnownError, at, listed, name_of, short, text
-from stacks.operations.checks.question import Answer, Finding, Question, Verdict, counted, judged, question
+from stacks.operations.checks.question import Answer, Finding, Question, Verdict, counted, judged, of_each, question
 from stacks.operations.checks.types import LivePool, pools_of, reservations_of
 
 # The names of quotas say which families count: `Running On-Demand G and VT instances`, `All P4, P3 and P2 Spot Instance Requests`,
@@ -113,11 +113,13 @@ def _quota_of(known: dict[str, float], name: str, market: str) -> str:
 @question("Spot placement scores are not low", "nodepools", "scores", "zones", "offerings")
 def scores(facts: Facts) -> Answer:
     """The score of each zone for the nodes that the limit of a pool allows, the best zone first."""
-    spot = [pool for pool in pools_of(facts) if pool.names_types and "spot" in pool.capacity_types]
+    spot = {pool.name: pool for pool in pools_of(facts) if pool.names_types and "spot" in pool.capacity_types}
     names = _zone_names(facts)
     offered = _offered(facts)
-    findings, notes, best = [], [], []
-    for pool in spot:
+    notes, best = [], []
+
+    def ask(name: str) -> Iterator[Finding]:
+        pool = spot[name]
         found = sorted(
             (
                 (score, names.get(zone, zone))
@@ -128,18 +130,17 @@ def scores(facts: Facts) -> Answer:
         )
         nodes = counted(pool.nodes_at_limit or 1, "node")
         lines = [f"{pool.name}, {nodes}: {zone} {score} of 10{_types_in(offered, pool, zone)}" for score, zone in found]
+        notes.extend(lines)
         if not found:
-            findings.append(Finding(f"{pool.name}: EC2 gave no score.", certain=False))
-        elif found[0][0] > LOW_SCORE:
-            notes += lines
-        elif len(pool.types) < TYPES_FOR_A_SCORE:
-            few = f"with fewer than {TYPES_FOR_A_SCORE} types EC2 scores low whatever the capacity is"
-            findings.append(Finding(f"{pool.name}: the best score is {found[0][0]}, and {few}.", certain=False))
-            notes += lines
-        else:
-            findings.append(Finding(f"{pool.name}: the best score is {found[0][0]}."))
-            notes += lines
-        best += [f"{pool.name} {found[0][1]} {found[0][0]}"] if found else []
+            yield Finding(f"{pool.name}: EC2 gave no score.", certain=False)
+            return
+        best.append(f"{pool.name} {found[0][1]} {found[0][0]}")
+        if found[0][0] <= LOW_SCORE:
+            many = len(pool.types) >= TYPES_FOR_A_SCORE
+            few = f", and with fewer than {TYPES_FOR_A_SCORE} types EC2 scores low whatever the capacity is"
+            yield Finding(f"{pool.name}: the best score is {found[0][0]}{'' if many else few}.", certain=many)
+
+    findings = of_each(list(spot), ask)
     do = (
         "More types, fewer nodes, on-demand beside Spot, another region, or a reservation: docs/pending.md#5-spot-placement-scores."
     )

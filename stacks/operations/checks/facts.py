@@ -4,7 +4,7 @@ An object may lack anything, and anything in it may be null or of another type: 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -77,16 +77,10 @@ class Facts:
         """
         return str(self.answer(name) or "")
 
-    def each(self, subject: str) -> Iterator[tuple[str, Any]]:
-        """The answers about each thing of a subject: `each("addon")` has those named `addon/…`.
-
-        Raises:
-            NotKnownError: one has no answer.
-        """
-        for name in sorted({*self.answers, *self.missing}):
-            kind, slash, thing = name.partition("/")
-            if slash and kind == subject:
-                yield thing, self.answer(name)
+    def each(self, subject: str) -> list[str]:
+        """The things of a subject that were asked about: `each("addon")` has the names of the add-ons."""
+        names = (name.partition("/") for name in sorted({*self.answers, *self.missing}))
+        return [thing for kind, slash, thing in names if slash and kind == subject]
 
     def age(self, item: object) -> float | None:
         """Seconds since an object was made; None if the object does not say."""

@@ -1,6 +1,6 @@
 """Questions and their verdicts. Plain Python."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -93,6 +93,24 @@ def counted(number: int, thing: str) -> str:
     """Such as `1 node`, `2 node classes` or `no pods`."""
     plural = f"{thing}{'es' if thing.endswith('s') else 's'}"
     return f"{number or 'no'} {thing if number == 1 else plural}"
+
+
+def of_each(names: Sequence[str], ask: Callable[[str], Iterable[Finding]]) -> list[Finding]:
+    """What is found about each thing: what one call does not answer hides nothing about the other things.
+
+    Raises:
+        NotKnownError: nothing is known about any of them.
+    """
+    findings, unknown = [], []
+    for name in names:
+        try:
+            findings += ask(name)
+        except NotKnownError as error:
+            unknown.append(error)
+            findings.append(Finding(f"{name}: {error}.", certain=False))
+    if unknown and len(unknown) == len(names):
+        raise unknown[0]
+    return findings
 
 
 def judged(
