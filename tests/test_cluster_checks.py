@@ -42,6 +42,7 @@ def test_a_healthy_cluster_passes_every_check_that_applies() -> None:
     checks = examine(facts())
     assert {check.name: words(check) for check in checks if check.verdict not in (PASSED, NOT_APPLICABLE)} == {}
     assert [check.name for check in checks if check.verdict is NOT_APPLICABLE] == [
+        "Deleted nodes are gone",
         "Reservations are found, and not about to end",
         "No volume outlives a destroy",
         "No snapshot outlives a destroy",
@@ -60,7 +61,8 @@ def test_names_of_checks_are_unique() -> None:
 def test_a_missing_right_takes_the_checks_away_that_need_it_and_is_named(question: Question) -> None:
     optional = {"zones", "default_quotas", "reservations"}  # they improve the words, or are asked for only if something needs them
     optional |= {
-        nodes.drift: {"pods"},
+        nodes.deleted: {"pods"},
+        nodes.drift: {"pods", "events"},
         capacity.offerings: {"nodeclasses"},
         capacity.scores: {"offerings"},
         removal.load_balancers: {"cluster"},
@@ -526,6 +528,128 @@ def test_a_drifted_node_without_its_pool_is_no_verdict() -> None:
     says(nodes.drift, CANNOT_BE_TOLD, "The budgets of the pool are unknown.", **drifted(NEVER) | {"nodepools": items()})
 
 
+@pytest.mark.parametrize(("reason", "verdict"), [("RegistrationFailed", FAILED), ("LaunchTimeout", CANNOT_BE_TOLD)])
+def test_a_pool_is_named_whose_nodes_do_not_join(reason: str, verdict: Verdict) -> None:
+    ready = pool("a", "gpu", {})
+    ready["status"]["conditions"][0] = condition("NodeRegistrationHealthy", "False", reason, "Failed to register node")
+    says(named("Pools are READY"), verdict, f"a: NodeRegistrationHealthy is False, {reason}: Failed", nodepools=items(ready))
+
+
+def test_without_pools_or_node_classes_karpenter_launches_nothing() -> None:
+    says(named("Pools are READY"), FAILED, "no pools", "make plan", nodepools=items())
+    says(named("Node classes are READY"), FAILED, "no node classes", nodeclasses=items())
+
+
+CREDENTIALS = [
+    "operation error EC2: DescribeImages, get identity: failed to refresh cached credentials, no EC2 IMDS role found",
+    "operation error EC2: DescribeImages, https response error StatusCode: 401, api error AuthFailure: not able to validate",
+    "operation error EC2: DescribeImages, api error ExpiredToken: The security token included in the request is expired",
+]
+
+
+@pytest.mark.parametrize("said", CREDENTIALS)
+def test_credentials_that_are_missing_or_expired_are_refusals_too(said: str) -> None:
+    check = says(named("AWS refuses no call of Karpenter"), FAILED, karpenter_log=f'{{"level":"ERROR","error":"{said}"}}\n')
+    assert check.found == ("ec2:DescribeImages: 1 times",)
+
+
+def broken_node(**given: Any) -> Any:
+    made_of = node("gpu-0", age=given.pop("age", 2))
+    made_of["status"]["conditions"] += [condition(kind, status, "Why", "words") for kind, status in given.items()]
+    return made_of
+
+
+@pytest.mark.parametrize(
+    "kind", ["AcceleratedHardwareReady", "ContainerRuntimeReady", "KernelReady", "NetworkingReady", "StorageReady"]
+)
+def test_a_node_that_is_ready_is_broken_where_its_monitoring_agent_says_so(kind: str) -> None:
+    says(nodes.ready, FAILED, f"gpu-0: {kind} is False, Why: words", nodes=items(broken_node(**{kind: "False"})))
+    says(nodes.ready, PASSED, nodes=items(broken_node(**{kind: "True"})))
+
+
+def test_a_node_under_pressure_evicts_pods_and_fails() -> None:
+    says(nodes.ready, FAILED, "gpu-0: DiskPressure is True", nodes=items(broken_node(DiskPressure="True", MemoryPressure="False")))
+
+
+def test_gpus_that_cannot_be_used_fail_unless_the_node_has_just_joined() -> None:
+    some = {"capacity": {"nvidia.com/gpu": "8"}, "allocatable": {"nvidia.com/gpu": "7"}}
+    for age, verdict in ((2, FAILED), (0.05, CANNOT_BE_TOLD)):
+        old = broken_node(age=age)
+        old["status"] |= some
+        says(nodes.ready, verdict, "gpu-0: 7 of 8 GPUs can be used", nodes=items(old))
+    whole = broken_node()
+    whole["status"] |= some | {"allocatable": {"nvidia.com/gpu": "8"}}
+    says(nodes.ready, PASSED, nodes=items(whole))
+
+
+def test_nodes_of_fargate_and_nodes_on_their_way_out_need_not_run_bottlerocket() -> None:
+    fargate = node("fargate-1", "Amazon Linux 2", labels={"eks.amazonaws.com/compute-type": "fargate"})
+    leaving = node("old", "Amazon Linux 2")
+    leaving["metadata"]["deletionTimestamp"] = ago(minutes=1)
+    says(nodes.bottlerocket, PASSED, "1 node: 1 on 1.62.0", nodes=items(node("group-0"), fargate, leaving))
+
+
+def test_a_node_class_may_ask_for_another_image() -> None:
+    other = node("a", "Amazon Linux 2023.6", labels={"karpenter.sh/nodepool": "x", "karpenter.k8s.aws/ec2nodeclass": "gpu"})
+    says(nodes.bottlerocket, PASSED, nodes=items(other), nodeclasses=items(node_class("gpu", "al2023@latest")))
+    says(nodes.bottlerocket, FAILED, "a runs Amazon Linux 2023.6, and not Bottlerocket", nodes=items(other))
+
+
+def test_a_node_that_has_just_expired_drains() -> None:
+    says(nodes.expiry, CANNOT_BE_TOLD, "expired after 720h: it drains", nodeclaims=items(claim("a", age=720.1)))
+    says(nodes.expiry, FAILED, "expired after 720h: its pods keep it", nodeclaims=items(claim("a", age=721)))
+
+
+def leaving(hours: float, grace: str = "") -> dict[str, Any]:
+    gone = claim("gpu-spot-x1", deletionTimestamp=ago(hours=hours), conditions=[condition("Drained", "Unknown", "Draining")])
+    gone["spec"] |= {"terminationGracePeriod": grace} if grace else {}
+    return items(gone)
+
+
+def test_a_node_that_was_deleted_and_stays_fails_with_what_keeps_it() -> None:
+    said = "gpu-0 (gpu-spot-x1) was deleted 120 minutes ago: Drained is Unknown, Draining. Pods there: jobs/train-0."
+    says(nodes.deleted, FAILED, said, "kubectl describe nodeclaim", nodeclaims=leaving(2))
+    check = nodes.deleted.ask(facts(missing={"pods": Missing(right="AdminView")}, nodeclaims=leaving(2)))
+    assert check.verdict is FAILED
+    assert "Which pods keep it cannot be told: the right AdminView is missing." in check.found[0]
+
+
+def test_a_node_may_drain_for_an_hour_or_as_long_as_its_grace_period() -> None:
+    says(nodes.deleted, PASSED, "was deleted 30 minutes ago", nodeclaims=leaving(0.5))
+    says(nodes.deleted, PASSED, "was deleted 300 minutes ago", nodeclaims=leaving(5, "24h"))
+    says(nodes.deleted, FAILED, nodeclaims=leaving(25, "24h"))
+
+
+def blocked(message: str, minutes: float = 1) -> dict[str, Any]:
+    said = event("DisruptionBlocked", message, minutes=minutes) | {"involvedObject": {"name": "gpu-spot-x1"}}
+    return items(said)
+
+
+@pytest.mark.parametrize(
+    ("message", "minutes", "grace", "verdict"),
+    [
+        ('Pod has "karpenter.sh/do-not-disrupt" annotation (Pod=jobs/train-0)', 1, "", FAILED),
+        ("Pdb prevents pod evictions (PodDisruptionBudget=[jobs/train])", 1, "", FAILED),
+        ("Pdb prevents pod evictions (PodDisruptionBudget=[jobs/train])", 30, "", PASSED),
+        ("Pdb prevents pod evictions (PodDisruptionBudget=[jobs/train])", 1, "24h", PASSED),
+        ("Node is nominated for a pending pod", 1, "", PASSED),
+    ],
+)
+def test_a_drifted_node_that_its_pods_keep_fails_in_karpenters_words(
+    message: str, minutes: float, grace: str, verdict: Verdict
+) -> None:
+    changed = drifted([{"nodes": "10%"}])
+    changed["nodeclaims"]["items"][0]["spec"] |= {"terminationGracePeriod": grace} if grace else {}
+    check = says(nodes.drift, verdict, events=blocked(message, minutes), **changed)
+    assert (f"Karpenter does not replace it: {message}. It waits without end." in words(check)) is (verdict is FAILED)
+
+
+def test_without_events_what_keeps_a_drifted_node_is_no_verdict() -> None:
+    check = nodes.drift.ask(facts(drifted([{"nodes": "10%"}]), {"events": Missing(right="AdminView")}))
+    assert check.verdict is CANNOT_BE_TOLD
+    assert "Whether its pods keep it cannot be told" in check.found[0]
+
+
 # --- Versions ------------------------------------------------------------------------------------------------------------------
 
 
@@ -561,6 +685,17 @@ def test_a_load_balancer_controller_that_crashes_is_named_and_none_is_not_applic
     broken = pod("c", image="eks/aws-load-balancer-controller:v3.2.0", app="aws-load-balancer-controller")
     says(versions.QUESTIONS[2], FAILED, "load_balancer_controller_version must not be 3.2.0", pods=items(broken))
     says(versions.QUESTIONS[2], NOT_APPLICABLE, pods=items())
+
+
+@pytest.mark.parametrize("release", ["1.15.0", "2.0.0"])
+def test_a_release_that_is_newer_than_the_program_is_no_verdict(release: str) -> None:
+    new = pod("karpenter-1", image=f"public.ecr.aws/karpenter/controller:{release}", app="karpenter")
+    says(versions.QUESTIONS[1], CANNOT_BE_TOLD, f"{release} is newer than this program, which knows 1.14.1", pods=items(new))
+
+
+def test_a_kubernetes_older_than_the_table_is_out_of_standard_support() -> None:
+    says(versions.support, FAILED, "1.31, older than 1.33", "docs/upgrading.md", cluster={"cluster": {"version": "1.31"}})
+    says(versions.support, CANNOT_BE_TOLD, "does not have Kubernetes 1.99", cluster={"cluster": {"version": "1.99"}})
 
 
 # --- Capacity ------------------------------------------------------------------------------------------------------------------
@@ -707,6 +842,99 @@ def test_reservations_show_what_is_free() -> None:
 
 def test_a_selection_that_finds_nothing_fails() -> None:
     says(capacity.reservations, FAILED, "a: the node class gpu finds no reservation.", **with_reservations())
+
+
+def described(*requirements: tuple[str, str, list[str]], node_class: str = "gpu", **spec: Any) -> dict[str, Any]:
+    """One pool with requirements of any operator."""
+    one = pool("a", node_class, {}, **spec)
+    found = [{"key": key, "operator": operator, "values": values} for key, operator, values in requirements]
+    one["spec"]["template"]["spec"]["requirements"] = found
+    return items(one)
+
+
+TYPE, MARKET = "node.kubernetes.io/instance-type", "karpenter.sh/capacity-type"
+ON_DEMAND = (MARKET, "In", ["on-demand"])
+
+
+@pytest.mark.parametrize(
+    ("requirement", "some", "none"),
+    [
+        (("karpenter.k8s.aws/instance-category", "NotIn", ["p", "g"]), "m7i.large", "p5.48xlarge"),
+        (("karpenter.k8s.aws/instance-cpu", "Gt", ["8"]), "m7i.4xlarge", "m7i.2xlarge"),
+        (("karpenter.k8s.aws/instance-cpu", "Lte", ["8"]), "m7i.2xlarge", "m7i.4xlarge"),
+        (("karpenter.k8s.aws/instance-gpu-count", "Exists", []), "p5.48xlarge", "m7i.large"),
+        (("karpenter.k8s.aws/instance-gpu-name", "DoesNotExist", []), "m7i.large", "p5.48xlarge"),
+        (("karpenter.k8s.aws/instance-gpu-name", "In", ["h100"]), "p5.48xlarge", "p4d.24xlarge"),
+        (("karpenter.k8s.aws/instance-generation", "Gt", ["5"]), "m7i.large", "m5.large"),
+        ((TYPE, "NotIn", ["m7i.large"]), "m7i.xlarge", "m7i.large"),
+        (("example.com/unknown", "In", ["x"]), "m7i.large", "no.type"),
+    ],
+)
+def test_the_types_of_a_pool_are_those_that_its_requirements_allow(
+    requirement: tuple[str, str, list[str]], some: str, none: str
+) -> None:
+    (found,) = pools_of(facts(nodepools=described(requirement)))
+    assert some in found.types
+    assert none not in found.types
+
+
+def test_a_market_that_a_pool_excludes_does_not_count() -> None:
+    (found,) = pools_of(facts(nodepools=described((MARKET, "NotIn", ["spot"]))))
+    assert found.capacity_types == ("on-demand",)
+
+
+def test_a_zone_counts_where_the_node_class_has_a_subnet_and_the_pool_allows_the_zone() -> None:
+    zone, types = "topology.kubernetes.io/zone", (TYPE, "In", made.TYPES)
+    elsewhere = described(types, (zone, "In", ["us-west-2d"]))
+    says(capacity.offerings, FAILED, "in a zone that the pool and its node class have", nodepools=elsewhere)
+    says(capacity.offerings, FAILED, "in us-west-2c", nodepools=described(types, (zone, "NotIn", ["us-west-2a", "us-west-2b"])))
+    says(capacity.offerings, PASSED, "a: us-west-2d", nodepools=elsewhere, nodeclasses=items(node_class("gpu", subnets=[])))
+
+
+def test_a_pool_of_a_fixed_size_needs_a_quota_for_its_size() -> None:
+    types = {TYPE: ["p5.48xlarge"], MARKET: ["on-demand"]}
+    says(capacity.quotas, FAILED, "192 vCPUs; limits a 384", nodepools=items(pool("a", "gpu", types, replicas=2)))
+    says(capacity.quotas, PASSED, "192 vCPUs; limits a 192", nodepools=items(pool("a", "gpu", types, replicas=1)))
+
+
+def test_limits_are_read_as_kubernetes_writes_them() -> None:
+    general = {"karpenter.k8s.aws/instance-category": ["m"], MARKET: ["on-demand"]}
+    for limit, said in (("10k", "10,000"), ("1M", "1,000,000"), ("2000000m", "2,000")):
+        says(capacity.quotas, FAILED, f"limits a {said}", nodepools=items(pool("a", "default", general, limits={"cpu": limit})))
+
+
+def test_a_pool_that_is_switched_off_needs_no_quota() -> None:
+    types = {TYPE: ["p4d.24xlarge"], MARKET: ["spot"]}
+    says(capacity.quotas, PASSED, nodepools=items(pool("a", "gpu", types, limits={"nvidia.com/gpu": 0})))
+
+
+def test_of_a_pool_that_describes_its_types_the_largest_quota_counts() -> None:
+    anything = described(("kubernetes.io/arch", "In", ["amd64"]), ON_DEMAND, limits={"cpu": 1000})
+    check = says(capacity.quotas, PASSED, nodepools=anything)
+    assert check.found == (f"{made.STANDARD}: 1,152 vCPUs; limits a 1,000",)
+    more = described(("kubernetes.io/arch", "In", ["amd64"]), ON_DEMAND, limits={"cpu": 2000})
+    says(capacity.quotas, FAILED, "1,152 vCPUs; limits a 2,000", nodepools=more)
+
+
+def test_a_quota_that_is_not_in_the_list_is_not_the_one_of_another_family() -> None:
+    known = {one["QuotaName"]: one["Value"] for one in made.quotas()["Quotas"]}
+    assert [capacity._quota_of(known, one, "on-demand") for one in ("trn1", "inf2", "dl1", "hpc7g")] == [""] * 4
+    assert capacity._quota_of(known, "im4gn", "on-demand") == made.STANDARD
+
+
+def test_capacity_blocks_need_no_quota_of_instances() -> None:
+    none = made.quotas(**{"Running On-Demand P instances": 0.0})
+    for kind, verdict in (("capacity-block", NOT_APPLICABLE), ("default", FAILED)):
+        changed = with_reservations(reservation("active") | {"reservationType": kind})
+        says(capacity.quotas, verdict, quotas=none, **changed)
+
+
+def test_a_reservation_that_ec2_ended_fails_and_the_end_of_the_others_is_said() -> None:
+    ends = reservation("active") | {"endTime": "2026-11-27T11:30:00Z"}
+    says(capacity.reservations, PASSED, "us-west-2a, until 2026-11-27 11:30 UTC, 1 of 4 free", **with_reservations(ends))
+    changed = with_reservations(ends)
+    changed["reservations"]["CapacityReservations"][0]["State"] = "expired"
+    says(capacity.reservations, FAILED, "EC2 says that it is expired.", **changed)
 
 
 # --- Before a destroy ----------------------------------------------------------------------------------------------------------

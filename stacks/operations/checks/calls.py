@@ -111,7 +111,7 @@ def of_cluster(cluster: str) -> list[Call]:
 
 
 def further(facts: Facts) -> Iterator[Call]:
-    """The calls that need what the first ones answered: add-ons, node groups, pools with their instance types, reservations, the VPC."""
+    """The calls that need what the first ones answered: add-ons, node groups, instance types of pools, reservations, the VPC."""
     for thing, right in (("addon", "eks:DescribeAddon"), ("nodegroup", "eks:DescribeNodegroup")):
         for name in texts(facts.answers.get(f"{thing}s"), f"{thing}s"):
             described = ("eks", f"describe-{thing}", "--cluster-name", facts.cluster, f"--{thing}-name", name)

@@ -11,6 +11,9 @@ from typing import Any
 
 from stacks.operations.deployment import Object
 
+# As the API server writes large and small numbers.
+SUFFIXES = {"": 1, "m": 0.001, "k": 1000, "M": 1000_000}
+
 
 class NotKnownError(Exception):
     """Why a question cannot be answered, and what to do."""
@@ -128,10 +131,16 @@ def moment(value: object) -> datetime | None:
     return found if found is None or found.tzinfo else None
 
 
+def last_seen(event: object) -> datetime | None:
+    """When an event of Kubernetes was last seen; None if it does not say."""
+    times = (at(event, "series", "lastObservedTime"), at(event, "lastTimestamp"), at(event, "eventTime"))
+    return next((when for time in times if (when := moment(time))), None)
+
+
 def whole(value: object) -> int | None:
-    """A Kubernetes quantity without unit, such as 32 or "1k"; None if it is not one."""
-    match = re.fullmatch(r"([0-9]{1,15})(k?)", str(value))
-    return int(match[1]) * (1000 if match[2] else 1) if match else None
+    """A Kubernetes quantity without unit, such as 32, "1k" or "500m", rounded down; None if it is not one."""
+    match = re.fullmatch(r"([0-9]{1,15})([mkM]?)", str(value))
+    return int(int(match[1]) * SUFFIXES[match[2]]) if match else None
 
 
 @dataclass(frozen=True)

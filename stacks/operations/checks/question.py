@@ -101,7 +101,8 @@ def of_each(names: Sequence[str], ask: Callable[[str], Iterable[Finding]]) -> li
     Raises:
         NotKnownError: nothing is known about any of them.
     """
-    findings, unknown = [], []
+    findings: list[Finding] = []
+    unknown = []
     for name in names:
         try:
             findings += ask(name)

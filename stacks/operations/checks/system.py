@@ -17,7 +17,11 @@ RESTARTS, RECENT_SECONDS = 3, 600
 # `status` of DescribeCluster, DescribeAddon and DescribeNodegroup: https://docs.aws.amazon.com/eks/latest/APIReference/API_Addon.html
 HEALTHY, CHANGING = ("ACTIVE",), ("CREATING", "UPDATING", "DELETING", "PENDING")
 
-REFUSED = re.compile(r"UnauthorizedOperation|AccessDenied|is not authorized to perform")
+# What IAM refuses; and credentials that are missing, expired or of nobody.
+REFUSED = re.compile(
+    r"UnauthorizedOperation|AccessDenied|is not authorized to perform|failed to refresh cached credentials|AuthFailure|ExpiredToken"
+    r"|InvalidClientTokenId|UnrecognizedClientException|InvalidIdentityToken"
+)
 # IAM's own words name the action; else the SDK's prefix names the operation.
 ACTION = re.compile(r"is not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 OPERATION = re.compile(r"operation error ([A-Za-z0-9 ]+): ([A-Za-z]+)")
