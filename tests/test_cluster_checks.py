@@ -224,6 +224,11 @@ def test_without_pools_nothing_is_asked_about_types() -> None:
     assert [call.name for call in further(gone)] == ["addon/coredns", "nodegroup/karpenter", "interfaces"]
 
 
+def test_without_node_classes_the_types_of_pools_are_asked_all_the_same() -> None:
+    gone = facts(missing={"nodeclasses": Missing(right="AdminView")})
+    assert {"offerings", "scores/gpu-spot"} <= {call.name for call in further(gone)}
+
+
 # --- The system ----------------------------------------------------------------------------------------------------------------
 
 

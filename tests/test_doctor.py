@@ -102,6 +102,30 @@ def test_nothing_is_run_but_what_reads(trial: Trial) -> None:
     ]
 
 
+def test_programs_do_not_ask_and_show_no_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Mock(return_value=SimpleNamespace(returncode=0, stdout=""))
+    monkeypatch.setattr("subprocess.run", run)
+    monkeypatch.setenv("AWS_PAGER", "less")
+    monkeypatch.setenv("AWS_CLI_AUTO_PROMPT", "on")
+    cluster = deployment.DeployedCluster("x", "us-west-2", [], {}, "", protected=False, kubeconfig=Path("k"))
+    cluster.aws("eks", "describe-cluster")
+    environment = run.call_args.kwargs["env"]
+    assert (environment["AWS_PAGER"], environment["AWS_CLI_AUTO_PROMPT"]) == ("", "off")
+
+
+def test_what_terraform_only_reads_is_not_the_cluster(trial: Trial) -> None:
+    pulled = json.loads(trial.state)
+    pulled["resources"] += [{**one, "mode": "data", "instances": [{"attributes": {}}]} for one in pulled["resources"]]
+    trial.state = json.dumps(pulled)
+    assert doctor.run(["doctor", "karpenter"]) == 0
+
+
+def test_the_login_has_an_end_too(trial: Trial) -> None:
+    doctor.run(["doctor", "karpenter"])
+    (login,) = [call for call in trial.calls if "update-kubeconfig" in call]
+    assert "--cli-connect-timeout 5 --cli-read-timeout 20" in login
+
+
 def test_the_kubeconfig_is_its_own_and_gone_afterwards(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "elsewhere/.kube/config")
     doctor.run(["doctor", "karpenter"])
@@ -187,6 +211,12 @@ def test_an_api_that_does_not_answer_is_asked_once(trial: Trial, capsys: pytest.
     assert [call for call in trial.calls if call.startswith(("kubectl get", "kubectl logs"))] == [
         "kubectl get --raw=/version --request-timeout=15s"
     ]
+
+
+def test_a_hint_of_kubectl_is_not_its_reason(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+    said = "Unable to connect to the server: getting credentials: exec: executable aws not found"
+    trial.refuses["--raw=/version"] = f"{said}\n\nIt looks like you are trying to use a plugin that is not installed."
+    assert examined(capsys, "karpenter").checks["The Kubernetes API answers"]["figure"].endswith(f"failed: {said}")
 
 
 def test_what_to_do_about_a_missing_right_is_said_once(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:

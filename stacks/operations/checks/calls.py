@@ -1,9 +1,9 @@
 """The calls that the checks need, as data: each reads, and none changes anything. Plain Python."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from stacks.operations.checks.facts import Facts, NotKnownError, at, texts
 from stacks.operations.checks.types import pools_of, reservations_of
@@ -15,6 +15,9 @@ READ_ONLY_KUBECTL = ("get", "logs")
 KARPENTER_PODS = "app.kubernetes.io/name=karpenter"
 LOAD_BALANCER_CONTROLLER_PODS = "app.kubernetes.io/name=aws-load-balancer-controller"
 ADMIN_VIEW = "AdminView"  # the EKS access policy AmazonEKSAdminViewPolicy, which reads custom resources too
+
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -116,11 +119,8 @@ def further(facts: Facts) -> Iterator[Call]:
         for name in texts(facts.answers.get(f"{thing}s"), f"{thing}s"):
             described = ("eks", f"describe-{thing}", "--cluster-name", facts.cluster, f"--{thing}-name", name)
             yield Call(f"{thing}/{name}", "aws", described, right)
-    try:
-        pools = [pool for pool in pools_of(facts) if pool.names_types]
-        reservations = sorted(reservations_of(facts))
-    except NotKnownError:
-        pools, reservations = [], []
+    pools = [pool for pool in _known(pools_of, facts) if pool.names_types]
+    reservations = sorted(_known(reservations_of, facts))
     if types := sorted({one for pool in pools for one in pool.types}):
         yield Call(
             "offerings",
@@ -156,6 +156,14 @@ def further(facts: Facts) -> Iterator[Call]:
             ("ec2", "describe-network-interfaces", "--filters", f"Name=vpc-id,Values={vpc}", "Name=description,Values=ELB *"),
             "ec2:DescribeNetworkInterfaces",
         )
+
+
+def _known(ask: Callable[[Facts], Iterable[Found]], facts: Facts) -> list[Found]:
+    """What facts say; nothing where they do not say."""
+    try:
+        return list(ask(facts))
+    except NotKnownError:
+        return []
 
 
 def _titles(calls: Iterable[Call]) -> dict[str, str]:
