@@ -184,6 +184,7 @@ def healthy() -> dict[str, Any]:
         "nodegroups": {"nodegroups": ["karpenter"]},
         "nodegroup/karpenter": {"nodegroup": {"nodegroupName": "karpenter", "status": "ACTIVE", "health": {"issues": []}}},
         "addon/coredns": {"addon": {"addonName": "coredns", "status": "ACTIVE", "health": {"issues": []}}},
+        "instances": [["m5.large", None, "owned", None], ["p5.48xlarge", "spot", "owned", "gpu-spot"]],
         "zones": {
             "AvailabilityZones": [
                 {"ZoneName": f"us-west-2{zone}", "ZoneId": f"usw2-az{n}"} for n, zone in enumerate("bac", start=1)

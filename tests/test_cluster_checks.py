@@ -59,7 +59,12 @@ def test_names_of_checks_are_unique() -> None:
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
 def test_a_missing_right_takes_the_checks_away_that_need_it_and_is_named(question: Question) -> None:
-    optional = {"zones", "default_quotas", "reservations"}  # they improve the words, or are asked for only if something needs them
+    optional = {
+        "zones",
+        "default_quotas",
+        "instances",
+        "reservations",
+    }  # they improve the words, or are asked for only if something needs them
     optional |= {
         nodes.deleted: {"pods"},
         nodes.drift: {"pods", "events"},
@@ -176,6 +181,7 @@ def test_every_call_only_reads() -> None:
         ("aws", "eks", "describe-addon"),
         ("aws", "eks", "list-nodegroups"),
         ("aws", "eks", "describe-nodegroup"),
+        ("aws", "ec2", "describe-instances"),
         ("aws", "ec2", "describe-availability-zones"),
         ("aws", "ec2", "describe-instance-type-offerings"),
         ("aws", "ec2", "get-spot-placement-scores"),
@@ -711,7 +717,7 @@ def test_limits_are_summed_for_each_quota() -> None:
     assert check.found == (
         f"{made.SPOT_P5}: 768 vCPUs; limits gpu-spot 768",
         f"{made.SPOT_STANDARD}: 1,000 vCPUs; limits default 1,000",
-        f"{made.STANDARD}: 1,152 vCPUs; limits default 1,000",
+        f"{made.STANDARD}: 1,152 vCPUs; limits default 1,000; other instances use 2",
     )
 
 
@@ -732,6 +738,22 @@ def test_a_quota_that_the_smallest_node_exceeds_fails_also_without_a_limit() -> 
     unlimited = pool("a", "gpu", {"node.kubernetes.io/instance-type": ["p5.48xlarge"], "karpenter.sh/capacity-type": ["spot"]})
     said = f"{made.SPOT_P5}: 96 vCPUs; limits a no limit. The smallest node needs 192."
     says(capacity.quotas, FAILED, said, nodepools=items(unlimited), quotas=made.quotas(**{made.SPOT_P5: 96.0}))
+
+
+def test_what_else_runs_in_the_account_leaves_less_of_a_quota() -> None:
+    """The pools' own instances are in their limits; capacity blocks, and types that the program does not know, do not count."""
+    mine, block = ["p5.48xlarge", "spot", "owned", "gpu-spot"], ["p5.48xlarge", "capacity-block", None, None]
+    says(capacity.quotas, PASSED, "limits gpu-spot 768 |", instances=[mine, block, ["x.large", None, None, None], None])
+    other = ["p5.48xlarge", "spot", None, "gpu-spot"]  # a pool of another cluster may have the same name
+    says(capacity.quotas, FAILED, "limits gpu-spot 768; other instances use 192", instances=[mine, other])
+    much = [["p5.48xlarge", "spot", None, None]] * 4
+    says(capacity.quotas, FAILED, "other instances use 768. The smallest node needs 192.", instances=much)
+
+
+def test_without_the_instances_the_quotas_alone_count_and_that_is_said() -> None:
+    check = capacity.quotas.ask(facts(missing={"instances": Missing(right="ec2:DescribeInstances")}))
+    assert check.verdict is PASSED
+    assert check.found[-1] == "What else runs is not counted: the right ec2:DescribeInstances is missing."
 
 
 def test_a_quota_of_just_the_limit_suffices() -> None:
@@ -916,7 +938,7 @@ def test_a_pool_that_is_switched_off_needs_no_quota() -> None:
 def test_of_a_pool_that_describes_its_types_the_largest_quota_counts() -> None:
     anything = described(("kubernetes.io/arch", "In", ["amd64"]), ON_DEMAND, limits={"cpu": 1000})
     check = says(capacity.quotas, PASSED, nodepools=anything)
-    assert check.found == (f"{made.STANDARD}: 1,152 vCPUs; limits a 1,000",)
+    assert check.found == (f"{made.STANDARD}: 1,152 vCPUs; limits a 1,000; other instances use 2",)
     more = described(("kubernetes.io/arch", "In", ["amd64"]), ON_DEMAND, limits={"cpu": 2000})
     says(capacity.quotas, FAILED, "1,152 vCPUs; limits a 2,000", nodepools=more)
 

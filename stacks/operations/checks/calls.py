@@ -14,6 +14,7 @@ READ_ONLY_KUBECTL = ("get", "logs")
 
 KARPENTER_PODS = "app.kubernetes.io/name=karpenter"
 LOAD_BALANCER_CONTROLLER_PODS = "app.kubernetes.io/name=aws-load-balancer-controller"
+POOL = "karpenter.sh/nodepool"
 ADMIN_VIEW = "AdminView"  # the EKS access policy AmazonEKSAdminViewPolicy, which reads custom resources too
 
 
@@ -80,6 +81,10 @@ def _log(name: str, pods: str) -> Call:
     return Call(name, "kubectl", ("logs", "--namespace=kube-system", f"--selector={pods}", "--since=1h", "--tail=5000"))
 
 
+def _tag(key: str) -> str:
+    return f"Tags[?Key=='{key}'].Value|[0]"
+
+
 def of_cluster(cluster: str) -> list[Call]:
     """The calls that need nothing but the name of the cluster."""
     return [
@@ -100,6 +105,15 @@ def of_cluster(cluster: str) -> list[Call]:
         Call("cluster", "aws", ("eks", "describe-cluster", "--name", cluster), "eks:DescribeCluster"),
         Call("addons", "aws", ("eks", "list-addons", "--cluster-name", cluster), "eks:ListAddons"),
         Call("nodegroups", "aws", ("eks", "list-nodegroups", "--cluster-name", cluster), "eks:ListNodegroups"),
+        Call(
+            "instances",
+            "aws",
+            (
+                *("ec2", "describe-instances", "--filters", "Name=instance-state-name,Values=pending,running", "--query"),
+                f"Reservations[].Instances[].[InstanceType,InstanceLifecycle,{_tag(f'kubernetes.io/cluster/{cluster}')},{_tag(POOL)}]",
+            ),
+            "ec2:DescribeInstances",
+        ),
         Call("zones", "aws", ("ec2", "describe-availability-zones"), "ec2:DescribeAvailabilityZones"),
         Call(
             "quotas", "aws", ("service-quotas", "list-service-quotas", "--service-code", "ec2"), "servicequotas:ListServiceQuotas"

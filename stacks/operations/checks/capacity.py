@@ -5,7 +5,7 @@ The shapes of the answers are those of the AWS CLI's reference: `list-service-qu
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from stacks.knowledge.catalogue import FAMILY_SCHEME, family, vcpus_of_all_types
@@ -33,10 +33,11 @@ LOW_SCORE, TYPES_FOR_A_SCORE = 3, 3
 MARKETS = {"spot": ("spot",), "on-demand": ("on-demand", "reserved")}
 
 
-@question("Limits of pools fit EC2's quotas", "nodepools", "quotas", "default_quotas")
+@question("Limits of pools fit EC2's quotas", "nodepools", "quotas", "default_quotas", "instances")
 def quotas(facts: Facts) -> Answer:
-    """The vCPUs that pools may use at their limits, by quota. What else runs in the account counts too, and is not known here."""
+    """The vCPUs that pools may use at their limits, by quota, beside what else runs in the account."""
     pools, known = pools_of(facts), _quotas(facts)
+    others = _used_by_others(facts, known)
     findings, notes = [], []
     blocks = {pool.name for pool in pools if _buys_blocks_only(facts, pool)}
     asked: dict[str, list[tuple[LivePool, Sequence[str]]]] = defaultdict(list)
@@ -65,12 +66,16 @@ def quotas(facts: Facts) -> Answer:
         smallest = min((vcpus_of_all_types()[one] for types in used for one in types), default=0)
         limits = " + ".join(f"{pool} {'no limit' if cpus is None else f'{cpus:,}'}" for pool, cpus in at_limits.items())
         said += f"; limits {limits}{f' = {total:,}' if len(at_limits) > 1 else ''}"
-        if known[name] < smallest:
+        said += f"; other instances use {others[name]:,}" if others[name] else ""
+        left = known[name] - others[name]
+        if left < smallest:
             findings.append(Finding(f"{said}. The smallest node needs {smallest}."))
-        elif known[name] < total:
+        elif left < total:
             findings.append(Finding(said))
         else:
             notes.append(said)
+    if lacks := facts.missing.get("instances"):
+        notes.append(f"What else runs is not counted: {f'the right {lacks.right} is missing' if lacks.right else lacks.said}.")
     do = "Request a quota (docs/pending.md#4-quotas), or lower the limits of the pools to what the account may have."
     return judged(len(asked), "quota", findings, do, notes=notes)
 
@@ -83,6 +88,16 @@ def _buys_blocks_only(facts: Facts, pool: LivePool) -> bool:
     classes = [one for one in listed(facts.answers.get("nodeclasses"), "items") if name_of(one) == pool.node_class]
     found = {text(one, "reservationType") for item in classes for one in listed(item, "status", "capacityReservations")}
     return pool.capacity_types == ("reserved",) and found == {"capacity-block"}
+
+
+def _used_by_others(facts: Facts, known: dict[str, float]) -> Counter[str]:
+    """The vCPUs by quota of instances that no pool of this cluster launched; none where that is not known."""
+    used: Counter[str] = Counter()
+    for row in listed(facts.answers, "instances"):
+        name, lifecycle, cluster, pool = row if isinstance(row, list) and len(row) == 4 else ("", None, None, None)
+        if name in vcpus_of_all_types() and lifecycle in (None, "spot") and not (cluster and pool):
+            used[_quota_of(known, name, lifecycle or "on-demand")] += vcpus_of_all_types()[name]
+    return used
 
 
 def _by_quota(known: dict[str, float], types: Sequence[str], market: str) -> dict[str, list[str]]:
