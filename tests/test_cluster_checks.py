@@ -535,6 +535,15 @@ def test_a_drifted_node_that_waits_for_its_turn_passes() -> None:
     says(nodes.drift, PASSED, "between 02:00 and 06:00 UTC", **drifted(window))
 
 
+def test_of_many_drifted_nodes_the_commands_of_some_show_the_way() -> None:
+    held = drifted(NEVER)
+    (one,) = held["nodeclaims"]["items"]
+    held["nodeclaims"]["items"] = [{**one, "metadata": {**one["metadata"], "name": f"gpu-spot-{n}"}} for n in range(1000)]
+    check = says(nodes.drift, FAILED, "release a node: kubectl delete nodeclaim gpu-spot-0; ", "gpu-spot-4; …. ", **held)
+    assert len(check.found) == 1000
+    assert len(check.do) < 400
+
+
 def test_a_drifted_node_without_its_pool_is_no_verdict() -> None:
     says(nodes.drift, CANNOT_BE_TOLD, "The budgets of the pool are unknown.", **drifted(NEVER) | {"nodepools": items()})
 

@@ -1,7 +1,7 @@
 """Nodes: ready, on the Bottlerocket that is asked for, not too old, and not held back where they drifted. Plain Python."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from stacks.config.budgets import Allowance, allowance
@@ -31,6 +31,7 @@ COMPUTE_TYPE = "eks.amazonaws.com/compute-type"
 DO_NOT_DISRUPT = "karpenter.sh/do-not-disrupt"
 DRIFTED = "Drifted"
 HOURS = 3600
+MOST_COMMANDS = 5  # of many that differ by a name
 
 # Conditions with which a node is broken while Ready is True: the kubelet's pressures, and those of the node monitoring agent.
 # https://docs.aws.amazon.com/eks/latest/userguide/node-health.html
@@ -161,7 +162,7 @@ def _passed(expires: str, age: float) -> bool | None:
 @question("Deleted nodes are gone", "nodeclaims", "pods")
 def deleted(facts: Facts) -> Answer:
     """A node that somebody or Karpenter deleted costs until its pods let it go, and EC2 ended its instance."""
-    findings, notes = [], []
+    findings, notes, pods = [], [], _pods(facts)
     leaving = [claim for claim in facts.objects("nodeclaims") if at(claim, "metadata", "deletionTimestamp")]
     for claim in leaving:
         since, grace = moment(at(claim, "metadata", "deletionTimestamp")), text(claim, "spec", "terminationGracePeriod")
@@ -172,7 +173,7 @@ def deleted(facts: Facts) -> Answer:
             f"{_node(claim)} ({name_of(claim)}) was deleted {age / 60:.0f} minutes ago{f': {short(step.words())}' if step else ''}."
         )
         if age > max(GONE_SECONDS, seconds(grace) + DRAIN_SECONDS):
-            findings.append(Finding(f"{said} {_rest(facts, claim)}"))
+            findings.append(Finding(f"{said} {_rest(pods, claim)}"))
         else:
             notes.append(said)
     do = "kubectl describe nodeclaim NAME, and its node: pods with do-not-disrupt, PodDisruptionBudgets or finalizers keep it."
@@ -184,7 +185,7 @@ def drift(facts: Facts) -> Answer:
     """Drifted nodes that a budget holds back for ever run old settings until somebody deletes their NodeClaim."""
     claims = [claim for claim in facts.objects("nodeclaims") if not at(claim, "metadata", "deletionTimestamp")]
     drifted = [claim for claim in claims if (found := conditions(claim).get(DRIFTED)) and found.status == "True"]
-    pools = {name_of(pool): pool for pool in facts.objects("nodepools")}
+    pools, pods = {name_of(pool): pool for pool in facts.objects("nodepools")}, _pods(facts)
     held, notes, commands, kept_by_pods = [], [], [], False
     for claim in drifted:
         name = text(claim, "metadata", "labels", POOL)
@@ -194,14 +195,15 @@ def drift(facts: Facts) -> Answer:
         if allowed is None:
             held.append(Finding(f"{said}. The budgets of the pool are unknown.", certain=False))
         elif allowed.never:
-            held.append(Finding(f"{said}. The budget of the pool allows no replacement. {_deletion(facts, claim)}"))
+            held.append(Finding(f"{said}. The budget of the pool allows no replacement. {_deletion(pods, claim)}"))
             commands.append(f"kubectl delete nodeclaim {name_of(claim)}")
         elif kept := _kept(facts, claim, said):
             held.append(kept)
             kept_by_pods |= kept.certain
         else:
             notes.append(f"{said}. Karpenter replaces {allowed.words()}.")
-    release = f"When its jobs are done, release a node: {'; '.join(commands)}. " if commands else ""
+    some = "; ".join([*commands[:MOST_COMMANDS], *(["…"] if len(commands) > MOST_COMMANDS else [])])
+    release = f"When its jobs are done, release a node: {some}. " if commands else ""
     keeps = "A node that its pods keep goes when they end, or when their PodDisruptionBudget lets them. " if kept_by_pods else ""
     do = f"{release}{keeps}docs/doctor.md#what-a-drifted-nodes-release-does" if release or keeps else ""
     figure = f"{len(drifted)} drifted of {counted(len(claims), 'Karpenter node')}"
@@ -234,33 +236,32 @@ def _kept(facts: Facts, claim: Object, said: str) -> Finding | None:
     return None
 
 
-def _pods(facts: Facts, claim: Object) -> list[Object]:
-    """The pods of a claim's node without those that every node has.
-
-    Raises:
-        NotKnownError: there is no answer about pods.
-    """
-    node = text(claim, "status", "nodeName")
-    pods = [pod for pod in facts.objects("pods") if node and text(pod, "spec", "nodeName") == node]
-    owners = [{text(owner, "kind") for owner in listed(pod, "metadata", "ownerReferences")} for pod in pods]
-    return [pod for pod, kinds in zip(pods, owners, strict=True) if not kinds & {"DaemonSet", "Node"}]
-
-
-def _rest(facts: Facts, claim: Object) -> str:
-    """Which pods are still on a node that is deleted."""
+def _pods(facts: Facts) -> dict[str, list[Object]] | NotKnownError:
+    """The pods of each node without those that every node has; or why they are not known."""
     try:
-        names = ", ".join(map(name_of, _pods(facts, claim)))
+        pods = facts.objects("pods")
     except NotKnownError as error:
-        return f"Which pods keep it cannot be told: {error}."
+        return error
+    found: dict[str, list[Object]] = defaultdict(list)
+    for pod in pods:
+        if not {text(owner, "kind") for owner in listed(pod, "metadata", "ownerReferences")} & {"DaemonSet", "Node"}:
+            found[text(pod, "spec", "nodeName")].append(pod)
+    return found
+
+
+def _rest(pods: dict[str, list[Object]] | NotKnownError, claim: Object) -> str:
+    """Which pods are still on a node that is deleted."""
+    if isinstance(pods, NotKnownError):
+        return f"Which pods keep it cannot be told: {pods}."
+    names = ", ".join(map(name_of, pods.get(text(claim, "status", "nodeName") or "-", ())))
     return f"Pods there: {short(names, 200)}." if names else "No pods but those of daemon sets are there."
 
 
-def _deletion(facts: Facts, claim: Object) -> str:
+def _deletion(pods: dict[str, list[Object]] | NotKnownError, claim: Object) -> str:
     """What the deletion of a claim does to the pods of its node."""
-    try:
-        own = _pods(facts, claim)
-    except NotKnownError as error:
-        return f"What a deletion does to its pods cannot be told: {error}."
+    if isinstance(pods, NotKnownError):
+        return f"What a deletion does to its pods cannot be told: {pods}."
+    own = pods.get(text(claim, "status", "nodeName") or "-", ())
     if not own:
         return "Its deletion ends no pod but those of daemon sets."
     protected = [name_of(pod) for pod in own if text(pod, "metadata", "annotations", DO_NOT_DISRUPT) not in ("", "false")]
