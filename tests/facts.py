@@ -3,7 +3,7 @@
 Objects as a Kubernetes 1.35 API and Karpenter 1.14.0 had them, without what no check reads. The answers of AWS have the shapes of
 the AWS CLI's reference, https://docs.aws.amazon.com/cli/latest/reference/: list-service-quotas, list-aws-default-service-quotas,
 get-spot-placement-scores, describe-instance-type-offerings, describe-capacity-reservations, describe-network-interfaces,
-describe-addon.
+describe-addon, describe-nodegroup.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -166,6 +166,7 @@ def healthy() -> dict[str, Any]:
         "ingresses": items(),
         "gateways": items(),
         "volumes": items(),
+        "snapshots": items(),
         "karpenter_log": '{"level":"INFO","time":"2026-11-26T11:59:00.000Z","message":"launched nodeclaim"}\n',
         "load_balancer_controller_log": '{"level":"info","ts":"2026-11-26T11:59:00Z","msg":"successfully built model"}\n',
         "cluster": {
@@ -180,7 +181,10 @@ def healthy() -> dict[str, Any]:
         },
         "root_ca": {"data": {"ca.crt": "ca"}},
         "addons": {"addons": ["coredns"]},
+        "nodegroups": {"nodegroups": ["karpenter"]},
+        "nodegroup/karpenter": {"nodegroup": {"nodegroupName": "karpenter", "status": "ACTIVE", "health": {"issues": []}}},
         "addon/coredns": {"addon": {"addonName": "coredns", "status": "ACTIVE", "health": {"issues": []}}},
+        "instances": [["m5.large", None, "owned", None], ["p5.48xlarge", "spot", "owned", "gpu-spot"]],
         "zones": {
             "AvailabilityZones": [
                 {"ZoneName": f"us-west-2{zone}", "ZoneId": f"usw2-az{n}"} for n, zone in enumerate("bac", start=1)

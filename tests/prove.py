@@ -228,7 +228,7 @@ class World:
             case ["get", "--raw=/version", *_]:
                 return '{"gitVersion": "v1.35.5-eks"}'
             case ["get", "--raw", *_]:
-                return '{"kubeletconfig": {"imageServiceEndpoint": "unix:///run/soci-snapshotter.sock"}}'
+                return '{"kubeletconfig": {"imageServiceEndpoint": "unix:///run/soci-snapshotter/soci-snapshotter.sock"}}'
             case ["get", "events", *_]:
                 said = f'Successfully pulled image "x" in 20s ({20}s including waiting). Image size: 10000000000 bytes.'
                 return json.dumps(items({"reason": "Pulled", "message": said}))

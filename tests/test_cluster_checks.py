@@ -42,8 +42,10 @@ def test_a_healthy_cluster_passes_every_check_that_applies() -> None:
     checks = examine(facts())
     assert {check.name: words(check) for check in checks if check.verdict not in (PASSED, NOT_APPLICABLE)} == {}
     assert [check.name for check in checks if check.verdict is NOT_APPLICABLE] == [
+        "Deleted nodes are gone",
         "Reservations are found, and not about to end",
         "No volume outlives a destroy",
+        "No snapshot outlives a destroy",
     ]
     assert not any(check.do for check in checks)
 
@@ -57,9 +59,15 @@ def test_names_of_checks_are_unique() -> None:
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
 def test_a_missing_right_takes_the_checks_away_that_need_it_and_is_named(question: Question) -> None:
-    optional = {"zones", "default_quotas", "reservations"}  # they improve the words, or are asked for only if something needs them
+    optional = {
+        "zones",
+        "default_quotas",
+        "instances",
+        "reservations",
+    }  # they improve the words, or are asked for only if something needs them
     optional |= {
-        nodes.drift: {"pods"},
+        nodes.deleted: {"pods"},
+        nodes.drift: {"pods", "events"},
         capacity.offerings: {"nodeclasses"},
         capacity.scores: {"offerings"},
         removal.load_balancers: {"cluster"},
@@ -171,6 +179,9 @@ def test_every_call_only_reads() -> None:
         ("aws", "eks", "describe-cluster"),
         ("aws", "eks", "list-addons"),
         ("aws", "eks", "describe-addon"),
+        ("aws", "eks", "list-nodegroups"),
+        ("aws", "eks", "describe-nodegroup"),
+        ("aws", "ec2", "describe-instances"),
         ("aws", "ec2", "describe-availability-zones"),
         ("aws", "ec2", "describe-instance-type-offerings"),
         ("aws", "ec2", "get-spot-placement-scores"),
@@ -194,6 +205,8 @@ def test_every_call_only_reads() -> None:
         "aws ec2 create-fleet",
         "aws eks update-addon",
         "aws sts get-session-token",
+        "aws eks get-token",
+        "aws ec2 get-password-data",
         "aws secretsmanager get-secret-value",
         "aws ssm get-parameter",
     ],
@@ -214,7 +227,12 @@ def test_scores_are_asked_for_the_nodes_that_the_limit_allows() -> None:
 
 def test_without_pools_nothing_is_asked_about_types() -> None:
     gone = facts(missing={"nodepools": Missing(right="AdminView")})
-    assert [call.name for call in further(gone)] == ["addon/coredns", "interfaces"]
+    assert [call.name for call in further(gone)] == ["addon/coredns", "nodegroup/karpenter", "interfaces"]
+
+
+def test_without_node_classes_the_types_of_pools_are_asked_all_the_same() -> None:
+    gone = facts(missing={"nodeclasses": Missing(right="AdminView")})
+    assert {"offerings", "scores/gpu-spot"} <= {call.name for call in further(gone)}
 
 
 # --- The system ----------------------------------------------------------------------------------------------------------------
@@ -242,7 +260,34 @@ def test_a_degraded_add_on_fails_with_eks_words() -> None:
 
 
 def test_an_add_on_that_changes_is_no_verdict() -> None:
-    says(system.addons, CANNOT_BE_TOLD, "coredns is UPDATING.", **{"addon/coredns": {"addon": {"status": "UPDATING"}}})
+    says(system.addons, CANNOT_BE_TOLD, "coredns is UPDATING", **{"addon/coredns": {"addon": {"status": "UPDATING"}}})
+
+
+def test_an_issue_counts_also_while_the_thing_changes() -> None:
+    issue = {"status": "UPDATING", "health": {"issues": [{"code": "KmsKeyDisabled"}]}}
+    says(system.control_plane, FAILED, "The cluster is UPDATING: KmsKeyDisabled", cluster={"cluster": issue})
+
+
+def test_a_node_group_that_launches_nothing_is_named_with_the_reason() -> None:
+    issues = [{"code": "Ec2LaunchTemplateNotFound", "message": "gone", "resourceIds": ["lt-1"]}]
+    degraded = {"nodegroup": {"status": "DEGRADED", "health": {"issues": issues}}}
+    said = "karpenter is DEGRADED: Ec2LaunchTemplateNotFound: gone"
+    says(system.node_groups, FAILED, "1 of 1 node group", said, **{"nodegroup/karpenter": degraded})
+
+
+def test_an_answer_that_is_missing_hides_nothing_about_other_things() -> None:
+    lacks = Missing(said="aws eks describe-addon failed: Rate exceeded")
+    degraded = {"addon/vpc-cni": {"addon": {"status": "DEGRADED"}}}
+    check = system.addons.ask(facts(degraded, {"addon/coredns": lacks}))
+    assert (check.verdict, check.found) == (FAILED, ("vpc-cni is DEGRADED", f"coredns: {lacks.said}."))
+
+    names = ("a", "b")
+    many = {name: pool(name, "gpu", {"node.kubernetes.io/instance-type": made.TYPES}) for name in names}
+    refused = Missing(said="aws ec2 get-spot-placement-scores failed: MaxConfigLimitExceeded")
+    low = {"nodepools": items(*many.values()), "scores/a": made.scores(usw2_az1=1)}
+    check = capacity.scores.ask(facts(low, {"scores/b": refused}))
+    assert check.verdict is FAILED
+    assert {"a: the best score is 1.", f"b: {refused.said}."} <= set(check.found)
 
 
 def waiting(reason: str, restarts: int = 7) -> Any:
@@ -490,8 +535,139 @@ def test_a_drifted_node_that_waits_for_its_turn_passes() -> None:
     says(nodes.drift, PASSED, "between 02:00 and 06:00 UTC", **drifted(window))
 
 
+def test_of_many_drifted_nodes_the_commands_of_some_show_the_way() -> None:
+    held = drifted(NEVER)
+    (one,) = held["nodeclaims"]["items"]
+    held["nodeclaims"]["items"] = [{**one, "metadata": {**one["metadata"], "name": f"gpu-spot-{n}"}} for n in range(1000)]
+    check = says(nodes.drift, FAILED, "release a node: kubectl delete nodeclaim gpu-spot-0; ", "gpu-spot-4; …. ", **held)
+    assert len(check.found) == 1000
+    assert len(check.do) < 400
+
+
 def test_a_drifted_node_without_its_pool_is_no_verdict() -> None:
     says(nodes.drift, CANNOT_BE_TOLD, "The budgets of the pool are unknown.", **drifted(NEVER) | {"nodepools": items()})
+
+
+@pytest.mark.parametrize(("reason", "verdict"), [("RegistrationFailed", FAILED), ("LaunchTimeout", CANNOT_BE_TOLD)])
+def test_a_pool_is_named_whose_nodes_do_not_join(reason: str, verdict: Verdict) -> None:
+    ready = pool("a", "gpu", {})
+    ready["status"]["conditions"][0] = condition("NodeRegistrationHealthy", "False", reason, "Failed to register node")
+    says(named("Pools are READY"), verdict, f"a: NodeRegistrationHealthy is False, {reason}: Failed", nodepools=items(ready))
+
+
+def test_without_pools_or_node_classes_karpenter_launches_nothing() -> None:
+    says(named("Pools are READY"), FAILED, "no pools", "make plan", nodepools=items())
+    says(named("Node classes are READY"), FAILED, "no node classes", nodeclasses=items())
+
+
+CREDENTIALS = [
+    "operation error EC2: DescribeImages, get identity: failed to refresh cached credentials, no EC2 IMDS role found",
+    "operation error EC2: DescribeImages, https response error StatusCode: 401, api error AuthFailure: not able to validate",
+    "operation error EC2: DescribeImages, api error ExpiredToken: The security token included in the request is expired",
+]
+
+
+@pytest.mark.parametrize("said", CREDENTIALS)
+def test_credentials_that_are_missing_or_expired_are_refusals_too(said: str) -> None:
+    check = says(named("AWS refuses no call of Karpenter"), FAILED, karpenter_log=f'{{"level":"ERROR","error":"{said}"}}\n')
+    assert check.found == ("ec2:DescribeImages: 1 times",)
+
+
+def broken_node(**given: Any) -> Any:
+    made_of = node("gpu-0", age=given.pop("age", 2))
+    made_of["status"]["conditions"] += [condition(kind, status, "Why", "words") for kind, status in given.items()]
+    return made_of
+
+
+@pytest.mark.parametrize(
+    "kind", ["AcceleratedHardwareReady", "ContainerRuntimeReady", "KernelReady", "NetworkingReady", "StorageReady"]
+)
+def test_a_node_that_is_ready_is_broken_where_its_monitoring_agent_says_so(kind: str) -> None:
+    says(nodes.ready, FAILED, f"gpu-0: {kind} is False, Why: words", nodes=items(broken_node(**{kind: "False"})))
+    says(nodes.ready, PASSED, nodes=items(broken_node(**{kind: "True"})))
+
+
+def test_a_node_under_pressure_evicts_pods_and_fails() -> None:
+    says(nodes.ready, FAILED, "gpu-0: DiskPressure is True", nodes=items(broken_node(DiskPressure="True", MemoryPressure="False")))
+
+
+def test_gpus_that_cannot_be_used_fail_unless_the_node_has_just_joined() -> None:
+    some = {"capacity": {"nvidia.com/gpu": "8"}, "allocatable": {"nvidia.com/gpu": "7"}}
+    for age, verdict in ((2, FAILED), (0.05, CANNOT_BE_TOLD)):
+        old = broken_node(age=age)
+        old["status"] |= some
+        says(nodes.ready, verdict, "gpu-0: 7 of 8 GPUs can be used", nodes=items(old))
+    whole = broken_node()
+    whole["status"] |= some | {"allocatable": {"nvidia.com/gpu": "8"}}
+    says(nodes.ready, PASSED, nodes=items(whole))
+
+
+def test_nodes_of_fargate_and_nodes_on_their_way_out_need_not_run_bottlerocket() -> None:
+    fargate = node("fargate-1", "Amazon Linux 2", labels={"eks.amazonaws.com/compute-type": "fargate"})
+    leaving = node("old", "Amazon Linux 2")
+    leaving["metadata"]["deletionTimestamp"] = ago(minutes=1)
+    says(nodes.bottlerocket, PASSED, "1 node: 1 on 1.62.0", nodes=items(node("group-0"), fargate, leaving))
+
+
+def test_a_node_class_may_ask_for_another_image() -> None:
+    other = node("a", "Amazon Linux 2023.6", labels={"karpenter.sh/nodepool": "x", "karpenter.k8s.aws/ec2nodeclass": "gpu"})
+    says(nodes.bottlerocket, PASSED, nodes=items(other), nodeclasses=items(node_class("gpu", "al2023@latest")))
+    says(nodes.bottlerocket, FAILED, "a runs Amazon Linux 2023.6, and not Bottlerocket", nodes=items(other))
+
+
+def test_a_node_that_has_just_expired_drains() -> None:
+    says(nodes.expiry, CANNOT_BE_TOLD, "expired after 720h: it drains", nodeclaims=items(claim("a", age=720.1)))
+    says(nodes.expiry, FAILED, "expired after 720h: its pods keep it", nodeclaims=items(claim("a", age=721)))
+
+
+def leaving(hours: float, grace: str = "") -> dict[str, Any]:
+    gone = claim("gpu-spot-x1", deletionTimestamp=ago(hours=hours), conditions=[condition("Drained", "Unknown", "Draining")])
+    gone["spec"] |= {"terminationGracePeriod": grace} if grace else {}
+    return items(gone)
+
+
+def test_a_node_that_was_deleted_and_stays_fails_with_what_keeps_it() -> None:
+    said = "gpu-0 (gpu-spot-x1) was deleted 120 minutes ago: Drained is Unknown, Draining. Pods there: jobs/train-0."
+    says(nodes.deleted, FAILED, said, "kubectl describe nodeclaim", nodeclaims=leaving(2))
+    check = nodes.deleted.ask(facts(missing={"pods": Missing(right="AdminView")}, nodeclaims=leaving(2)))
+    assert check.verdict is FAILED
+    assert "Which pods keep it cannot be told: the right AdminView is missing." in check.found[0]
+
+
+def test_a_node_may_drain_for_an_hour_or_as_long_as_its_grace_period() -> None:
+    says(nodes.deleted, PASSED, "was deleted 30 minutes ago", nodeclaims=leaving(0.5))
+    says(nodes.deleted, PASSED, "was deleted 300 minutes ago", nodeclaims=leaving(5, "24h"))
+    says(nodes.deleted, FAILED, nodeclaims=leaving(25, "24h"))
+
+
+def blocked(message: str, minutes: float = 1) -> dict[str, Any]:
+    said = event("DisruptionBlocked", message, minutes=minutes) | {"involvedObject": {"name": "gpu-spot-x1"}}
+    return items(said)
+
+
+@pytest.mark.parametrize(
+    ("message", "minutes", "grace", "verdict"),
+    [
+        ('Pod has "karpenter.sh/do-not-disrupt" annotation (Pod=jobs/train-0)', 1, "", FAILED),
+        ("Pdb prevents pod evictions (PodDisruptionBudget=[jobs/train])", 1, "", FAILED),
+        ("Pdb prevents pod evictions (PodDisruptionBudget=[jobs/train])", 30, "", PASSED),
+        ("Pdb prevents pod evictions (PodDisruptionBudget=[jobs/train])", 1, "24h", PASSED),
+        ("Node is nominated for a pending pod", 1, "", PASSED),
+    ],
+)
+def test_a_drifted_node_that_its_pods_keep_fails_in_karpenters_words(
+    message: str, minutes: float, grace: str, verdict: Verdict
+) -> None:
+    changed = drifted([{"nodes": "10%"}])
+    changed["nodeclaims"]["items"][0]["spec"] |= {"terminationGracePeriod": grace} if grace else {}
+    check = says(nodes.drift, verdict, events=blocked(message, minutes), **changed)
+    assert (f"Karpenter does not replace it: {message}. It waits without end." in words(check)) is (verdict is FAILED)
+
+
+def test_without_events_what_keeps_a_drifted_node_is_no_verdict() -> None:
+    check = nodes.drift.ask(facts(drifted([{"nodes": "10%"}]), {"events": Missing(right="AdminView")}))
+    assert check.verdict is CANNOT_BE_TOLD
+    assert "Whether its pods keep it cannot be told" in check.found[0]
 
 
 # --- Versions ------------------------------------------------------------------------------------------------------------------
@@ -531,6 +707,17 @@ def test_a_load_balancer_controller_that_crashes_is_named_and_none_is_not_applic
     says(versions.QUESTIONS[2], NOT_APPLICABLE, pods=items())
 
 
+@pytest.mark.parametrize("release", ["1.15.0", "2.0.0"])
+def test_a_release_that_is_newer_than_the_program_is_no_verdict(release: str) -> None:
+    new = pod("karpenter-1", image=f"public.ecr.aws/karpenter/controller:{release}", app="karpenter")
+    says(versions.QUESTIONS[1], CANNOT_BE_TOLD, f"{release} is newer than this program, which knows 1.14.1", pods=items(new))
+
+
+def test_a_kubernetes_older_than_the_table_is_out_of_standard_support() -> None:
+    says(versions.support, FAILED, "1.31, older than 1.33", "docs/upgrading.md", cluster={"cluster": {"version": "1.31"}})
+    says(versions.support, CANNOT_BE_TOLD, "does not have Kubernetes 1.99", cluster={"cluster": {"version": "1.99"}})
+
+
 # --- Capacity ------------------------------------------------------------------------------------------------------------------
 
 
@@ -539,7 +726,7 @@ def test_limits_are_summed_for_each_quota() -> None:
     assert check.found == (
         f"{made.SPOT_P5}: 768 vCPUs; limits gpu-spot 768",
         f"{made.SPOT_STANDARD}: 1,000 vCPUs; limits default 1,000",
-        f"{made.STANDARD}: 1,152 vCPUs; limits default 1,000",
+        f"{made.STANDARD}: 1,152 vCPUs; limits default 1,000; other instances use 2",
     )
 
 
@@ -560,6 +747,22 @@ def test_a_quota_that_the_smallest_node_exceeds_fails_also_without_a_limit() -> 
     unlimited = pool("a", "gpu", {"node.kubernetes.io/instance-type": ["p5.48xlarge"], "karpenter.sh/capacity-type": ["spot"]})
     said = f"{made.SPOT_P5}: 96 vCPUs; limits a no limit. The smallest node needs 192."
     says(capacity.quotas, FAILED, said, nodepools=items(unlimited), quotas=made.quotas(**{made.SPOT_P5: 96.0}))
+
+
+def test_what_else_runs_in_the_account_leaves_less_of_a_quota() -> None:
+    """The pools' own instances are in their limits; capacity blocks, and types that the program does not know, do not count."""
+    mine, block = ["p5.48xlarge", "spot", "owned", "gpu-spot"], ["p5.48xlarge", "capacity-block", None, None]
+    says(capacity.quotas, PASSED, "limits gpu-spot 768 |", instances=[mine, block, ["x.large", None, None, None], None])
+    other = ["p5.48xlarge", "spot", None, "gpu-spot"]  # a pool of another cluster may have the same name
+    says(capacity.quotas, FAILED, "limits gpu-spot 768; other instances use 192", instances=[mine, other])
+    much = [["p5.48xlarge", "spot", None, None]] * 4
+    says(capacity.quotas, FAILED, "other instances use 768. The smallest node needs 192.", instances=much)
+
+
+def test_without_the_instances_the_quotas_alone_count_and_that_is_said() -> None:
+    check = capacity.quotas.ask(facts(missing={"instances": Missing(right="ec2:DescribeInstances")}))
+    assert check.verdict is PASSED
+    assert check.found[-1] == "What else runs is not counted: the right ec2:DescribeInstances is missing."
 
 
 def test_a_quota_of_just_the_limit_suffices() -> None:
@@ -677,6 +880,99 @@ def test_a_selection_that_finds_nothing_fails() -> None:
     says(capacity.reservations, FAILED, "a: the node class gpu finds no reservation.", **with_reservations())
 
 
+def described(*requirements: tuple[str, str, list[str]], node_class: str = "gpu", **spec: Any) -> dict[str, Any]:
+    """One pool with requirements of any operator."""
+    one = pool("a", node_class, {}, **spec)
+    found = [{"key": key, "operator": operator, "values": values} for key, operator, values in requirements]
+    one["spec"]["template"]["spec"]["requirements"] = found
+    return items(one)
+
+
+TYPE, MARKET = "node.kubernetes.io/instance-type", "karpenter.sh/capacity-type"
+ON_DEMAND = (MARKET, "In", ["on-demand"])
+
+
+@pytest.mark.parametrize(
+    ("requirement", "some", "none"),
+    [
+        (("karpenter.k8s.aws/instance-category", "NotIn", ["p", "g"]), "m7i.large", "p5.48xlarge"),
+        (("karpenter.k8s.aws/instance-cpu", "Gt", ["8"]), "m7i.4xlarge", "m7i.2xlarge"),
+        (("karpenter.k8s.aws/instance-cpu", "Lte", ["8"]), "m7i.2xlarge", "m7i.4xlarge"),
+        (("karpenter.k8s.aws/instance-gpu-count", "Exists", []), "p5.48xlarge", "m7i.large"),
+        (("karpenter.k8s.aws/instance-gpu-name", "DoesNotExist", []), "m7i.large", "p5.48xlarge"),
+        (("karpenter.k8s.aws/instance-gpu-name", "In", ["h100"]), "p5.48xlarge", "p4d.24xlarge"),
+        (("karpenter.k8s.aws/instance-generation", "Gt", ["5"]), "m7i.large", "m5.large"),
+        ((TYPE, "NotIn", ["m7i.large"]), "m7i.xlarge", "m7i.large"),
+        (("example.com/unknown", "In", ["x"]), "m7i.large", "no.type"),
+    ],
+)
+def test_the_types_of_a_pool_are_those_that_its_requirements_allow(
+    requirement: tuple[str, str, list[str]], some: str, none: str
+) -> None:
+    (found,) = pools_of(facts(nodepools=described(requirement)))
+    assert some in found.types
+    assert none not in found.types
+
+
+def test_a_market_that_a_pool_excludes_does_not_count() -> None:
+    (found,) = pools_of(facts(nodepools=described((MARKET, "NotIn", ["spot"]))))
+    assert found.capacity_types == ("on-demand",)
+
+
+def test_a_zone_counts_where_the_node_class_has_a_subnet_and_the_pool_allows_the_zone() -> None:
+    zone, types = "topology.kubernetes.io/zone", (TYPE, "In", made.TYPES)
+    elsewhere = described(types, (zone, "In", ["us-west-2d"]))
+    says(capacity.offerings, FAILED, "in a zone that the pool and its node class have", nodepools=elsewhere)
+    says(capacity.offerings, FAILED, "in us-west-2c", nodepools=described(types, (zone, "NotIn", ["us-west-2a", "us-west-2b"])))
+    says(capacity.offerings, PASSED, "a: us-west-2d", nodepools=elsewhere, nodeclasses=items(node_class("gpu", subnets=[])))
+
+
+def test_a_pool_of_a_fixed_size_needs_a_quota_for_its_size() -> None:
+    types = {TYPE: ["p5.48xlarge"], MARKET: ["on-demand"]}
+    says(capacity.quotas, FAILED, "192 vCPUs; limits a 384", nodepools=items(pool("a", "gpu", types, replicas=2)))
+    says(capacity.quotas, PASSED, "192 vCPUs; limits a 192", nodepools=items(pool("a", "gpu", types, replicas=1)))
+
+
+def test_limits_are_read_as_kubernetes_writes_them() -> None:
+    general = {"karpenter.k8s.aws/instance-category": ["m"], MARKET: ["on-demand"]}
+    for limit, said in (("10k", "10,000"), ("1M", "1,000,000"), ("2000000m", "2,000")):
+        says(capacity.quotas, FAILED, f"limits a {said}", nodepools=items(pool("a", "default", general, limits={"cpu": limit})))
+
+
+def test_a_pool_that_is_switched_off_needs_no_quota() -> None:
+    types = {TYPE: ["p4d.24xlarge"], MARKET: ["spot"]}
+    says(capacity.quotas, PASSED, nodepools=items(pool("a", "gpu", types, limits={"nvidia.com/gpu": 0})))
+
+
+def test_of_a_pool_that_describes_its_types_the_largest_quota_counts() -> None:
+    anything = described(("kubernetes.io/arch", "In", ["amd64"]), ON_DEMAND, limits={"cpu": 1000})
+    check = says(capacity.quotas, PASSED, nodepools=anything)
+    assert check.found == (f"{made.STANDARD}: 1,152 vCPUs; limits a 1,000; other instances use 2",)
+    more = described(("kubernetes.io/arch", "In", ["amd64"]), ON_DEMAND, limits={"cpu": 2000})
+    says(capacity.quotas, FAILED, "1,152 vCPUs; limits a 2,000", nodepools=more)
+
+
+def test_a_quota_that_is_not_in_the_list_is_not_the_one_of_another_family() -> None:
+    known = {one["QuotaName"]: one["Value"] for one in made.quotas()["Quotas"]}
+    assert [capacity._quota_of(known, one, "on-demand") for one in ("trn1", "inf2", "dl1", "hpc7g")] == [""] * 4
+    assert capacity._quota_of(known, "im4gn", "on-demand") == made.STANDARD
+
+
+def test_capacity_blocks_need_no_quota_of_instances() -> None:
+    none = made.quotas(**{"Running On-Demand P instances": 0.0})
+    for kind, verdict in (("capacity-block", NOT_APPLICABLE), ("default", FAILED)):
+        changed = with_reservations(reservation("active") | {"reservationType": kind})
+        says(capacity.quotas, verdict, quotas=none, **changed)
+
+
+def test_a_reservation_that_ec2_ended_fails_and_the_end_of_the_others_is_said() -> None:
+    ends = reservation("active") | {"endTime": "2026-11-27T11:30:00Z"}
+    says(capacity.reservations, PASSED, "us-west-2a, until 2026-11-27 11:30 UTC, 1 of 4 free", **with_reservations(ends))
+    changed = with_reservations(ends)
+    changed["reservations"]["CapacityReservations"][0]["State"] = "expired"
+    says(capacity.reservations, FAILED, "EC2 says that it is expired.", **changed)
+
+
 # --- Before a destroy ----------------------------------------------------------------------------------------------------------
 
 
@@ -719,3 +1015,9 @@ def volume(**spec: Any) -> Any:
 def test_volumes_that_their_driver_would_delete_outlive_a_destroy(found: Any, verdict: Verdict) -> None:
     check = says(removal.volumes, verdict, volumes=items(found))
     assert verdict is NOT_APPLICABLE or check.found == ("pvc-1 of claim jobs/data, 100Gi",)
+
+
+@pytest.mark.parametrize(("policy", "verdict"), [("Delete", FAILED), ("Retain", NOT_APPLICABLE)])
+def test_snapshots_that_their_controller_would_delete_outlive_a_destroy(policy: str, verdict: Verdict) -> None:
+    check = says(removal.snapshots, verdict, snapshots=items(item("snapcontent-1", spec={"deletionPolicy": policy})))
+    assert verdict is NOT_APPLICABLE or check.found == ("snapcontent-1",)

@@ -163,7 +163,8 @@ def test_no_other_cluster_is_ever_reached(trial: Trial, provider: dict[str, str]
     trial.synthesize(**provider)
     trial.run("karpenter", "--confirm", NAME)
     (kubeconfig,) = trial.kubeconfigs
-    login = f"aws eks update-kubeconfig --name {NAME} --kubeconfig {kubeconfig} --region us-west-2{profile}"
+    times = " ".join(deployment.AWS_TIMES)
+    login = f"aws eks update-kubeconfig --name {NAME} --kubeconfig {kubeconfig} {times} --region us-west-2{profile}"
     asked = {call for call in trial.calls if call.startswith("aws")}
     assert login in asked
     assert all(call.endswith(f"--region us-west-2{profile}") for call in asked)

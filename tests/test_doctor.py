@@ -1,6 +1,7 @@
 """`make doctor` and `make capacity` with programs that only pretend: what is asked, what a refusal takes away, what is printed."""
 
 import json
+import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from stacks.operations import deployment, doctor
 from stacks.operations.checks import CAPACITY, QUESTIONS, reader
 from stacks.operations.checks.calls import REACH, Call, further, of_cluster
 from stacks.operations.deployment import DeploymentError
-from tests.facts import NOW, facts, healthy, item, items
+from tests.facts import NOW, facts, healthy, item, items, node
 from tests.test_destroy import CLUSTER, ENDPOINT, FOLDER, VPC, state
 from tests.test_docs import anchors
 
@@ -101,6 +102,30 @@ def test_nothing_is_run_but_what_reads(trial: Trial) -> None:
     ]
 
 
+def test_programs_do_not_ask_and_show_no_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Mock(return_value=SimpleNamespace(returncode=0, stdout=""))
+    monkeypatch.setattr("subprocess.run", run)
+    monkeypatch.setenv("AWS_PAGER", "less")
+    monkeypatch.setenv("AWS_CLI_AUTO_PROMPT", "on")
+    cluster = deployment.DeployedCluster("x", "us-west-2", [], {}, "", protected=False, kubeconfig=Path("k"))
+    cluster.aws("eks", "describe-cluster")
+    environment = run.call_args.kwargs["env"]
+    assert (environment["AWS_PAGER"], environment["AWS_CLI_AUTO_PROMPT"]) == ("", "off")
+
+
+def test_what_terraform_only_reads_is_not_the_cluster(trial: Trial) -> None:
+    pulled = json.loads(trial.state)
+    pulled["resources"] += [{**one, "mode": "data", "instances": [{"attributes": {}}]} for one in pulled["resources"]]
+    trial.state = json.dumps(pulled)
+    assert doctor.run(["doctor", "karpenter"]) == 0
+
+
+def test_the_login_has_an_end_too(trial: Trial) -> None:
+    doctor.run(["doctor", "karpenter"])
+    (login,) = [call for call in trial.calls if "update-kubeconfig" in call]
+    assert "--cli-connect-timeout 5 --cli-read-timeout 20" in login
+
+
 def test_the_kubeconfig_is_its_own_and_gone_afterwards(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "elsewhere/.kube/config")
     doctor.run(["doctor", "karpenter"])
@@ -121,7 +146,7 @@ def test_a_failed_check_ends_with_3(trial: Trial, capsys: pytest.CaptureFixture[
     assert doctor.run(["doctor", "karpenter"]) == 3
     printed = capsys.readouterr().out
     assert re.search(r"^failed +EKS add-ons are healthy +1 of 1 add-on\n +coredns is DEGRADED\n +Do: ", printed, re.MULTILINE)
-    assert re.search(r"^20 passed, 1 failed, 2 not applicable. 22 calls in \d s, all read-only.$", printed, re.MULTILINE)
+    assert re.search(r"^21 passed, 1 failed, 4 not applicable. 26 calls in \d s, all read-only.$", printed, re.MULTILINE)
 
 
 REFUSALS = [
@@ -141,7 +166,13 @@ REFUSALS = [
         "kubectl get nodeclaims",
         'Error from server (Forbidden): nodeclaims.karpenter.sh is forbidden: User "me" cannot list resource "nodeclaims"',
         dict.fromkeys(
-            ("NodeClaims become nodes", "Nodes are younger than their pool's expiry", "Drifted nodes are replaced"), "AdminView"
+            (
+                "NodeClaims become nodes",
+                "Nodes are younger than their pool's expiry",
+                "Deleted nodes are gone",
+                "Drifted nodes are replaced",
+            ),
+            "AdminView",
         ),
     ),
 ]
@@ -180,6 +211,12 @@ def test_an_api_that_does_not_answer_is_asked_once(trial: Trial, capsys: pytest.
     assert [call for call in trial.calls if call.startswith(("kubectl get", "kubectl logs"))] == [
         "kubectl get --raw=/version --request-timeout=15s"
     ]
+
+
+def test_a_hint_of_kubectl_is_not_its_reason(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+    said = "Unable to connect to the server: getting credentials: exec: executable aws not found"
+    trial.refuses["--raw=/version"] = f"{said}\n\nIt looks like you are trying to use a plugin that is not installed."
+    assert examined(capsys, "karpenter").checks["The Kubernetes API answers"]["figure"].endswith(f"failed: {said}")
 
 
 def test_what_to_do_about_a_missing_right_is_said_once(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
@@ -279,6 +316,30 @@ def test_markdown_is_a_table_in_which_words_of_others_are_text(trial: Trial, cap
     printed = capsys.readouterr().out
     assert "| EKS add-ons are healthy | failed | 1 of 1 add-on |" in printed
     assert "```text\ncoredns is DEGRADED: X: | @team ![x](https://evil.example) <b> \n```\n" in printed
+
+
+def test_words_show_20_lines_of_a_check_and_json_all(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+    """What failed comes before what cannot be told."""
+    unknown = [item(f"unknown-{n}") for n in range(30)]
+    trial.answers["nodes"] = items(*unknown, node("broken", ready="False"))
+    doctor.run(["doctor", "karpenter"])
+    printed = capsys.readouterr().out
+    assert re.search(r"^ +broken: Ready is False.*(\n +unknown-.*){19}\n +and 11 more: --format json$", printed, re.MULTILINE)
+    assert len(examined(capsys, "karpenter").checks["Nodes are Ready"]["found"]) == 31
+
+
+def test_what_a_terminal_would_obey_is_left_out(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
+    trial.answers["addon/coredns"] = {"addon": {"status": "DEGRADED", "health": {"issues": [{"code": "\x1b[2Jcleared"}]}}}
+    doctor.run(["doctor", "karpenter"])
+    assert "DEGRADED: [2Jcleared" in capsys.readouterr().out
+
+
+def test_a_reader_that_goes_away_changes_no_exit_code(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as gone:
+        monkeypatch.setattr("sys.stdout", gone)
+        assert doctor.run(["doctor", "karpenter"]) == 0
 
 
 def test_capacity_is_the_part_about_capacity(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:

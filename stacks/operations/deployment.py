@@ -22,6 +22,12 @@ JSON = "cdk.tf.json"
 
 Object = dict[str, Any]
 
+# A call that hangs must not take minutes. The AWS CLI tries again by itself.
+AWS_TIMES = ("--cli-connect-timeout", "5", "--cli-read-timeout", "20")
+
+# Nobody sees what a program asks here, and nobody turns its pages.
+UNASKED = {"AWS_CLI_AUTO_PROMPT": "off", "AWS_PAGER": ""}
+
 
 class DeploymentError(RuntimeError):
     """Why a command stopped before Terraform changed anything, and what to do."""
@@ -45,7 +51,7 @@ class DeployedCluster:
 
     def connect(self) -> None:
         """Write the kubeconfig, and check that it leads to the cluster in the state and not to a namesake in another account."""
-        self.aws("eks", "update-kubeconfig", "--name", self.name, "--kubeconfig", str(self.kubeconfig))
+        self.aws("eks", "update-kubeconfig", "--name", self.name, "--kubeconfig", str(self.kubeconfig), *AWS_TIMES)
         server = self.kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}").strip()
         if server != self.endpoint:
             raise DeploymentError(
@@ -138,8 +144,7 @@ class Stack:
             NotDeployedError: the state has no VPC.
         """
         pulled = self.state() if state is None else state
-        managed = (r for r in pulled if r.get("mode", "managed") == "managed" and r["instances"])
-        resources = {f"{r.get('module')}.{r['type']}": r["instances"][0]["attributes"] for r in managed}
+        resources = {f"{r.get('module')}.{r['type']}": r["instances"][0]["attributes"] for r in pulled if _is_managed(r)}
         vpc = resources.get("module.vpc.aws_vpc")
         if not vpc:
             raise NotDeployedError(f"Workspace {self.workspace()} has no VPC in its state, and so no node.")
@@ -231,8 +236,12 @@ def name_of(item: Object) -> str:
     return f"{metadata['namespace']}/{metadata['name']}" if "namespace" in metadata else str(metadata["name"])
 
 
+def _is_managed(resource: Object) -> bool:
+    return bool(resource["instances"]) and resource.get("mode", "managed") == "managed"
+
+
 def _run(*command: str, environment: dict[str, str] | None = None) -> str:
-    run = subprocess.run(command, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False)
+    run = subprocess.run(command, env={**os.environ, **UNASKED, **(environment or {})}, capture_output=True, text=True, check=False)
     if run.returncode:
         raise DeploymentError(f"`{' '.join(command[:4])} …` failed: {run.stderr.strip() or run.stdout.strip()}")
     return run.stdout

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from stacks.operations.checks.removal import load_balanced, outlives
+from stacks.operations.checks.removal import load_balanced, outlives, snapshot_outlives
 from stacks.operations.deployment import JSON, DeployedCluster, DeploymentError, NotDeployedError, Object, Stack, name_of
 from stacks.operations.terminal import coloured
 
@@ -99,7 +99,7 @@ def _refuse_volumes(cluster: DeployedCluster) -> None:
 def _refuse_snapshots(cluster: DeployedCluster) -> None:
     """Nothing deletes a snapshot in AWS once the controller of snapshots and the driver are gone."""
     contents = cluster.objects("volumesnapshotcontents.snapshot.storage.k8s.io")
-    if found := [name_of(item) for item in contents if item["spec"].get("deletionPolicy") == "Delete"]:
+    if found := [name_of(item) for item in contents if snapshot_outlives(item)]:
         raise DeploymentError(
             "These VolumeSnapshotContents have the deletion policy Delete, and their snapshots in AWS would outlive the cluster: "
             f"{', '.join(found)}. Delete their VolumeSnapshots first, while the drivers run. Or keep what they have in AWS, and "

@@ -17,7 +17,7 @@ from stacks.operations.checks.question import Check, Question, Verdict
 from stacks.operations.checks.reader import read
 from stacks.operations.checks.report import FORMATS, Report, without_accounts
 from stacks.operations.deployment import DeployedCluster, DeploymentError, Stack, synthesized
-from stacks.operations.terminal import coloured
+from stacks.operations.terminal import coloured, show
 
 FAILED, NOT_EXAMINED = 3, 1
 REACHED = system.api  # which alone examines nothing
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--format", choices=FORMATS, default="text")
     parser.add_argument("--account", action="store_true", help="print account numbers, which are left out by default")
     parser.add_argument(
-        "--before-destroy", action="store_true", help="fail on load balancers and volumes that a destroy would stop at or leave"
+        "--before-destroy", action="store_true", help="fail on load balancers, volumes and snapshots that a destroy would stop at"
     )
     options = parser.parse_args(rest)
     started = time.monotonic()
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
         checks = [_set_aside(check) for check in checks]
     report = Report(command.capitalize(), reading, checks, time.monotonic() - started)
     words = FORMATS[options.format](report)
-    print(words if options.account else without_accounts(words))
+    show(words if options.account else without_accounts(words))
     if all(check.verdict is Verdict.CANNOT_BE_TOLD for check in checks if check.name != REACHED.name):
         raise DeploymentError("Nothing could be examined.")
     return FAILED if any(check.verdict is Verdict.FAILED for check in checks) else 0

@@ -1,20 +1,24 @@
 """The calls that the checks need, as data: each reads, and none changes anything. Plain Python."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from stacks.operations.checks.facts import Facts, NotKnownError, at, texts
 from stacks.operations.checks.types import pools_of, reservations_of
 
-# The services that may be asked. Others have calls named `get` that hand out secrets or tokens.
-READ_ONLY_AWS = re.compile(r"(eks|ec2|service-quotas) (describe|get|list)-[a-z-]+")
+# What may be asked. Calls named `get` may hand out secrets or tokens, as `aws eks get-token` does.
+READ_ONLY_AWS = re.compile(r"(eks|ec2|service-quotas) (describe|list)-[a-z-]+|ec2 get-spot-placement-scores")
 READ_ONLY_KUBECTL = ("get", "logs")
 
 KARPENTER_PODS = "app.kubernetes.io/name=karpenter"
 LOAD_BALANCER_CONTROLLER_PODS = "app.kubernetes.io/name=aws-load-balancer-controller"
+POOL = "karpenter.sh/nodepool"
 ADMIN_VIEW = "AdminView"  # the EKS access policy AmazonEKSAdminViewPolicy, which reads custom resources too
+
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,10 @@ def _log(name: str, pods: str) -> Call:
     return Call(name, "kubectl", ("logs", "--namespace=kube-system", f"--selector={pods}", "--since=1h", "--tail=5000"))
 
 
+def _tag(key: str) -> str:
+    return f"Tags[?Key=='{key}'].Value|[0]"
+
+
 def of_cluster(cluster: str) -> list[Call]:
     """The calls that need nothing but the name of the cluster."""
     return [
@@ -90,11 +98,22 @@ def of_cluster(cluster: str) -> list[Call]:
         _objects("ingresses"),
         _objects("gateways", "gateways.gateway.networking.k8s.io"),
         _objects("volumes", "persistentvolumes"),
+        _objects("snapshots", "volumesnapshotcontents.snapshot.storage.k8s.io"),
         Call("root_ca", "kubectl", ("get", "configmap", "kube-root-ca.crt", "--namespace=kube-system")),
         _log("karpenter_log", KARPENTER_PODS),
         _log("load_balancer_controller_log", LOAD_BALANCER_CONTROLLER_PODS),
         Call("cluster", "aws", ("eks", "describe-cluster", "--name", cluster), "eks:DescribeCluster"),
         Call("addons", "aws", ("eks", "list-addons", "--cluster-name", cluster), "eks:ListAddons"),
+        Call("nodegroups", "aws", ("eks", "list-nodegroups", "--cluster-name", cluster), "eks:ListNodegroups"),
+        Call(
+            "instances",
+            "aws",
+            (
+                *("ec2", "describe-instances", "--filters", "Name=instance-state-name,Values=pending,running", "--query"),
+                f"Reservations[].Instances[].[InstanceType,InstanceLifecycle,{_tag(f'kubernetes.io/cluster/{cluster}')},{_tag(POOL)}]",
+            ),
+            "ec2:DescribeInstances",
+        ),
         Call("zones", "aws", ("ec2", "describe-availability-zones"), "ec2:DescribeAvailabilityZones"),
         Call(
             "quotas", "aws", ("service-quotas", "list-service-quotas", "--service-code", "ec2"), "servicequotas:ListServiceQuotas"
@@ -109,26 +128,13 @@ def of_cluster(cluster: str) -> list[Call]:
 
 
 def further(facts: Facts) -> Iterator[Call]:
-    """The calls that need what the first ones answered: add-ons, pools with their instance types, reservations, the VPC."""
-    for addon in texts(facts.answers.get("addons"), "addons"):
-        yield Call(
-            f"addon/{addon}",
-            "aws",
-            (
-                "eks",
-                "describe-addon",
-                "--cluster-name",
-                facts.cluster,
-                "--addon-name",
-                addon,
-            ),
-            "eks:DescribeAddon",
-        )
-    try:
-        pools = [pool for pool in pools_of(facts) if pool.names_types]
-        reservations = sorted(reservations_of(facts))
-    except NotKnownError:
-        pools, reservations = [], []
+    """The calls that need what the first ones answered: add-ons, node groups, instance types of pools, reservations, the VPC."""
+    for thing, right in (("addon", "eks:DescribeAddon"), ("nodegroup", "eks:DescribeNodegroup")):
+        for name in texts(facts.answers.get(f"{thing}s"), f"{thing}s"):
+            described = ("eks", f"describe-{thing}", "--cluster-name", facts.cluster, f"--{thing}-name", name)
+            yield Call(f"{thing}/{name}", "aws", described, right)
+    pools = [pool for pool in _known(pools_of, facts) if pool.names_types]
+    reservations = sorted(_known(reservations_of, facts))
     if types := sorted({one for pool in pools for one in pool.types}):
         yield Call(
             "offerings",
@@ -166,6 +172,14 @@ def further(facts: Facts) -> Iterator[Call]:
         )
 
 
+def _known(ask: Callable[[Facts], Iterable[Found]], facts: Facts) -> list[Found]:
+    """What facts say; nothing where they do not say."""
+    try:
+        return list(ask(facts))
+    except NotKnownError:
+        return []
+
+
 def _titles(calls: Iterable[Call]) -> dict[str, str]:
     return {call.name: call.title for call in calls}
 
@@ -173,6 +187,7 @@ def _titles(calls: Iterable[Call]) -> dict[str, str]:
 # What a question says it looked at. Calls of `further` are named by their subject.
 TITLES = _titles([REACH, *of_cluster("NAME")]) | {
     "addon": "aws eks describe-addon",
+    "nodegroup": "aws eks describe-nodegroup",
     "offerings": "aws ec2 describe-instance-type-offerings",
     "scores": "aws ec2 get-spot-placement-scores",
     "reservations": "aws ec2 describe-capacity-reservations",

@@ -5,12 +5,12 @@ The shapes of the answers are those of the AWS CLI's reference: `list-service-qu
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 
 from stacks.knowledge.catalogue import FAMILY_SCHEME, family, vcpus_of_all_types
-from stacks.operations.checks.facts import Facts, NotKnownError, at, listed, name_of, short, text
-from stacks.operations.checks.question import Answer, Finding, Question, Verdict, counted, judged, question
+from stacks.operations.checks.facts import Facts, NotKnownError, at, listed, moment, name_of, short, text
+from stacks.operations.checks.question import Answer, Finding, Question, Verdict, counted, judged, of_each, question
 from stacks.operations.checks.types import LivePool, pools_of, reservations_of
 
 # The names of quotas say which families count: `Running On-Demand G and VT instances`, `All P4, P3 and P2 Spot Instance Requests`,
@@ -18,6 +18,8 @@ from stacks.operations.checks.types import LivePool, pools_of, reservations_of
 ON_DEMAND = re.compile(r"Running On-Demand (.+) instances")
 SPOT = re.compile(r"All (.+) Spot Instance Requests")
 FAMILIES = re.compile(r"\b(?!Standard\b|High\b|Memory\b)([A-Z][A-Za-z]*[0-9]*)\b")
+
+ENDED = ("expired", "cancelled", "failed", "payment-failed", "unavailable")  # states of reservations that give nothing any more
 
 # AWS: a score of 10 means that the request is highly likely to succeed, and with fewer than three types every score is low.
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/how-sps-works.html. The threshold is ours.
@@ -31,17 +33,23 @@ LOW_SCORE, TYPES_FOR_A_SCORE = 3, 3
 MARKETS = {"spot": ("spot",), "on-demand": ("on-demand", "reserved")}
 
 
-@question("Limits of pools fit EC2's quotas", "nodepools", "quotas", "default_quotas")
+@question("Limits of pools fit EC2's quotas", "nodepools", "quotas", "default_quotas", "instances")
 def quotas(facts: Facts) -> Answer:
-    """The vCPUs that pools may use at their limits, by quota. What else runs in the account counts too, and is not known here."""
+    """The vCPUs that pools may use at their limits, by quota, beside what else runs in the account."""
     pools, known = pools_of(facts), _quotas(facts)
+    others = _used_by_others(facts, known)
     findings, notes = [], []
+    blocks = {pool.name for pool in pools if _buys_blocks_only(facts, pool)}
     asked: dict[str, list[tuple[LivePool, Sequence[str]]]] = defaultdict(list)
     for pool in pools:
         for market, capacity_types in MARKETS.items():
-            if not set(capacity_types) & set(pool.capacity_types):
+            if not set(capacity_types) & set(pool.capacity_types) or pool.name in blocks:
                 continue
-            for name, types in _by_quota(known, pool.types, market).items():
+            by_quota = _by_quota(known, pool.types, market)
+            if len(by_quota) > 1 and not pool.names_types:  # Karpenter takes other types where a quota is too small
+                largest = max(by_quota, key=lambda name: known.get(name, -1))
+                by_quota = {largest: by_quota[largest]}
+            for name, types in by_quota.items():
                 if name:
                     asked[name].append((pool, types))
                 else:
@@ -54,17 +62,42 @@ def quotas(facts: Facts) -> Answer:
             continue
         at_limits = {pool.name: pool.vcpus(types) for pool, types in users}
         total = sum(cpus or 0 for cpus in at_limits.values())
-        smallest = min(vcpus_of_all_types()[one] for _, types in users for one in types)
+        used = [types for pool, types in users if at_limits[pool.name] != 0]
+        smallest = min((vcpus_of_all_types()[one] for types in used for one in types), default=0)
         limits = " + ".join(f"{pool} {'no limit' if cpus is None else f'{cpus:,}'}" for pool, cpus in at_limits.items())
         said += f"; limits {limits}{f' = {total:,}' if len(at_limits) > 1 else ''}"
-        if known[name] < smallest:
+        said += f"; other instances use {others[name]:,}" if others[name] else ""
+        left = known[name] - others[name]
+        if left < smallest:
             findings.append(Finding(f"{said}. The smallest node needs {smallest}."))
-        elif known[name] < total:
+        elif left < total:
             findings.append(Finding(said))
         else:
             notes.append(said)
+    if lacks := facts.missing.get("instances"):
+        notes.append(f"What else runs is not counted: {f'the right {lacks.right} is missing' if lacks.right else lacks.said}.")
     do = "Request a quota (docs/pending.md#4-quotas), or lower the limits of the pools to what the account may have."
     return judged(len(asked), "quota", findings, do, notes=notes)
+
+
+def _buys_blocks_only(facts: Facts, pool: LivePool) -> bool:
+    """Whether a pool's nodes are in capacity blocks, which do not count against the quotas of instances.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-capacity-blocks.html
+    """
+    classes = [one for one in listed(facts.answers.get("nodeclasses"), "items") if name_of(one) == pool.node_class]
+    found = {text(one, "reservationType") for item in classes for one in listed(item, "status", "capacityReservations")}
+    return pool.capacity_types == ("reserved",) and found == {"capacity-block"}
+
+
+def _used_by_others(facts: Facts, known: dict[str, float]) -> Counter[str]:
+    """The vCPUs by quota of instances that no pool of this cluster launched; none where that is not known."""
+    used: Counter[str] = Counter()
+    for row in listed(facts.answers, "instances"):
+        name, lifecycle, cluster, pool = row if isinstance(row, list) and len(row) == 4 else ("", None, None, None)
+        if name in vcpus_of_all_types() and lifecycle in (None, "spot") and not (cluster and pool):
+            used[_quota_of(known, name, lifecycle or "on-demand")] += vcpus_of_all_types()[name]
+    return used
 
 
 def _by_quota(known: dict[str, float], types: Sequence[str], market: str) -> dict[str, list[str]]:
@@ -102,8 +135,9 @@ def _quota_of(known: dict[str, float], name: str, market: str) -> str:
     letters, generation = scheme[1].upper(), scheme[2]
     pattern = SPOT if market == "spot" else ON_DEMAND
     families = {name: {one.upper() for one in FAMILIES.findall(match[1])} for name in known if (match := pattern.fullmatch(name))}
-    # A generation first (P5), then the category (P), then the letter that im, is and gr belong to.
-    wanted = (f"{letters}{generation}", letters, letters[0])
+    # A generation first (P5), then the category (P), then the letter that im, is and gr belong to. T's quota is not
+    # that of Trn, should Trn's be missing in the list.
+    wanted = (f"{letters}{generation}", letters, *([letters[0]] if letters in ("IM", "IS", "GR") else []))
     return next((quota for one in wanted for quota, of in families.items() if one in of), "")
 
 
@@ -113,11 +147,13 @@ def _quota_of(known: dict[str, float], name: str, market: str) -> str:
 @question("Spot placement scores are not low", "nodepools", "scores", "zones", "offerings")
 def scores(facts: Facts) -> Answer:
     """The score of each zone for the nodes that the limit of a pool allows, the best zone first."""
-    spot = [pool for pool in pools_of(facts) if pool.names_types and "spot" in pool.capacity_types]
+    spot = {pool.name: pool for pool in pools_of(facts) if pool.names_types and "spot" in pool.capacity_types}
     names = _zone_names(facts)
     offered = _offered(facts)
-    findings, notes, best = [], [], []
-    for pool in spot:
+    notes, best = [], []
+
+    def ask(name: str) -> Iterator[Finding]:
+        pool = spot[name]
         found = sorted(
             (
                 (score, names.get(zone, zone))
@@ -128,18 +164,17 @@ def scores(facts: Facts) -> Answer:
         )
         nodes = counted(pool.nodes_at_limit or 1, "node")
         lines = [f"{pool.name}, {nodes}: {zone} {score} of 10{_types_in(offered, pool, zone)}" for score, zone in found]
+        notes.extend(lines)
         if not found:
-            findings.append(Finding(f"{pool.name}: EC2 gave no score.", certain=False))
-        elif found[0][0] > LOW_SCORE:
-            notes += lines
-        elif len(pool.types) < TYPES_FOR_A_SCORE:
-            few = f"with fewer than {TYPES_FOR_A_SCORE} types EC2 scores low whatever the capacity is"
-            findings.append(Finding(f"{pool.name}: the best score is {found[0][0]}, and {few}.", certain=False))
-            notes += lines
-        else:
-            findings.append(Finding(f"{pool.name}: the best score is {found[0][0]}."))
-            notes += lines
-        best += [f"{pool.name} {found[0][1]} {found[0][0]}"] if found else []
+            yield Finding(f"{pool.name}: EC2 gave no score.", certain=False)
+            return
+        best.append(f"{pool.name} {found[0][1]} {found[0][0]}")
+        if found[0][0] <= LOW_SCORE:
+            many = len(pool.types) >= TYPES_FOR_A_SCORE
+            few = f", and with fewer than {TYPES_FOR_A_SCORE} types EC2 scores low whatever the capacity is"
+            yield Finding(f"{pool.name}: the best score is {found[0][0]}{'' if many else few}.", certain=many)
+
+    findings = of_each(list(spot), ask)
     do = (
         "More types, fewer nodes, on-demand beside Spot, another region, or a reservation: docs/pending.md#5-spot-placement-scores."
     )
@@ -179,11 +214,11 @@ def offerings(facts: Facts) -> Answer:
     offered = _offered(facts)
     findings, notes = [], []
     for pool in named:
-        zones = pool.zones or sorted(offered)
+        zones = sorted(offered) if pool.zones is None else pool.zones
         by_zone = {zone: [one for one in pool.types if one in offered.get(zone, ())] for zone in zones}
         notes += [f"{pool.name}: {zone} {', '.join(types)}" for zone, types in _most_first(by_zone) if types]
         if not any(by_zone.values()):
-            where = f"in {', '.join(zones)}" if zones else f"in {facts.region}"
+            where = f"in {', '.join(zones)}" if zones else "in a zone that the pool and its node class have"
             findings.append(Finding(f"{pool.name}: EC2 offers none of {', '.join(pool.types)} {where}."))
         elif nowhere := [one for one in pool.types if not any(one in types for types in by_zone.values())]:
             notes.append(f"{pool.name}: EC2 does not offer {', '.join(nowhere)} in a zone of the pool.")
@@ -219,7 +254,10 @@ def reservations(facts: Facts) -> Answer:
             findings.append(Finding(f"{pool.name}: the node class {pool.node_class} finds no reservation."))
         for one in found:
             words = f"{pool.name}: {_reservation(one, free.get(text(one, 'id')))}"
-            if text(one, "state") == "expiring":
+            state = text(free.get(text(one, "id")), "State")
+            if state in ENDED:
+                findings.append(Finding(f"{words}. EC2 says that it is {state}."))
+            elif text(one, "state") == "expiring":
                 findings.append(Finding(f"{words}. It ends soon, and Karpenter launches nothing there any more."))
             else:
                 notes.append(words)
@@ -229,6 +267,8 @@ def reservations(facts: Facts) -> Answer:
 
 def _reservation(one: object, described: object) -> str:
     words = " ".join(filter(None, (text(one, part) for part in ("id", "instanceType", "availabilityZone"))))
+    if ends := moment(at(one, "endTime")):
+        words += f", until {ends:%Y-%m-%d %H:%M} UTC"
     free, total = at(described, "AvailableInstanceCount"), at(described, "TotalInstanceCount")
     return f"{words}, {free} of {total} free" if free is not None else words
 

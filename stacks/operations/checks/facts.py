@@ -4,12 +4,15 @@ An object may lack anything, and anything in it may be null or of another type: 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from stacks.operations.deployment import Object
+
+# As the API server writes large and small numbers.
+SUFFIXES = {"": 1, "m": 0.001, "k": 1000, "M": 1000_000}
 
 
 class NotKnownError(Exception):
@@ -77,16 +80,10 @@ class Facts:
         """
         return str(self.answer(name) or "")
 
-    def each(self, subject: str) -> Iterator[tuple[str, Any]]:
-        """The answers about each thing of a subject: `each("addon")` has those named `addon/…`.
-
-        Raises:
-            NotKnownError: one has no answer.
-        """
-        for name in sorted({*self.answers, *self.missing}):
-            kind, slash, thing = name.partition("/")
-            if slash and kind == subject:
-                yield thing, self.answer(name)
+    def each(self, subject: str) -> list[str]:
+        """The things of a subject that were asked about: `each("addon")` has the names of the add-ons."""
+        names = (name.partition("/") for name in sorted({*self.answers, *self.missing}))
+        return [thing for kind, slash, thing in names if slash and kind == subject]
 
     def age(self, item: object) -> float | None:
         """Seconds since an object was made; None if the object does not say."""
@@ -134,10 +131,16 @@ def moment(value: object) -> datetime | None:
     return found if found is None or found.tzinfo else None
 
 
+def last_seen(event: object) -> datetime | None:
+    """When an event of Kubernetes was last seen; None if it does not say."""
+    times = (at(event, "series", "lastObservedTime"), at(event, "lastTimestamp"), at(event, "eventTime"))
+    return next((when for time in times if (when := moment(time))), None)
+
+
 def whole(value: object) -> int | None:
-    """A Kubernetes quantity without unit, such as 32 or "1k"; None if it is not one."""
-    match = re.fullmatch(r"([0-9]{1,15})(k?)", str(value))
-    return int(match[1]) * (1000 if match[2] else 1) if match else None
+    """A Kubernetes quantity without unit, such as 32, "1k" or "500m", rounded down; None if it is not one."""
+    match = re.fullmatch(r"([0-9]{1,15})([mkM]?)", str(value))
+    return int(int(match[1]) * SUFFIXES[match[2]]) if match else None
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,6 @@ def conditions(item: object) -> dict[str, Condition]:
 
 
 def short(words: str, length: int = 300) -> str:
-    """Words of others on one line, and not more than so many characters."""
-    line = " ".join(words.split())
+    """Words of others on one line, without what a terminal would obey, and not more than so many characters."""
+    line = "".join(filter(str.isprintable, " ".join(words.split())))
     return line if len(line) <= length else f"{line[: length - 1]}…"

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from stacks.operations.checks.facts import Facts, at, conditions, moment, name_of, short, text, whole
+from stacks.operations.checks.facts import Facts, at, conditions, last_seen, name_of, short, text, whole
 from stacks.operations.checks.question import Answer, Finding, Question, Verdict, counted, judged, question
 from stacks.operations.deployment import Object
 
 POOL = "karpenter.sh/nodepool"
+REGISTRATION = "NodeRegistrationHealthy"
 UNTRIED = ("", "AwaitingReconciliation")  # other reasons of Launched are those of EC2, such as LaunchFailed and Unauthorized
 STEPS = ("Launched", "Registered", "Initialized")
 LAUNCH_SECONDS, JOIN_SECONDS = 120, 420  # GPU nodes take minutes to join; Karpenter itself gives up after 15
@@ -38,6 +39,10 @@ def _ready(thing: str, fact: str, kind: str, words: str) -> Question:
     @question(words, fact)
     def ask(facts: Facts) -> Answer:
         found = facts.objects(fact)
+        if not found:
+            return Answer(
+                Verdict.FAILED, f"no {counted(2, thing)[2:]}", do="Karpenter launches nothing. `make plan` brings them back."
+            )
         findings = [finding for item in found for finding in _not_ready(item)]
         return judged(len(found), thing, findings, f"kubectl describe {kind} NAME; docs/pending.md#karpenter-itself")
 
@@ -45,15 +50,18 @@ def _ready(thing: str, fact: str, kind: str, words: str) -> Question:
 
 
 def _not_ready(item: Object) -> Iterator[Finding]:
-    """The conditions that are not True, if READY is not."""
+    """The conditions that are not True, if READY is not. A pool is READY, too, whose nodes failed to launch or to join lately."""
     found = conditions(item)
     ready = found.get("Ready")
     if ready is None:
         yield Finding(f"{name_of(item)} has no condition Ready.", certain=False)
     elif ready.status != "True":
-        # Ready repeats the others; NodeRegistrationHealthy is for information, and no part of Ready.
-        parts = [one for one in found.values() if one.status != "True" and one.type not in ("Ready", "NodeRegistrationHealthy")]
+        # Ready repeats the others, and the registration of nodes is no part of it.
+        parts = [one for one in found.values() if one.status != "True" and one.type not in ("Ready", REGISTRATION)]
         yield Finding(f"{name_of(item)}: {'; '.join(short(one.words()) for one in parts or [ready])}")
+    elif (joins := found.get(REGISTRATION)) and joins.status == "False":
+        # Set after several nodes in a row that did not join or launch, until one joins (Karpenter 1.14.1, liveness.go).
+        yield Finding(f"{name_of(item)}: {short(joins.words())}", certain=joins.reason == "RegistrationFailed")
 
 
 @question("NodeClaims become nodes", "nodeclaims", "events")
@@ -93,8 +101,7 @@ def _failed_attempts(facts: Facts, claims: Sequence[Object]) -> tuple[Counter[st
     for event in facts.objects("events"):
         if text(event, "reason") not in FAILURES:
             continue
-        times = (at(event, "series", "lastObservedTime"), at(event, "lastTimestamp"), at(event, "eventTime"))
-        last = next((when for time in times if (when := moment(time))), None)
+        last = last_seen(event)
         count = whole(at(event, "count")) or 1
         pool = text(event, "involvedObject", "name").rpartition("-")[0]  # Karpenter names a claim after its pool
         if last is None or (facts.now - last).total_seconds() > min(RECENT_SECONDS, ages.get(pool, RECENT_SECONDS)):

@@ -1,6 +1,6 @@
 """Questions and their verdicts. Plain Python."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -95,6 +95,25 @@ def counted(number: int, thing: str) -> str:
     return f"{number or 'no'} {thing if number == 1 else plural}"
 
 
+def of_each(names: Sequence[str], ask: Callable[[str], Iterable[Finding]]) -> list[Finding]:
+    """What is found about each thing: what one call does not answer hides nothing about the other things.
+
+    Raises:
+        NotKnownError: nothing is known about any of them.
+    """
+    findings: list[Finding] = []
+    unknown = []
+    for name in names:
+        try:
+            findings += ask(name)
+        except NotKnownError as error:
+            unknown.append(error)
+            findings.append(Finding(f"{name}: {error}.", certain=False))
+    if unknown and len(unknown) == len(names):
+        raise unknown[0]
+    return findings
+
+
 def judged(
     total: int, thing: str, findings: Sequence[Finding], do: str = "", *, said: str = "", notes: Sequence[str] = ()
 ) -> Answer:
@@ -109,7 +128,7 @@ def judged(
         notes: lines that say something, and nothing wrong.
     """
     wrong = [one for one in findings if one.certain]
-    lines = (*(one.words for one in findings), *notes)
+    lines = (*(one.words for one in sorted(findings, key=lambda one: not one.certain)), *notes)
     if wrong:
         return Answer(Verdict.FAILED, f"{len(wrong)} of {counted(total, thing)}", lines, do)
     if findings:

@@ -12,18 +12,19 @@ from typing import Any
 from stacks.operations.checks.calls import REACH, Call, further, of_cluster
 from stacks.operations.checks.facts import Facts, Missing, short
 from stacks.operations.checks.question import Question
-from stacks.operations.deployment import DeployedCluster, DeploymentError
+from stacks.operations.deployment import AWS_TIMES, DeployedCluster, DeploymentError
 
 # Most of a call is the start of a Python or the wait for an answer. More at a time are no faster on two cores, and get throttled.
 AT_A_TIME = 8
 
-# A call that hangs must not use up the minute. The AWS CLI tries again by itself.
-AWS_OPTIONS = ("--output", "json", "--cli-connect-timeout", "5", "--cli-read-timeout", "20")
+AWS_OPTIONS = ("--output", "json", *AWS_TIMES)
 KUBECTL_OPTIONS = ("--request-timeout=15s",)
 
 REFUSED = re.compile(
     r"\((AccessDenied\w*|Unauthorized\w*|Forbidden)\)|is not authorized to perform|You must be logged in to the server"
 )
+KUBECTL_ERRORS = ("error:", "Error from server", "Unable to connect")
+
 # `update-kubeconfig` is DescribeCluster and a file.
 CONNECT_RIGHT = "eks:DescribeCluster"
 
@@ -145,7 +146,9 @@ class _Reader:
 
 
 def _reason(error: DeploymentError) -> str:
-    """What a program said, on one line. The last line is kubectl's reason; before that, it logs its attempts."""
+    """What a program said, on one line. Of kubectl, the last line with an error: around it, it logs attempts and gives hints."""
     said = str(error)
     lines = (said.partition(" failed: ")[2] or said).strip().splitlines()
-    return short(lines[-1] if said.startswith("`kubectl") else " ".join(lines), 120)
+    if said.startswith("`kubectl"):
+        lines = [line for line in lines if line.startswith(KUBECTL_ERRORS)][-1:] or lines[-1:]
+    return short(" ".join(lines), 120)

@@ -29,6 +29,11 @@ def outlives(volume: Object) -> bool:
     return bool(ours) and text(volume, "spec", "persistentVolumeReclaimPolicy") == "Delete"
 
 
+def snapshot_outlives(contents: Object) -> bool:
+    """Whether the controller of snapshots would delete something in AWS."""
+    return text(contents, "spec", "deletionPolicy") == "Delete"
+
+
 @question("No load balancer blocks a destroy", "services", "ingresses", "gateways", "cluster", "interfaces")
 def load_balancers(facts: Facts) -> Answer:
     """Objects of Kubernetes, and load balancers in the VPC that outlived theirs."""
@@ -52,9 +57,17 @@ def volumes(facts: Facts) -> Answer:
     return judged(len(found), "volume", findings, do)
 
 
+@question("No snapshot outlives a destroy", "snapshots")
+def snapshots(facts: Facts) -> Answer:
+    """Snapshots with the policy Delete, as volumes."""
+    found = list(filter(snapshot_outlives, facts.objects("snapshots")))
+    do = "Delete their VolumeSnapshots, and wait until `kubectl get volumesnapshotcontents` lists none; docs/operating.md#clean-up."
+    return judged(len(found), "snapshot", [Finding(name_of(item)) for item in found], do)
+
+
 def _claim(item: Object) -> str:
     claim = "/".join(filter(None, (text(item, "spec", "claimRef", part) for part in ("namespace", "name"))))
     return f" of claim {claim}" if claim else ""
 
 
-QUESTIONS: Sequence[Question] = (load_balancers, volumes)
+QUESTIONS: Sequence[Question] = (load_balancers, volumes, snapshots)

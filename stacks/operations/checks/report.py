@@ -15,6 +15,8 @@ from stacks.operations.terminal import coloured
 # An account number: 12 digits, in an ARN, an address of ECR, or alone.
 ACCOUNT = re.compile(r"(?<![0-9A-Za-z])[0-9]{12}(?![0-9A-Za-z])")
 
+MOST_LINES = 20  # of a check in words; JSON has all
+
 COLOURS: dict[Verdict, Literal["red", "green", "yellow"]] = {
     Verdict.PASSED: "green",
     Verdict.FAILED: "red",
@@ -65,7 +67,7 @@ def as_text(report: Report) -> str:
         colour = COLOURS.get(check.verdict)
         shown = coloured(verdict, colour, sys.stdout) if colour else verdict
         lines.append(f"{shown} {check.name:<{width}}  {check.figure}".rstrip())
-        lines += [f"{'':15}   {line}" for line in check.found]
+        lines += [f"{'':15}   {line}" for line in _found(check)]
         lines += [f"{'':15}   Do: {check.do}"] if check.do and check.do not in said else []
         said.add(check.do)
     return "\n".join([*lines, "", report.summary()])
@@ -77,7 +79,7 @@ def as_markdown(report: Report) -> str:
     lines = [f"## {report.heading()}", "", "| check | verdict | figure |", "|---|---|---|", *rows, ""]
     for check in report.checks:
         if check.found or check.do:
-            lines += [f"### {check.name}: {check.verdict}", "", *_block(check.found)]
+            lines += [f"### {check.name}: {check.verdict}", "", *_block(_found(check))]
             lines += [f"What to do: {_cell(check.do)}", ""] if check.do else []
             lines += [f"Looked at: `{check.looked_at}`", ""]
     return "\n".join([*lines, report.summary()])
@@ -99,6 +101,11 @@ def as_json(report: Report) -> str:
 
 
 FORMATS = {"text": as_text, "markdown": as_markdown, "json": as_json}
+
+
+def _found(check: Check) -> list[str]:
+    rest = len(check.found) - MOST_LINES
+    return [*check.found[:MOST_LINES], *([f"and {rest:,} more: --format json"] if rest > 0 else [])]
 
 
 def _cell(words: str) -> str:

@@ -7,17 +7,21 @@ from collections.abc import Iterator, Sequence
 
 from stacks.operations.checks.calls import KARPENTER_PODS
 from stacks.operations.checks.facts import Facts, at, conditions, listed, moment, name_of, short, text
-from stacks.operations.checks.question import Answer, Finding, Question, Verdict, judged, question
+from stacks.operations.checks.question import Answer, Finding, Question, Verdict, judged, of_each, question
 from stacks.operations.deployment import Object
 
 SYSTEM = "kube-system"
 STARTING_SECONDS = 300  # an image, and a probe or two
 RESTARTS, RECENT_SECONDS = 3, 600
 
-# `status` of DescribeCluster and DescribeAddon: https://docs.aws.amazon.com/eks/latest/APIReference/API_Addon.html
+# `status` of DescribeCluster, DescribeAddon and DescribeNodegroup: https://docs.aws.amazon.com/eks/latest/APIReference/API_Addon.html
 HEALTHY, CHANGING = ("ACTIVE",), ("CREATING", "UPDATING", "DELETING", "PENDING")
 
-REFUSED = re.compile(r"UnauthorizedOperation|AccessDenied|is not authorized to perform")
+# What IAM refuses; and credentials that are missing, expired or of nobody.
+REFUSED = re.compile(
+    r"UnauthorizedOperation|AccessDenied|is not authorized to perform|failed to refresh cached credentials|AuthFailure|ExpiredToken"
+    r"|InvalidClientTokenId|UnrecognizedClientException|InvalidIdentityToken"
+)
 # IAM's own words name the action; else the SDK's prefix names the operation.
 ACTION = re.compile(r"is not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 OPERATION = re.compile(r"operation error ([A-Za-z0-9 ]+): ([A-Za-z]+)")
@@ -45,14 +49,31 @@ def control_plane(facts: Facts) -> Answer:
     )
 
 
-@question("EKS add-ons are healthy", "addons", "addon")
-def addons(facts: Facts) -> Answer:
-    """An add-on may be degraded while its pods look well."""
-    facts.answer("addons")
-    found = list(facts.each("addon"))
-    findings = [finding for name, answer in found for finding in _of_eks(name, at(answer, "addon"))]
-    do = "kubectl -n kube-system get pods, and describe those of the add-on. An add-on that Terraform manages: make plan."
-    return judged(len(found), "add-on", findings, do)
+def _healthy(words: str, subject: str, thing: str, do: str) -> Question:
+    """An add-on may be degraded while its pods look well, and a node group while its nodes do."""
+
+    @question(words, f"{subject}s", subject)
+    def ask(facts: Facts) -> Answer:
+        facts.answer(f"{subject}s")
+        names = facts.each(subject)
+        found = of_each(names, lambda name: _of_eks(name, at(facts.answer(f"{subject}/{name}"), subject)))
+        return judged(len(names), thing, found, do)
+
+    return ask
+
+
+addons = _healthy(
+    "EKS add-ons are healthy",
+    "addon",
+    "add-on",
+    "kubectl -n kube-system get pods, and describe those of the add-on. An add-on that Terraform manages: make plan.",
+)
+node_groups = _healthy(
+    "Node groups are healthy",
+    "nodegroup",
+    "node group",
+    "https://docs.aws.amazon.com/eks/latest/userguide/troubleshooting.html#troubleshoot-managed-node-groups",
+)
 
 
 def _of_eks(name: str, thing: object) -> Iterator[Finding]:
@@ -62,10 +83,11 @@ def _of_eks(name: str, thing: object) -> Iterator[Finding]:
     ]
     if not status:
         yield Finding(f"{name} has no status.", certain=False)
-    elif status in CHANGING:
-        yield Finding(f"{name} is {status}.", certain=False)
     elif status not in HEALTHY or issues:
-        yield Finding(f"{name} is {status}{': ' if issues else ''}{'; '.join(issues)}")
+        # What changes may come; an issue is one at any time.
+        yield Finding(
+            f"{name} is {status}{': ' if issues else ''}{'; '.join(issues)}", certain=bool(issues) or status not in CHANGING
+        )
 
 
 @question("System pods run", "pods")
@@ -173,6 +195,7 @@ QUESTIONS: Sequence[Question] = (
     api,
     control_plane,
     addons,
+    node_groups,
     pods,
     karpenter,
     _refused("Karpenter", "karpenter_log"),

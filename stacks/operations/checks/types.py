@@ -1,10 +1,12 @@
 """Which instance types the pools of a living cluster may launch, where, and how many. Plain Python."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import ge, gt, le, lt
 
-from stacks.knowledge.catalogue import category, family, gpu_instance_types, vcpus_of_all_types
+from stacks.knowledge.catalogue import FAMILY_SCHEME, GpuInstanceType, category, family, gpu_instance_types, vcpus_of_all_types
 from stacks.operations.checks.facts import Facts, at, listed, name_of, text, texts, whole
 from stacks.operations.deployment import Object
 
@@ -12,6 +14,8 @@ TYPE = "node.kubernetes.io/instance-type"
 FAMILY = "karpenter.k8s.aws/instance-family"
 CATEGORY = "karpenter.k8s.aws/instance-category"
 CPUS = "karpenter.k8s.aws/instance-cpu"
+GENERATION = "karpenter.k8s.aws/instance-generation"
+GPU_NAME, GPU_COUNT = "karpenter.k8s.aws/instance-gpu-name", "karpenter.k8s.aws/instance-gpu-count"
 ZONE = "topology.kubernetes.io/zone"
 CAPACITY_TYPE = "karpenter.sh/capacity-type"
 GPU = "nvidia.com/gpu"
@@ -27,8 +31,8 @@ class LivePool:
         types: the instance types that it may launch, as far as this program knows them.
         names_types: whether the pool names its types, and does not only describe them.
         capacity_types: spot, on-demand, reserved.
-        zones: those of its requirements, or else of its node class; () if neither says.
-        limits: the limits that are whole numbers, by resource.
+        zones: those of its node class that its requirements allow; None if neither says.
+        limits: the limits that are numbers, by resource; those of a pool with `replicas` have nodes.
     """
 
     name: str
@@ -36,7 +40,7 @@ class LivePool:
     types: tuple[str, ...]
     names_types: bool
     capacity_types: tuple[str, ...]
-    zones: tuple[str, ...]
+    zones: tuple[str, ...] | None
     limits: dict[str, int]
 
     def vcpus(self, types: Sequence[str]) -> int | None:
@@ -89,15 +93,17 @@ def _pool(facts: Facts, item: Object) -> LivePool:
     node_class = text(template, "nodeClassRef", "name")
     limits = at(item, "spec", "limits")
     counted = {name: whole(value) for name, value in limits.items()} if isinstance(limits, dict) else {}
+    if isinstance(replicas := at(item, "spec", "replicas"), int):
+        counted.setdefault("nodes", replicas)
     named = _values(requirements, TYPE)
+    markets = _values(requirements, CAPACITY_TYPE) or ("on-demand", "spot")  # a pool that does not say takes both, Spot first
     return LivePool(
         name=name_of(item),
         node_class=node_class,
-        types=named if named is not None else _of_shape(*((key, _values(requirements, key)) for key in (FAMILY, CATEGORY, CPUS))),
+        types=_allowed(requirements, TYPE, named) if named is not None else _of_shape(json.dumps(requirements)),
         names_types=bool(named),
-        # A pool that does not say takes both, Spot first.
-        capacity_types=_values(requirements, CAPACITY_TYPE) or ("on-demand", "spot"),
-        zones=_values(requirements, ZONE) or _zones(facts, node_class),
+        capacity_types=_allowed(requirements, CAPACITY_TYPE, markets),
+        zones=_allowed(requirements, ZONE, zones) if (zones := _zones(facts, node_class)) else _values(requirements, ZONE),
         limits={name: value for name, value in counted.items() if value is not None},
     )
 
@@ -108,13 +114,44 @@ def _values(requirements: Sequence[Object], key: str) -> tuple[str, ...] | None:
     return tuple(value for value in found[0] if all(value in other for other in found[1:])) if found else None
 
 
+def _allowed(requirements: Sequence[Object], key: str, values: Iterable[str]) -> tuple[str, ...]:
+    """Those of some values of a label that all requirements allow."""
+    mine = [one for one in requirements if one.get("key") == key]
+    return tuple(value for value in values if all(_allows(one, value) for one in mine))
+
+
+def _allows(requirement: Object, value: str) -> bool:
+    """Whether a requirement allows a value of its label; "" is a label that is not there."""
+    values, number = texts(requirement, "values"), int(value) if value.isdecimal() else None
+    limit = int(values[0]) if values and values[0].isdecimal() else None
+    match requirement.get("operator"):
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return bool(value)
+        case "DoesNotExist":
+            return not value
+        case "Gt" | "Lt" | "Gte" | "Lte" as operator:
+            compare = {"Gt": gt, "Lt": lt, "Gte": ge, "Lte": le}[operator]
+            return limit is None or (number is not None and compare(number, limit))
+    return True
+
+
 @cache
-def _of_shape(*asked: tuple[str, tuple[str, ...] | None]) -> tuple[str, ...]:
-    """The types of the catalogue that have what a pool asks for, as far as families, categories and vCPUs say."""
-    found = []
+def _of_shape(asked: str) -> tuple[str, ...]:
+    """The types of the catalogue that have what requirements ask for, as far as the program knows these labels."""
+    requirements, found = json.loads(asked), []
     for one, cpus in vcpus_of_all_types().items():
-        has = {FAMILY: family(one), CATEGORY: category(one), CPUS: str(cpus)}
-        if all(values is None or has[key] in values for key, values in asked):
+        gpus, scheme = _gpu_rows().get(one), FAMILY_SCHEME.match(one)
+        has = {TYPE: one, FAMILY: family(one), CATEGORY: category(one), CPUS: str(cpus)}
+        has |= {
+            GENERATION: scheme[2] if scheme else "",
+            GPU_NAME: gpus.gpu if gpus else "",
+            GPU_COUNT: str(gpus.gpus) if gpus else "",
+        }
+        if all(_allowed(requirements, key, (value,)) for key, value in has.items()):
             found.append(one)
     return tuple(found)
 
@@ -126,5 +163,10 @@ def _zones(facts: Facts, node_class: str) -> tuple[str, ...]:
 
 
 @cache
+def _gpu_rows() -> dict[str, GpuInstanceType]:
+    return {row.instance_type: row for row in gpu_instance_types()}
+
+
+@cache
 def _gpus() -> dict[str, int]:
-    return {row.instance_type: row.gpus for row in gpu_instance_types()}
+    return {name: row.gpus for name, row in _gpu_rows().items()}

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from stacks.knowledge.versions import (
     EXTENDED_SUPPORT_PRICE,
     KARPENTER_RELEASES,
+    KUBERNETES,
     LOAD_BALANCER_CONTROLLER_RELEASES,
     RELEASE,
     STANDARD_SUPPORT_PRICE,
     Releases,
     karpenter_mistake,
     kubernetes_version,
+    parts,
 )
 from stacks.operations.checks.calls import KARPENTER_PODS, LOAD_BALANCER_CONTROLLER_PODS
 from stacks.operations.checks.facts import Facts, NotKnownError, at, listed, text
@@ -37,7 +39,15 @@ def _kubernetes(facts: Facts) -> str:
 @question("Kubernetes is in standard support", "cluster")
 def support(facts: Facts) -> Answer:
     """After standard support, an hour of the control plane costs six times as much; after extended support, EKS upgrades."""
-    row, today = kubernetes_version(_kubernetes(facts)), facts.now.date()
+    version, today = text(facts.answer("cluster"), "cluster", "version"), facts.now.date()
+    if re.fullmatch(r"1[.][0-9]+", version) and parts(version) < parts(KUBERNETES[0].version):
+        # Supports end in the order of the versions.
+        say = f"{version}, older than {KUBERNETES[0].version}, whose standard support ends on {KUBERNETES[0].standard_support_ends}"
+        ended = today > KUBERNETES[0].standard_support_ends
+        return Answer(
+            Verdict.FAILED if ended else Verdict.CANNOT_BE_TOLD, say, do="One minor version at a time: docs/upgrading.md."
+        )
+    row = kubernetes_version(_kubernetes(facts))
     figure, do = f"{row.version}, until {row.standard_support_ends}", "One minor version at a time: docs/upgrading.md."
     if today > row.extended_support_ends:
         return Answer(
@@ -70,12 +80,14 @@ def _release(name: str, label: str, releases: Releases, mistake: Callable[[Facts
             return Answer(Verdict.NOT_APPLICABLE, "no pods")
         if "" in running:
             return Answer(Verdict.CANNOT_BE_TOLD, "the tag of the image is not a release")
+        if newer := [one for one in running if releases.newest_of(one) is None and parts(one) > parts(releases.newest[-1])]:
+            return Answer(Verdict.CANNOT_BE_TOLD, f"{newer[0]} is newer than this program, which knows {releases.newest[-1]}")
         wrong = [words for release in running if (words := mistake(facts, release))]
         newest = releases.newest_of(running[-1])
-        newer = (f"The program knows {newest} of this minor version.",) if newest and newest not in running else ()
+        notes = (f"The program knows {newest} of this minor version.",) if newest and newest not in running else ()
         if wrong:
             return Answer(Verdict.FAILED, ", ".join(running), tuple(wrong), f"Change {releases.field}: docs/upgrading.md.")
-        return Answer(Verdict.PASSED, ", ".join(running), newer)
+        return Answer(Verdict.PASSED, ", ".join(running), notes)
 
     return ask
 

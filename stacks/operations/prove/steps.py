@@ -384,7 +384,13 @@ def nvme(proof: Proof) -> Evidence:
 
 @step("The node pulls images by SOCI", "kubectl get --raw /api/v1/nodes/…/proxy/configz; aws ec2 describe-instance-attribute")
 def soci(proof: Proof) -> Evidence:
-    """Without a shell: kubelet's own configuration names the socket of its image service, and EC2 the user data of the boot."""
+    """Without a shell: kubelet's own configuration names the socket of its image service, and EC2 the user data of the boot.
+
+    With `snapshotter = "soci"`, the snapshotter is the kubelet's image service (`enable_keychain` in soci-config-toml of CK), by a
+    drop-in of the kubelet's configuration (k8s-snapshotter-conf in soci-snapshotter.spec of CK; CK#576): its socket is
+    /run/soci-snapshotter/soci-snapshotter.sock. How many downloads at a time it makes is in no configuration of the kubelet.
+    """
+    # CK is bottlerocket-os/bottlerocket-core-kit.
     if not proof.gpu_node:
         return nothing("no GPU node ran")
     asked = _user_data(proof)
