@@ -13,15 +13,11 @@ from stacks.knowledge.catalogue import GpuInstanceType
 EfaInterface: TypeAlias = Literal["efa", "efa-only"]
 """EC2's types of interfaces with EFA: one with an address of its own, and one without."""
 
-# EC2 carries EFA traffic between these families, but not between them and others.
-# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa.html#efa-limits (read on 2026-11-26)
-FAMILIES_APART = ("p4d", "p4de")
-
 # stable/aws-efa-k8s-device-plugin/Chart.yaml of aws/eks-charts at bfe91c4, 2026-07-21. Its image is v0.5.20.
 DEVICE_PLUGIN_CHART = "v0.5.30"
 
 # EC2 carries EFA traffic between types of these families alone, or between others alone.
-# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa.html#efa-limits
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa.html#efa-limits (read on 2026-11-26)
 FAMILIES_APART = ("p4d", "p4de")
 
 # The accounts in whose ECR AWS keeps the images of EKS, one a region; the first has all other regions.
