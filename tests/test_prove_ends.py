@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,58 @@ def test_what_ended_the_run_does_not_end_the_clean_up_and_a_further_ctrl_c_does(
     assert run.run("destroy", environment={}).code == 0
     with pytest.raises(EndedError):
         signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_is_sent_more_than_once_ends_the_run_and_not_its_clean_up(ends: Ends, number: signal.Signals) -> None:
+    """`timeout` and `make` send SIGTERM both, and a terminal and its shell SIGHUP."""
+    with pytest.raises(EndedError):
+        signal.raise_signal(number)
+    ends.forgive()
+    signal.raise_signal(number)
+    with pytest.raises(EndedError):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_terminal_that_closes_during_a_clean_up_ends_what_would_follow(ends: Ends) -> None:
+    ends.forgive()
+    signal.raise_signal(signal.SIGHUP)
+    ends.hold()
+    with pytest.raises(EndedError, match="terminal"):
+        ends.resume()
+
+
+def test_a_signal_that_nohup_has_programs_ignore_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Ends():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_the_deadline_is_that_of_the_clock_on_the_wall(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timers do not count while a laptop sleeps."""
+    monkeypatch.setattr(module, "TICK_SECONDS", 0.01)
+    ends.limit(3600)
+    threading.Event().wait(0.03)
+    later = time.time() + 3601
+    monkeypatch.setattr("time.time", lambda: later)
+    with pytest.raises(EndedError, match="the deadline is over"):
+        threading.Event().wait(5)
+
+
+def test_an_answer_that_cannot_be_read_starts_no_second_terraform_beside_the_first(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = Program([{"type": "apply_complete", "hook": None}])
+    waited: list[int] = []
+    monkeypatch.setattr(program, "wait", lambda: waited.append(1) or 0)
+    run, _ = terraform(ends, monkeypatch, program)
+    with pytest.raises(AttributeError):
+        run.run("apply", environment={})
+    assert waited
 
 
 def test_a_deadline_ends_the_run_and_is_over_in_the_clean_up(ends: Ends) -> None:

@@ -23,8 +23,8 @@ REASONS = {
     signal.SIGALRM: "the deadline is over",
 }
 
-
 POLL_SECONDS = 0.2
+TICK_SECONDS = 5.0  # a timer stands still while a laptop sleeps, and the bill does not, so that a clock is asked instead
 
 
 class EndedError(KeyboardInterrupt):
@@ -33,20 +33,24 @@ class EndedError(KeyboardInterrupt):
 
 @dataclass
 class Ends:
-    """Handles the signals as long as its `with` block runs.
+    """Handles the signals as long as its `with` block runs, without those that `nohup` or a shell has the program ignore.
 
     Attributes:
         reason: why the run ends; "" as long as nothing ends it.
     """
 
     reason: str = ""
+    _deadline: float = 0
+    _forgiven: frozenset[signal.Signals] = frozenset()
+    _noted: str = ""
     _child: "subprocess.Popen[str] | None" = None
     _held: bool = False
     _told: bool = False
     _before: dict[signal.Signals, Any] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._handle) for number in REASONS}
+        heard = [number for number in REASONS if signal.getsignal(number) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._handle) for number in heard}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -56,11 +60,17 @@ class Ends:
 
     def limit(self, seconds: float) -> None:
         """Set the deadline, from now; 0 for none."""
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        self._deadline = time.time() + seconds
+        signal.setitimer(signal.ITIMER_REAL, min(seconds, TICK_SECONDS), TICK_SECONDS)
 
     def forgive(self) -> None:
-        """Begin the clean-up: no deadline, and what ended the run does not end the clean-up too."""
+        """Begin the clean-up: no deadline, and what ended the run does not end the clean-up too.
+
+        A terminal that closes, `timeout` and `make` send a signal more than once; only Ctrl-C is a person, who may mean it twice.
+        """
         self.limit(0)
+        once = {number for number, reason in REASONS.items() if reason == self.reason} - {signal.SIGINT}
+        self._forgiven = frozenset(once | {signal.SIGHUP})
         self.reason, self._held = "", False
 
     def hold(self) -> None:
@@ -73,7 +83,8 @@ class Ends:
         Raises:
             EndedError: something ended the run since `hold`.
         """
-        self._held = False
+        self._held, self._forgiven = False, frozenset()
+        self.reason = self.reason or self._noted
         if self.reason:
             raise EndedError(self.reason)
 
@@ -99,7 +110,13 @@ class Ends:
             raise EndedError(self.reason)
 
     def _handle(self, number: int, _: FrameType | None) -> None:
-        first, self.reason = not self.reason, self.reason or REASONS[signal.Signals(number)]
+        reason = REASONS[signal.Signals(number)]
+        if number == signal.SIGALRM and time.time() < self._deadline:
+            return
+        if number in self._forgiven:
+            self._noted = reason
+            return
+        first, self.reason = not self.reason, self.reason or reason
         if self._held:
             return
         if self._child:
@@ -180,8 +197,10 @@ class Terraform:
             process = self.ends.start(
                 command, stdout=printed, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment, umask=0o077
             )
-            self._read(_lines(process, lines), outcome)
-            outcome.code, outcome.seconds = process.wait(), time.monotonic() - begun
+            try:
+                self._read(_lines(process, lines), outcome)
+            finally:  # whatever this program cannot read, no second Terraform starts beside this one
+                outcome.code, outcome.seconds = process.wait(), time.monotonic() - begun
         self.ends.finished()
         return outcome
 
