@@ -4,16 +4,18 @@ import json
 import re
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stacks.operations.prove import command, report, steps
+from stacks.operations.deployment import DeploymentError
+from stacks.operations.prove import before, command, report, steps
 from stacks.operations.prove.before import CLEAN_UP_MINUTES
 from stacks.operations.prove.ends import Ends
 from stacks.operations.prove.record import Record, alone
-from tests.prove import ACCOUNT, BACKEND, BUILT, NAME, REGION, SUFFIX, VPC, World, resource
+from tests.prove import ACCOUNT, BACKEND, BUILT, FOLDER, NAME, REGION, SUFFIX, VPC, World, resource
 
 RECORD, PAGE, REPORT = Path("proof.proof.json"), Path("proof.proof.md"), Path("proof.proof.report.json")
 
@@ -159,6 +161,26 @@ def test_a_record_without_a_lineage_opens_no_state_but_that_of_a_suffix(world: W
     assert not world.destroyed
 
 
+def test_a_record_without_a_name_opens_no_state_but_that_of_a_suffix(world: World) -> None:
+    """A run that was killed before its plan has a suffix, and somebody built a cluster from there."""
+    living(world)
+    left_by_another_run(cluster="")
+    assert world.prove() == command.NOT_BUILT
+    assert not world.destroyed
+
+
+@pytest.mark.parametrize("changed", [{"stack": "other"}, {"stack": "../../other"}, {"hour_usd": "2"}])
+def test_a_record_that_is_a_copy_or_was_edited_is_refused(
+    world: World, capsys: pytest.CaptureFixture[str], changed: dict[str, Any]
+) -> None:
+    living(world)
+    left_by_another_run()
+    RECORD.write_text(json.dumps(json.loads(RECORD.read_text()) | changed))
+    assert world.prove() == command.NOT_BUILT
+    assert "proof.proof.json must be a record of make prove (got" in capsys.readouterr().err
+    assert not world.destroyed
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [("region", "eu-west-1"), ("account", "210987654321"), ("workspace", "other"), ("backend", {"s3": {}})]
 )
@@ -233,6 +255,38 @@ def test_a_record_that_cannot_be_read_stops_it(world: World, capsys: pytest.Capt
     assert not world.destroyed
 
 
+@pytest.mark.parametrize("minutes", ["0", "-5", "nan", "inf", "1e9", "soon"])
+def test_a_run_has_a_deadline(world: World, capsys: pytest.CaptureFixture[str], minutes: str) -> None:
+    with pytest.raises(SystemExit):
+        world.prove(f"--timeout={minutes}")
+    assert f"must be minutes, more than 0 and at most 1440 (got {minutes}). Nothing was built." in capsys.readouterr().err
+    assert not world.calls
+
+
+def test_arguments_of_terraform_that_nobody_sees_are_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With `-state`, a destroy would remove what another state has."""
+    monkeypatch.setenv("TF_CLI_ARGS_init", "-backend-config=team.hcl")
+    monkeypatch.setenv("TF_CLI_ARGS_destroy", "-state=production.tfstate")
+    assert world.prove() == command.NOT_BUILT
+    assert "TF_CLI_ARGS_destroy must not be set" in capsys.readouterr().err
+    assert not world.calls
+
+
+def test_a_full_disk_before_anything_is_built_is_a_sentence(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Record, "write", full)
+    assert world.prove() == command.NOT_BUILT
+    assert "proof.proof.json.new: No space left on device. Nothing was built." in capsys.readouterr().err
+    assert not [one for one in world.calls if " apply " in one]
+
+
+def full(*_: Any, **__: Any) -> Any:
+    raise OSError(28, "No space left on device", "proof.proof.json.new")
+
+
 # --- Before it spends ----------------------------------------------------------------------------------------------------------
 
 
@@ -275,6 +329,26 @@ def test_what_an_apply_would_meet_is_said_before_anything_costs(
     assert not [one for one in world.calls if " apply " in one and "-target=" not in one]
     assert not RECORD.exists()
     assert not world.state["resources"]
+
+
+@pytest.mark.parametrize(
+    ("planned", "words"),
+    [
+        ({"variables": {"gpu_limit": {"value": 64}}}, "gpu_limit must be what examples/proof.py says"),
+        ({"variables": {"gpu_limit": {"value": 2}, "undeclared": {"value": 1}}}, ""),
+        (
+            {"planned_values": {"root_module": {"child_modules": [{"resources": [{"values": {"deletion_protection": True}}]}]}}},
+            "deletion_protection must be off for a proof, which removes its cluster (got true in the plan).",
+        ),
+    ],
+)
+def test_a_plan_that_is_not_what_was_announced_is_refused(tmp_path: Path, planned: dict[str, Any], words: str) -> None:
+    """A variable file or TF_VAR_… would change the price."""
+    file = tmp_path / "cdk.tf.json"
+    file.write_text('{"variable": {"gpu_limit": {"default": 2}, "region": {}}}')
+    with pytest.raises(DeploymentError) if words else nullcontext() as refused:
+        before.refuse_another_plan(planned, file, "examples/proof.py")
+    assert words in str(getattr(refused, "value", ""))
 
 
 def test_a_right_to_look_that_is_missing_stops_nothing(world: World) -> None:
@@ -506,6 +580,61 @@ def test_a_look_that_is_refused_is_said_and_does_not_block_the_next_run(world: W
     assert not RECORD.exists()
     assert verdicts()["Everything is removed, and nothing with the cluster's tag is left"] == "cannot be told"
     assert "addresses: a right is missing" in PAGE.read_text()
+
+
+def test_a_full_disk_in_the_clean_up_hides_nothing_and_keeps_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fills() -> None:
+        monkeypatch.setattr(Record, "write", full)
+        monkeypatch.setattr(report, "write", full)
+
+    world.fails["logs client"] = fills
+    world.codes["destroy"] = [1, 1, 0]
+    assert world.prove() == command.LEFT
+    said = capsys.readouterr().err
+    assert "The report could not be written: No space left on device" in said
+    assert f"Of {NAME} in us-west-2 there still is: clusters {NAME}" in said
+    assert world.prove("--clean-up") == 0
+    assert nothing_left(world)
+
+
+def test_a_record_that_somebody_edits_during_a_run_does_not_keep_the_cluster(world: World) -> None:
+    def edited() -> None:
+        RECORD.write_text("{")
+
+    world.fails["logs client"] = edited
+    world.prove()
+    assert nothing_left(world)
+
+
+def test_what_the_state_has_costs_where_the_look_sees_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.codes["destroy"] = [1, 1]
+    world.fails[" destroy "] = lambda: world.living.clear()
+    assert world.prove() == command.LEFT
+    assert "there still is: what the state of proof has. It costs at most $2.40 an hour." in capsys.readouterr().err
+
+
+def test_a_suffix_that_stays_costs_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.codes |= {"plan": [1], "destroy": [1, 1]}
+    assert world.prove() == command.LEFT
+    assert "Of proof in us-west-2 there still is: a random suffix in the state. It costs nothing." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("lineage", "serial", "pushed"), [("ours", 9, True), ("theirs", 9, False), ("ours", 1, False)])
+def test_a_state_that_terraform_could_not_write_comes_to_its_place_first(
+    world: World, lineage: str, serial: int, pushed: bool
+) -> None:
+    """A login that ends in the middle of an apply leaves most of what was built in this file alone."""
+    left_by_another_run()
+    world.state = {"lineage": "ours", "serial": 1, "resources": [SUFFIX]}
+    unwritten = FOLDER / "errored.tfstate"
+    unwritten.write_text(json.dumps({"lineage": lineage, "serial": serial, "resources": BUILT}))
+    world.fails["state push errored.tfstate"] = lambda: world.state.update(json.loads(unwritten.read_text()))
+    assert world.prove("--clean-up") == 0
+    assert any("state push" in one for one in world.calls) is pushed
+    assert unwritten.exists() is not pushed
+    assert any(f"describe-nat-gateways --filter Name=vpc-id,Values={VPC}" in one for one in world.calls) is pushed
 
 
 def test_load_balancers_of_a_user_stop_the_clean_up(world: World, capsys: pytest.CaptureFixture[str]) -> None:

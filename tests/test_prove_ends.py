@@ -205,7 +205,12 @@ def test_an_answer_that_cannot_be_read_starts_no_second_terraform_beside_the_fir
 ) -> None:
     program = Program([{"type": "apply_complete", "hook": None}])
     waited: list[int] = []
-    monkeypatch.setattr(program, "wait", lambda: waited.append(1) or 0)
+
+    def wait() -> int:
+        waited.append(1)
+        return 0
+
+    monkeypatch.setattr(program, "wait", wait)
     run, _ = terraform(ends, monkeypatch, program)
     with pytest.raises(AttributeError):
         run.run("apply", environment={})

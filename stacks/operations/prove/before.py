@@ -162,6 +162,32 @@ def refuse(found: Sequence[Check]) -> None:
         raise DeploymentError("\n".join(["The cluster would not become what the proof needs.", *lines]))
 
 
+def refuse_another_plan(plan: Object, file: Path, app: str) -> None:
+    """Stop where a plan is not of what was announced: a variable from elsewhere changes it, or nothing could remove it.
+
+    Args:
+        plan: what Terraform would make.
+        file: the stack's JSON, whose defaults are the page's values.
+        app: the page.
+
+    Raises:
+        DeploymentError: a variable has another value, or EKS would refuse the destroy.
+    """
+    page = json.loads(file.read_text()).get("variable", {})
+    given = {name: at(one, "value") for name, one in plan.get("variables", {}).items()}
+    if differ := [name for name, one in page.items() if name in given and given[name] != one.get("default")]:
+        raise DeploymentError(
+            f"{', '.join(differ)} must be what {app} says, because the price is that of the page (got "
+            f"{', '.join(json.dumps(given[name]) for name in differ)}, from a variable file or TF_VAR_…). Set {app} instead."
+        )
+    modules = [plan.get("planned_values", {}).get("root_module", {})]
+    while modules:
+        module = modules.pop()
+        modules += listed(module, "child_modules")
+        if any(at(one, "values", "deletion_protection") for one in listed(module, "resources")):
+            raise DeploymentError("deletion_protection must be off for a proof, which removes its cluster (got true in the plan).")
+
+
 def rendered(plan: Object, kind: str) -> list[Object]:
     """The Kubernetes objects of a kind that a plan makes, as far as the plan knows them."""
     found = []

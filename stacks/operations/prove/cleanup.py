@@ -19,6 +19,7 @@ from stacks.operations.prove.pods import NAMESPACE
 from stacks.operations.prove.record import Record, managed, path_of
 
 SESSION = "make-prove"
+UNWRITTEN = "errored.tfstate"  # Terraform's name for a state that the backend did not take
 PATIENCE_MINUTES = 10  # without progress, while nodes are drained
 API_TRIES, LOOKS, PAUSE_SECONDS = 10, 20, 15
 
@@ -102,7 +103,7 @@ class Left:
     unknown: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
-    costs: bool = True
+    costs: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,11 +156,34 @@ def refuse_another_state(record: Record, state: Object) -> None:
         )
 
 
-def remove(site: Site, record: Record) -> Record:
-    """Remove everything in the state of a record: its pods, its nodes, and then the rest by Terraform.
+def known(site: Site, record: Record) -> Record:
+    """The record, with what its state knows of the network and the keys. A second try knows less.
 
-    Returns:
-        The record, with what the state knew of the network and the keys.
+    A state that Terraform could not write, such as when the login ended, comes to its place before.
+
+    Raises:
+        DeploymentError: the state cannot be read or written.
+    """
+    state, unwritten = site.state(), site.stack.folder / UNWRITTEN
+    if unwritten.exists():
+        found = as_object(unwritten.read_text())
+        if record.owns(found) and found.get("serial", 0) > state.get("serial", 0):
+            site.say(f"Terraform could not write its state before. It is in {unwritten}, and is written now.")
+            site.stack.terraform("state", "push", UNWRITTEN)
+            unwritten.unlink()
+            state = found
+    if not record.owns(state):
+        return record
+    values = {
+        "vpc": next(iter(_attributes(state, "aws_vpc", "id")), ""),
+        "keys": _attributes(state, "aws_kms_key", "key_id"),
+        "caches": _attributes(state, "aws_ecr_pull_through_cache_rule", "ecr_repository_prefix"),
+    }
+    return record.noted(**{name: value for name, value in values.items() if value})
+
+
+def remove(site: Site, record: Record) -> None:
+    """Remove everything in the state of a record: its pods, its nodes, and then the rest by Terraform.
 
     Raises:
         DeploymentError: something cannot be removed. The record stays.
@@ -168,15 +192,9 @@ def remove(site: Site, record: Record) -> Record:
     state = site.state()
     refuse_another_state(record, state)
     if not managed(state):
-        return record
-    known = {
-        "vpc": next(iter(_attributes(state, "aws_vpc", "id")), ""),
-        "keys": _attributes(state, "aws_kms_key", "key_id"),
-        "caches": _attributes(state, "aws_ecr_pull_through_cache_rule", "ecr_repository_prefix"),
-    }
-    record = record.changed(**{name: value for name, value in known.items() if value})  # a second try knows less
+        return
     try:
-        cluster = site.stack.cluster(site.kubeconfig, SESSION)
+        cluster = site.stack.cluster(site.kubeconfig, SESSION, managed(state))
     except NotDeployedError:
         pass
     else:
@@ -190,7 +208,6 @@ def remove(site: Site, record: Record) -> Record:
         raise DeploymentError(f"terraform destroy failed: {short(outcome.errors[0] if outcome.errors else 'see above', 400)}")
     if left := managed(site.state()):
         raise DeploymentError(f"terraform destroy left {len(left)} resources in the state.")
-    return record
 
 
 def _remove_cluster(site: Site, record: Record, cluster: DeployedCluster) -> None:
