@@ -75,6 +75,7 @@ class World:
         fails: by a part of a command: what it says, or what happens then.
         codes: Terraform's exit codes by command, for as many times as there are.
         nodes_come: whether pods get nodes.
+        refusal: why a destroy fails.
         key: what AWS says about the KMS key.
     """
 
@@ -89,6 +90,7 @@ class World:
         self.denied: list[str] = []
         self.quotas = dict(QUOTAS)
         self.nodes_come = True
+        self.refusal = "DependencyViolation"
         self.key: dict[str, Any] = {"KeyState": "PendingDeletion", "DeletionDate": "2026-12-26T10:00:00+00:00"}
         self.project = project
         patch.chdir(project)
@@ -149,7 +151,7 @@ class World:
             self.state = {"lineage": "ours", "resources": []}
             self.living = {}
         elif name == "destroy":
-            yield json.dumps({"type": "diagnostic", "@level": "error", "diagnostic": {"summary": "DependencyViolation"}})
+            yield json.dumps({"type": "diagnostic", "@level": "error", "diagnostic": {"summary": self.refusal}})
 
     # --- the others ------------------------------------------------------------------------------------------------------------
 

@@ -540,6 +540,15 @@ def test_a_destroy_that_fails_twice_is_named(world: World, capsys: pytest.Captur
     assert RECORD.exists()
 
 
+def test_a_lock_is_waited_for_and_one_that_stays_is_named_with_its_id(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """A Terraform that was killed leaves its lock in the bucket, and no clean-up would ever begin."""
+    world.codes["destroy"] = [1, 1]
+    world.refusal = "Error acquiring the state lock PreconditionFailed Lock Info:\n  ID:        0f3c-11\n  Path:      bucket/key"
+    assert world.prove() == command.LEFT
+    assert "run first: terraform -chdir=cdktf.out/stacks/proof force-unlock 0f3c-11. Of proof-zz9x" in capsys.readouterr().err
+    assert all("-lock-timeout=5m" in one for one in world.calls if " destroy " in one)
+
+
 def test_repositories_of_a_cache_are_named_and_stay(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     living(world)
     world.state["resources"] = [*BUILT, resource("", "aws_ecr_pull_through_cache_rule", ecr_repository_prefix="quay")]

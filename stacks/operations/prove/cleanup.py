@@ -4,6 +4,7 @@ Only what the record names is removed: the state whose lineage is the record's, 
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from stacks.operations.prove.record import Record, managed, path_of
 
 SESSION = "make-prove"
 UNWRITTEN = "errored.tfstate"  # Terraform's name for a state that the backend did not take
+LOCK_TIMEOUT = "-lock-timeout=5m"  # a Terraform that outlived its run finishes what it does
 PATIENCE_MINUTES = 10  # without progress, while nodes are drained
 API_TRIES, LOOKS, PAUSE_SECONDS = 10, 20, 15
 
@@ -200,14 +202,24 @@ def remove(site: Site, record: Record) -> None:
     else:
         _remove_cluster(site, record, cluster)
     for attempt in ("", "again: "):  # what AWS deletes slowly may block another resource once
-        outcome = site.terraform("destroy", "-auto-approve", "-input=false")
+        outcome = site.terraform("destroy", "-auto-approve", "-input=false", LOCK_TIMEOUT)
         if not outcome.code:
             break
         site.say(f"terraform destroy did not finish, {attempt}exit code {outcome.code}")
     else:
-        raise DeploymentError(f"terraform destroy failed: {short(outcome.errors[0] if outcome.errors else 'see above', 400)}")
+        raise DeploymentError(f"terraform destroy failed: {_why(outcome, site.stack.folder)}")
     if left := managed(site.state()):
         raise DeploymentError(f"terraform destroy left {len(left)} resources in the state.")
+
+
+def _why(outcome: Outcome, folder: Path) -> str:
+    """The first error of Terraform. A lock that a killed Terraform left in a bucket stays until somebody removes it."""
+    said = outcome.errors[0] if outcome.errors else "see above"
+    if "acquiring the state lock" not in said:
+        return short(said, 400)
+    held = re.search(r"\bID:\s+(\S+)", said)
+    unlock = f" When no Terraform runs any more, run first: terraform -chdir={folder} force-unlock {held[1]}." if held else ""
+    return f"another Terraform holds the lock of the state, or a killed one left it there.{unlock}"
 
 
 def _remove_cluster(site: Site, record: Record, cluster: DeployedCluster) -> None:
