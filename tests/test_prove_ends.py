@@ -179,6 +179,12 @@ def test_a_terminal_that_closes_during_a_clean_up_ends_what_would_follow(ends: E
         ends.resume()
 
 
+def test_a_terminal_that_closes_during_a_clean_up_ends_no_program_of_it(ends: Ends) -> None:
+    ends.forgive()
+    hangs_up = subprocess.run(["sh", "-c", "kill -HUP $$; echo alive"], capture_output=True, text=True, check=False)
+    assert hangs_up.stdout == "alive\n"
+
+
 def test_a_signal_that_nohup_has_programs_ignore_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:

@@ -41,8 +41,6 @@ class Ends:
 
     reason: str = ""
     _deadline: float = 0
-    _forgiven: frozenset[signal.Signals] = frozenset()
-    _noted: str = ""
     _child: "subprocess.Popen[str] | None" = None
     _held: bool = False
     _told: bool = False
@@ -54,7 +52,9 @@ class Ends:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        self.limit(0)
+        self._held = True
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, REASONS)
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -67,10 +67,11 @@ class Ends:
         """Begin the clean-up: no deadline, and what ended the run does not end the clean-up too.
 
         A terminal that closes, `timeout` and `make` send a signal more than once; only Ctrl-C is a person, who may mean it twice.
+        What is blocked here is blocked in kubectl and the AWS CLI too, which a closed terminal would end.
         """
         self.limit(0)
         once = {number for number, reason in REASONS.items() if reason == self.reason} - {signal.SIGINT}
-        self._forgiven = frozenset(once | {signal.SIGHUP})
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, *once})
         self.reason, self._held = "", False
 
     def hold(self) -> None:
@@ -81,10 +82,10 @@ class Ends:
         """Raise errors again.
 
         Raises:
-            EndedError: something ended the run since `hold`.
+            EndedError: something ended the run since `hold`, or a terminal was closed since `forgive`.
         """
-        self._held, self._forgiven = False, frozenset()
-        self.reason = self.reason or self._noted
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, REASONS)
+        self._held = False
         if self.reason:
             raise EndedError(self.reason)
 
@@ -110,13 +111,9 @@ class Ends:
             raise EndedError(self.reason)
 
     def _handle(self, number: int, _: FrameType | None) -> None:
-        reason = REASONS[signal.Signals(number)]
         if number == signal.SIGALRM and time.time() < self._deadline:
             return
-        if number in self._forgiven:
-            self._noted = reason
-            return
-        first, self.reason = not self.reason, self.reason or reason
+        first, self.reason = not self.reason, self.reason or REASONS[signal.Signals(number)]
         if self._held:
             return
         if self._child:
