@@ -12,7 +12,7 @@ import yaml
 
 from stacks.operations import deployment, destroy
 from stacks.operations.deployment import DeploymentError
-from stacks.operations.prove import before, cleanup, command, pods, steps
+from stacks.operations.prove import before, cleanup, command, ends, pods, steps
 from tests.facts import item, items, pool
 
 ACCOUNT, NAME, REGION, VPC, KEY = "123456789012", "proof-zz9x", "us-west-2", "vpc-1", "key-1"
@@ -109,6 +109,7 @@ class World:
         patch.setattr(steps, "POLL_SECONDS", 0)
         patch.setattr(steps, "READY_MINUTES", 0)
         patch.setattr(cleanup, "PAUSE_SECONDS", 0)
+        patch.setattr(ends, "ECHO_SECONDS", 0)
 
     @property
     def destroyed(self) -> list[str]:

@@ -43,7 +43,8 @@ class Program:
 
 
 @pytest.fixture
-def ends() -> Iterator[Ends]:
+def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ends]:
+    monkeypatch.setattr(module, "ECHO_SECONDS", 0)
     with Ends() as found:
         yield found
 
@@ -171,12 +172,13 @@ def test_what_is_sent_more_than_once_ends_the_run_and_not_its_clean_up(ends: End
         signal.raise_signal(signal.SIGINT)
 
 
-def test_a_terminal_that_closes_during_a_clean_up_ends_what_would_follow(ends: Ends) -> None:
-    ends.forgive()
-    signal.raise_signal(signal.SIGHUP)
-    ends.hold()
-    with pytest.raises(EndedError, match="terminal"):
-        ends.resume()
+def test_a_terminal_that_closes_during_a_clean_up_ends_what_would_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.isatty", lambda _: True)
+    with Ends() as ends:
+        ends.forgive()
+        monkeypatch.setattr("os.isatty", lambda _: False)
+        with pytest.raises(EndedError, match="terminal"):
+            ends.resume()
 
 
 def test_a_terminal_that_closes_during_a_clean_up_ends_no_program_of_it(ends: Ends) -> None:

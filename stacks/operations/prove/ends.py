@@ -5,6 +5,7 @@ would make Terraform stop at once, and lose what it is creating.
 """
 
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -24,6 +25,7 @@ REASONS = {
 }
 
 POLL_SECONDS = 0.2
+ECHO_SECONDS = 1.0  # until a signal that is sent more than once has come as often, and would end a program of the clean-up
 TICK_SECONDS = 5.0  # a timer stands still while a laptop sleeps, and the bill does not, so that a clock is asked instead
 
 
@@ -41,6 +43,7 @@ class Ends:
 
     reason: str = ""
     _deadline: float = 0
+    _terminal: bool = False
     _child: "subprocess.Popen[str] | None" = None
     _held: bool = False
     _told: bool = False
@@ -49,12 +52,11 @@ class Ends:
     def __enter__(self) -> Self:
         heard = [number for number in REASONS if signal.getsignal(number) is not signal.SIG_IGN]
         self._before = {number: signal.signal(number, self._handle) for number in heard}
+        self._terminal = os.isatty(0)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.limit(0)
-        self._held = True
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, REASONS)
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -67,11 +69,14 @@ class Ends:
         """Begin the clean-up: no deadline, and what ended the run does not end the clean-up too.
 
         A terminal that closes, `timeout` and `make` send a signal more than once; only Ctrl-C is a person, who may mean it twice.
-        What is blocked here is blocked in kubectl and the AWS CLI too, which a closed terminal would end.
+        What is ignored here, kubectl and the AWS CLI ignore too: a terminal that closes later does not end them.
         """
         self.limit(0)
-        once = {number for number, reason in REASONS.items() if reason == self.reason} - {signal.SIGINT}
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, *once})
+        ended_by = {number for number, reason in REASONS.items() if reason == self.reason} - {signal.SIGINT}
+        for number in {signal.SIGHUP, *ended_by}:
+            signal.signal(number, signal.SIG_IGN)
+        if ended_by:
+            time.sleep(ECHO_SECONDS)
         self.reason, self._held = "", False
 
     def hold(self) -> None:
@@ -82,10 +87,13 @@ class Ends:
         """Raise errors again.
 
         Raises:
-            EndedError: something ended the run since `hold`, or a terminal was closed since `forgive`.
+            EndedError: something ended the run since `hold`, or the terminal was closed since `forgive`.
         """
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, REASONS)
         self._held = False
+        for number in self._before:
+            signal.signal(number, self._handle)
+        if self._terminal and not os.isatty(0):
+            self.reason = self.reason or REASONS[signal.SIGHUP]
         if self.reason:
             raise EndedError(self.reason)
 
