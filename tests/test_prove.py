@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import tempfile
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -114,6 +115,17 @@ def test_the_report_has_no_account_number_unless_it_is_asked_for(world: World) -
     assert ACCOUNT not in PAGE.read_text() + REPORT.read_text()
     world.prove("--account")
     assert ACCOUNT in PAGE.read_text()
+
+
+def test_the_report_names_no_person_and_no_folder(world: World) -> None:
+    home, temporary = Path.home(), tempfile.gettempdir()
+    person = "arn:aws:sts::123456789012:assumed-role/Admin/jane.doe@acme.com"
+    said = f"User: {person} is not authorized; open {home}/.aws/config; {temporary}/x/objects.json; arn:aws:iam::1:user/jane."
+    world.fails["apply --filename"] = said
+    world.prove()
+    written = PAGE.read_text() + REPORT.read_text()
+    assert not [one for one in ("jane", "acme.com", f"{home}/.aws", f"{temporary}/x") if one in written]
+    assert "assumed-role/Admin/<name> is not authorized; open ~/.aws/config; <tmp>/x/objects.json" in REPORT.read_text()
 
 
 # --- What it refuses -----------------------------------------------------------------------------------------------------------
@@ -299,7 +311,7 @@ def no_role(world: World) -> None:
 
 
 def no_right(world: World) -> None:
-    world.denied = ["eks:CreateCluster"]
+    world.denied = [("eks:CreateCluster", "explicitDeny"), ("iam:PassRole", "implicitDeny")]
 
 
 def no_dry_run(world: World) -> None:
@@ -349,6 +361,19 @@ def test_a_plan_that_is_not_what_was_announced_is_refused(tmp_path: Path, planne
     with pytest.raises(DeploymentError) if words else nullcontext() as refused:
         before.refuse_another_plan(planned, file, "examples/proof.py")
     assert words in str(getattr(refused, "value", ""))
+
+
+def test_a_right_for_some_resources_is_no_denial(world: World) -> None:
+    """A role of few rights names the roles that it may pass, and IAM simulates for every resource."""
+    world.denied = [("iam:PassRole", "implicitDeny")]
+    world.prove()
+    assert verdicts()["Terraform applies the whole stack"] == "passed"
+    assert "The caller may build and remove: 1 of 32 actions" in json.loads(REPORT.read_text())["could_not_be_told"]
+
+
+def test_a_caller_without_any_right_is_refused(world: World) -> None:
+    world.denied = [(one, "implicitDeny") for one in before.ACTIONS]
+    assert world.prove() == command.NOT_BUILT
 
 
 def test_a_right_to_look_that_is_missing_stops_nothing(world: World) -> None:

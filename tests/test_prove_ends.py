@@ -268,6 +268,14 @@ def test_terraform_is_shown_in_a_line_per_resource_and_its_times_and_errors_are_
     assert "      panic: a provider" in said
 
 
+def test_a_program_without_an_output_or_with_one_of_few_letters_goes_on() -> None:
+    print("said", file=Deaf(None), flush=True)
+    assert not Deaf(None).isatty()
+    ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    print("µ…", file=Deaf(ascii_only), flush=True)
+    assert ascii_only.buffer.getvalue() == b"\\xb5\\u2026\n"
+
+
 def test_a_reader_that_goes_away_does_not_end_a_clean_up() -> None:
     class Gone(io.StringIO):
         def write(self, _: str) -> int:

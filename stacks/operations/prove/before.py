@@ -224,21 +224,25 @@ def _rights(cluster: DeployedCluster, caller: str) -> Answer:
             principal = cluster.aws("iam", "get-role", "--role-name", role[1], "--query", "Role.Arn", "--output", "text").strip()
         if caller.endswith(":root"):
             return Answer(Verdict.PASSED, "the root user, which nothing denies but a service control policy")
-        query = ("--query", "EvaluationResults[?EvalDecision!='allowed'].EvalActionName", "--output", "json")
-        denied = json.loads(
-            cluster.aws("iam", "simulate-principal-policy", "--policy-source-arn", principal, "--action-names", *ACTIONS, *query)
-        )
+        query = ("--query", "EvaluationResults[?EvalDecision!='allowed'].[EvalActionName,EvalDecision]", "--output", "json")
+        asked = ("--policy-source-arn", principal, "--action-names", *ACTIONS)
+        denied = dict(json.loads(cluster.aws("iam", "simulate-principal-policy", *asked, *query)))
     except (DeploymentError, ValueError) as error:
         return Answer(
             Verdict.CANNOT_BE_TOLD,
             "the right iam:SimulatePrincipalPolicy is missing" if REFUSED.search(str(error)) else short(str(error), 120),
             do="An apply names what it lacks, and is then cleaned up.",
         )
-    if denied:
-        return Answer(
-            Verdict.FAILED, f"{len(denied)} of {counted(len(ACTIONS), 'action')}", (f"Denied: {', '.join(denied)}.",), "Allow them."
-        )
-    return Answer(Verdict.PASSED, counted(len(ACTIONS), "action"))
+    if not denied:
+        return Answer(Verdict.PASSED, counted(len(ACTIONS), "action"))
+    figure, explicit = (
+        f"{len(denied)} of {counted(len(ACTIONS), 'action')}",
+        [name for name, how in denied.items() if how == "explicitDeny"],
+    )
+    if explicit or len(denied) == len(ACTIONS):
+        return Answer(Verdict.FAILED, figure, (f"Denied: {', '.join(explicit or denied)}.",), "Allow them.")
+    found = f"Not allowed for every resource: {', '.join(denied)}. Policies may allow them for some, which IAM does not simulate."
+    return Answer(Verdict.CANNOT_BE_TOLD, figure, (found,), "An apply names what it lacks, and is then cleaned up.")
 
 
 def _dry_runs(cluster: DeployedCluster) -> Answer:

@@ -11,7 +11,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from types import FrameType, TracebackType
@@ -136,28 +138,31 @@ class Ends:
 
 
 class Deaf:
-    """A stream whose reader may go away: a clean-up must not end because its terminal, or `tee`, is gone."""
+    """A stream whose reader may go away: a clean-up must not end because its terminal, or `tee`, is gone, or cannot show a letter.
 
-    def __init__(self, stream: TextIO) -> None:
+    `stream` is None where the program was started with a closed one.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
     def write(self, text: str) -> int:
         """Write what can be written."""
-        try:
-            return self._stream.write(text)
-        except OSError:
-            return len(text)
+        with suppress(OSError):
+            return self._stream.write(text) if self._stream else 0
+        return len(text)
 
     def flush(self) -> None:
         """Flush what can be flushed."""
-        try:
-            self._stream.flush()
-        except OSError:
-            return
+        with suppress(OSError):
+            if self._stream:
+                self._stream.flush()
 
     def isatty(self) -> bool:
         """Whether colours show."""
-        return self._stream.isatty()
+        return bool(self._stream and self._stream.isatty())
 
 
 @dataclass
