@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from stacks.config import S3Backend
 from stacks.operations.deployment import DeploymentError
 from stacks.operations.prove import before, command, report, steps
 from stacks.operations.prove.before import CLEAN_UP_MINUTES
@@ -774,6 +776,16 @@ def test_a_state_that_was_lost_is_named_by_its_tags(
     assert world.prove("--clean-up") == command.LEFT
     assert f"there still is: clusters {NAME}; networks {VPC}" in capsys.readouterr().err
     assert RECORD.exists()
+
+
+def test_the_workflow_finishes_what_a_dead_runner_left_and_removes_the_lock_of_its_state() -> None:
+    """Not after a week: a second job has the same steps, and a record to go by."""
+    workflow = yaml.safe_load(Path(command.__file__).parents[3].joinpath("examples/prove.yml").read_text())
+    jobs = workflow["jobs"]
+    assert jobs["clean-up"]["if"] == "always() && needs.prove.result != 'success'"
+    fetch, *_, keep = (one for one in jobs["clean-up"]["steps"] if "aws s3" in one.get("run", ""))
+    assert {fetch["name"], keep["name"]} <= {one.get("name") for one in jobs["prove"]["steps"]}
+    assert f"/{S3Backend(bucket='states', region=REGION).object('proof')}.tflock" in fetch["run"]
 
 
 # --- To keep it ----------------------------------------------------------------------------------------------------------------
