@@ -204,7 +204,7 @@ def test_a_record_of_another_place_stops_it_before_terraform_forgets_what_runs(
     living(world)
     left_by_another_run(**{name: value})
     assert world.prove() == command.NOT_BUILT
-    assert f"The {name} must be those of proof.proof.json" in capsys.readouterr().err
+    assert f"The {name} must be that of proof.proof.json" in capsys.readouterr().err
     assert not world.destroyed
 
 
@@ -350,6 +350,7 @@ def test_what_an_apply_would_meet_is_said_before_anything_costs(
     [
         ({"variables": {"gpu_limit": {"value": 64}}}, "gpu_limit must be what examples/proof.py says"),
         ({"variables": {"gpu_limit": {"value": 2}, "undeclared": {"value": 1}}}, ""),
+        ({"variables": {"gpu_limit": {"value": "2"}}}, ""),  # from the environment
         (
             {"planned_values": {"root_module": {"child_modules": [{"resources": [{"values": {"deletion_protection": True}}]}]}}},
             "deletion_protection must be off for a proof, which removes its cluster (got true in the plan).",
@@ -465,6 +466,12 @@ def test_whenever_something_ends_it_everything_is_removed(
     world.fails[during] = interrupted
     assert world.prove() in (command.ENDED, command.NOT_BUILT)
     assert nothing_left(world)
+
+
+def test_an_end_before_anything_is_built_says_so(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.fails["show -json"] = lambda: signal.raise_signal(signal.SIGINT)
+    assert world.prove() == command.NOT_BUILT
+    assert "Ctrl-C. Nothing was built." in capsys.readouterr().err
 
 
 def test_a_mistake_of_the_program_is_cleaned_up_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

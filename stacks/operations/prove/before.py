@@ -175,7 +175,8 @@ def refuse_another_plan(plan: Object, file: Path, app: str) -> None:
     """
     page = json.loads(file.read_text()).get("variable", {})
     given = {name: at(one, "value") for name, one in plan.get("variables", {}).items()}
-    if differ := [name for name, one in page.items() if name in given and given[name] != one.get("default")]:
+    # As text: a number in the environment is "2", and Terraform converts it later.
+    if differ := [name for name, one in page.items() if name in given and str(given[name]) != str(one.get("default"))]:
         raise DeploymentError(
             f"{', '.join(differ)} must be what {app} says, because the price is that of the page (got "
             f"{', '.join(json.dumps(given[name]) for name in differ)}, from a variable file or TF_VAR_…). Set {app} instead."

@@ -192,7 +192,7 @@ class Run:
         except Exception as error:  # a mistake of this program must not leave a cluster
             written.ended = f"{type(error).__name__}: {error}"
         if written.ended:
-            _warn(f"{written.ended} {'' if built else NOTHING}".rstrip())
+            _warn(written.ended if built else f"{written.ended.rstrip('.')}. {NOTHING}")
         if self.options.keep and built and not written.ended and self.steps[0].check.verdict is Verdict.PASSED:
             return self._keep(written)
         _say("\nClean-up")
