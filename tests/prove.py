@@ -12,7 +12,7 @@ import yaml
 
 from stacks.operations import deployment, destroy
 from stacks.operations.deployment import DeploymentError
-from stacks.operations.prove import before, cleanup, command, pods, steps
+from stacks.operations.prove import before, cleanup, command, ends, pods, steps
 from tests.facts import item, items, pool
 
 ACCOUNT, NAME, REGION, VPC, KEY = "123456789012", "proof-zz9x", "us-west-2", "vpc-1", "key-1"
@@ -75,6 +75,9 @@ class World:
         fails: by a part of a command: what it says, or what happens then.
         codes: Terraform's exit codes by command, for as many times as there are.
         nodes_come: whether pods get nodes.
+        events: how many of a reason there are.
+        refusal: why a destroy fails.
+        smi: what nvidia-smi prints.
         key: what AWS says about the KMS key.
     """
 
@@ -86,9 +89,12 @@ class World:
         self.calls: list[str] = []
         self.fails: dict[str, str | Callable[[], None]] = {}
         self.codes: dict[str, list[int]] = {}
-        self.denied: list[str] = []
+        self.denied: list[tuple[str, str]] = []
         self.quotas = dict(QUOTAS)
         self.nodes_come = True
+        self.events: dict[str, int] = {}
+        self.refusal = "DependencyViolation"
+        self.smi = "NVIDIA L4, 580.126.09, 23034 MiB\n"
         self.key: dict[str, Any] = {"KeyState": "PendingDeletion", "DeletionDate": "2026-12-26T10:00:00+00:00"}
         self.project = project
         patch.chdir(project)
@@ -107,6 +113,7 @@ class World:
         patch.setattr(steps, "POLL_SECONDS", 0)
         patch.setattr(steps, "READY_MINUTES", 0)
         patch.setattr(cleanup, "PAUSE_SECONDS", 0)
+        patch.setattr(ends, "ECHO_SECONDS", 0)
 
     @property
     def destroyed(self) -> list[str]:
@@ -149,7 +156,7 @@ class World:
             self.state = {"lineage": "ours", "resources": []}
             self.living = {}
         elif name == "destroy":
-            yield json.dumps({"type": "diagnostic", "@level": "error", "diagnostic": {"summary": "DependencyViolation"}})
+            yield json.dumps({"type": "diagnostic", "@level": "error", "diagnostic": {"summary": self.refusal}})
 
     # --- the others ------------------------------------------------------------------------------------------------------------
 
@@ -222,13 +229,15 @@ class World:
                 for one in json.loads(Path(file.partition("=")[2]).read_text())["items"]:
                     self._made(one)
             case ["logs", "gpu", *_]:
-                return "NVIDIA L4, 580.126.09, 23034 MiB\n"
+                return self.smi
             case ["logs", "client", *_]:
                 return "proved\n"
             case ["get", "--raw=/version", *_]:
                 return '{"gitVersion": "v1.35.5-eks"}'
             case ["get", "--raw", *_]:
                 return '{"kubeletconfig": {"imageServiceEndpoint": "unix:///run/soci-snapshotter/soci-snapshotter.sock"}}'
+            case ["get", "events", _, selector, *_] if "SpotInterrupted" in selector:
+                return json.dumps(items(*[{}] * self.events.get("SpotInterrupted", 0)))
             case ["get", "events", *_]:
                 said = f'Successfully pulled image "x" in 20s ({20}s including waiting). Image size: 10000000000 bytes.'
                 return json.dumps(items({"reason": "Pulled", "message": said}))

@@ -432,3 +432,10 @@ def test_a_protected_cluster_is_refused_before_a_node_is_touched(trial: Trial) -
     trial.world["state"] = state((*CLUSTER[:2], {"endpoint": ENDPOINT, "deletion_protection": True}), VPC)
     assert "deletion_protection is on. Set deletion_protection=False in main.py" in trial.stops("karpenter", "--confirm", NAME)
     assert not trial.deleted
+
+
+def test_a_program_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clean-up must come to the sentence that says what is left."""
+    monkeypatch.setattr(deployment, "PATIENCE_SECONDS", 0.05)
+    with pytest.raises(deployment.DeploymentError, match=r"^`sleep 9 …` failed: no answer in"):
+        deployment._run("sleep", "9")

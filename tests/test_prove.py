@@ -3,17 +3,22 @@
 import json
 import re
 import signal
+import tempfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from stacks.operations.prove import command, report, steps
+from stacks.config import S3Backend
+from stacks.operations.deployment import DeploymentError
+from stacks.operations.prove import before, command, report, steps
 from stacks.operations.prove.before import CLEAN_UP_MINUTES
 from stacks.operations.prove.ends import Ends
 from stacks.operations.prove.record import Record, alone
-from tests.prove import ACCOUNT, BACKEND, BUILT, NAME, REGION, SUFFIX, VPC, World, resource
+from tests.prove import ACCOUNT, BACKEND, BUILT, FOLDER, NAME, REGION, SUFFIX, VPC, World, resource
 
 RECORD, PAGE, REPORT = Path("proof.proof.json"), Path("proof.proof.md"), Path("proof.proof.report.json")
 
@@ -114,6 +119,17 @@ def test_the_report_has_no_account_number_unless_it_is_asked_for(world: World) -
     assert ACCOUNT in PAGE.read_text()
 
 
+def test_the_report_names_no_person_and_no_folder(world: World) -> None:
+    home, temporary = Path.home(), tempfile.gettempdir()
+    person = "arn:aws:sts::123456789012:assumed-role/Admin/jane.doe@acme.com"
+    said = f"User: {person} is not authorized; open {home}/.aws/config; {temporary}/x/objects.json; arn:aws:iam::1:user/jane."
+    world.fails["apply --filename"] = said
+    world.prove()
+    written = PAGE.read_text() + REPORT.read_text()
+    assert not [one for one in ("jane", "acme.com", f"{home}/.aws", f"{temporary}/x") if one in written]
+    assert "assumed-role/Admin/<name> is not authorized; open ~/.aws/config; <tmp>/x/objects.json" in REPORT.read_text()
+
+
 # --- What it refuses -----------------------------------------------------------------------------------------------------------
 
 
@@ -159,6 +175,26 @@ def test_a_record_without_a_lineage_opens_no_state_but_that_of_a_suffix(world: W
     assert not world.destroyed
 
 
+def test_a_record_without_a_name_opens_no_state_but_that_of_a_suffix(world: World) -> None:
+    """A run that was killed before its plan has a suffix, and somebody built a cluster from there."""
+    living(world)
+    left_by_another_run(cluster="")
+    assert world.prove() == command.NOT_BUILT
+    assert not world.destroyed
+
+
+@pytest.mark.parametrize("changed", [{"stack": "other"}, {"stack": "../../other"}, {"hour_usd": "2"}])
+def test_a_record_that_is_a_copy_or_was_edited_is_refused(
+    world: World, capsys: pytest.CaptureFixture[str], changed: dict[str, Any]
+) -> None:
+    living(world)
+    left_by_another_run()
+    RECORD.write_text(json.dumps(json.loads(RECORD.read_text()) | changed))
+    assert world.prove() == command.NOT_BUILT
+    assert "proof.proof.json must be a record of make prove (got" in capsys.readouterr().err
+    assert not world.destroyed
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [("region", "eu-west-1"), ("account", "210987654321"), ("workspace", "other"), ("backend", {"s3": {}})]
 )
@@ -168,7 +204,7 @@ def test_a_record_of_another_place_stops_it_before_terraform_forgets_what_runs(
     living(world)
     left_by_another_run(**{name: value})
     assert world.prove() == command.NOT_BUILT
-    assert f"The {name} must be those of proof.proof.json" in capsys.readouterr().err
+    assert f"The {name} must be that of proof.proof.json" in capsys.readouterr().err
     assert not world.destroyed
 
 
@@ -233,6 +269,38 @@ def test_a_record_that_cannot_be_read_stops_it(world: World, capsys: pytest.Capt
     assert not world.destroyed
 
 
+@pytest.mark.parametrize("minutes", ["0", "-5", "nan", "inf", "1e9", "soon"])
+def test_a_run_has_a_deadline(world: World, capsys: pytest.CaptureFixture[str], minutes: str) -> None:
+    with pytest.raises(SystemExit):
+        world.prove(f"--timeout={minutes}")
+    assert f"must be minutes, more than 0 and at most 1440 (got {minutes}). Nothing was built." in capsys.readouterr().err
+    assert not world.calls
+
+
+def test_arguments_of_terraform_that_nobody_sees_are_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With `-state`, a destroy would remove what another state has."""
+    monkeypatch.setenv("TF_CLI_ARGS_init", "-backend-config=team.hcl")
+    monkeypatch.setenv("TF_CLI_ARGS_destroy", "-state=production.tfstate")
+    assert world.prove() == command.NOT_BUILT
+    assert "TF_CLI_ARGS_destroy must not be set" in capsys.readouterr().err
+    assert not world.calls
+
+
+def test_a_full_disk_before_anything_is_built_is_a_sentence(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Record, "write", full)
+    assert world.prove() == command.NOT_BUILT
+    assert "proof.proof.json.new: No space left on device. Nothing was built." in capsys.readouterr().err
+    assert not [one for one in world.calls if " apply " in one]
+
+
+def full(*_: Any, **__: Any) -> Any:
+    raise OSError(28, "No space left on device", "proof.proof.json.new")
+
+
 # --- Before it spends ----------------------------------------------------------------------------------------------------------
 
 
@@ -245,7 +313,7 @@ def no_role(world: World) -> None:
 
 
 def no_right(world: World) -> None:
-    world.denied = ["eks:CreateCluster"]
+    world.denied = [("eks:CreateCluster", "explicitDeny"), ("iam:PassRole", "implicitDeny")]
 
 
 def no_dry_run(world: World) -> None:
@@ -275,6 +343,40 @@ def test_what_an_apply_would_meet_is_said_before_anything_costs(
     assert not [one for one in world.calls if " apply " in one and "-target=" not in one]
     assert not RECORD.exists()
     assert not world.state["resources"]
+
+
+@pytest.mark.parametrize(
+    ("planned", "words"),
+    [
+        ({"variables": {"gpu_limit": {"value": 64}}}, "gpu_limit must be what examples/proof.py says"),
+        ({"variables": {"gpu_limit": {"value": 2}, "undeclared": {"value": 1}}}, ""),
+        ({"variables": {"gpu_limit": {"value": "2"}}}, ""),  # from the environment
+        (
+            {"planned_values": {"root_module": {"child_modules": [{"resources": [{"values": {"deletion_protection": True}}]}]}}},
+            "deletion_protection must be off for a proof, which removes its cluster (got true in the plan).",
+        ),
+    ],
+)
+def test_a_plan_that_is_not_what_was_announced_is_refused(tmp_path: Path, planned: dict[str, Any], words: str) -> None:
+    """A variable file or TF_VAR_… would change the price."""
+    file = tmp_path / "cdk.tf.json"
+    file.write_text('{"variable": {"gpu_limit": {"default": 2}, "region": {}}}')
+    with pytest.raises(DeploymentError) if words else nullcontext() as refused:
+        before.refuse_another_plan(planned, file, "examples/proof.py")
+    assert words in str(getattr(refused, "value", ""))
+
+
+def test_a_right_for_some_resources_is_no_denial(world: World) -> None:
+    """A role of few rights names the roles that it may pass, and IAM simulates for every resource."""
+    world.denied = [("iam:PassRole", "implicitDeny")]
+    world.prove()
+    assert verdicts()["Terraform applies the whole stack"] == "passed"
+    assert "The caller may build and remove: 1 of 32 actions" in json.loads(REPORT.read_text())["could_not_be_told"]
+
+
+def test_a_caller_without_any_right_is_refused(world: World) -> None:
+    world.denied = [(one, "implicitDeny") for one in before.ACTIONS]
+    assert world.prove() == command.NOT_BUILT
 
 
 def test_a_right_to_look_that_is_missing_stops_nothing(world: World) -> None:
@@ -352,7 +454,11 @@ def test_an_api_that_goes_away_keeps_terraform_from_orphaning_nodes(world: World
     "during", ["-target=", " plan ", "show -json", "-input=false /", "apply --filename", "get pod gpu", "logs client", "get events"]
 )
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGALRM])
-def test_whenever_something_ends_it_everything_is_removed(world: World, during: str, number: signal.Signals) -> None:
+def test_whenever_something_ends_it_everything_is_removed(
+    world: World, monkeypatch: pytest.MonkeyPatch, during: str, number: signal.Signals
+) -> None:
+    monkeypatch.setattr(Ends, "limit", lambda *_: None)  # which leaves the deadline in the past
+
     def interrupted() -> None:
         world.fails.pop(during, None)
         signal.raise_signal(number)
@@ -360,6 +466,12 @@ def test_whenever_something_ends_it_everything_is_removed(world: World, during: 
     world.fails[during] = interrupted
     assert world.prove() in (command.ENDED, command.NOT_BUILT)
     assert nothing_left(world)
+
+
+def test_an_end_before_anything_is_built_says_so(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.fails["show -json"] = lambda: signal.raise_signal(signal.SIGINT)
+    assert world.prove() == command.NOT_BUILT
+    assert "Ctrl-C. Nothing was built." in capsys.readouterr().err
 
 
 def test_a_mistake_of_the_program_is_cleaned_up_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -462,6 +574,15 @@ def test_a_destroy_that_fails_twice_is_named(world: World, capsys: pytest.Captur
     assert RECORD.exists()
 
 
+def test_a_lock_is_waited_for_and_one_that_stays_is_named_with_its_id(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """A Terraform that was killed leaves its lock in the bucket, and no clean-up would ever begin."""
+    world.codes["destroy"] = [1, 1]
+    world.refusal = "Error acquiring the state lock PreconditionFailed Lock Info:\n  ID:        0f3c-11\n  Path:      bucket/key"
+    assert world.prove() == command.LEFT
+    assert "run first: terraform -chdir=cdktf.out/stacks/proof force-unlock 0f3c-11. Of proof-zz9x" in capsys.readouterr().err
+    assert all("-lock-timeout=5m" in one for one in world.calls if " destroy " in one)
+
+
 def test_repositories_of_a_cache_are_named_and_stay(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     living(world)
     world.state["resources"] = [*BUILT, resource("", "aws_ecr_pull_through_cache_rule", ecr_repository_prefix="quay")]
@@ -502,6 +623,61 @@ def test_a_look_that_is_refused_is_said_and_does_not_block_the_next_run(world: W
     assert not RECORD.exists()
     assert verdicts()["Everything is removed, and nothing with the cluster's tag is left"] == "cannot be told"
     assert "addresses: a right is missing" in PAGE.read_text()
+
+
+def test_a_full_disk_in_the_clean_up_hides_nothing_and_keeps_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fills() -> None:
+        monkeypatch.setattr(Record, "write", full)
+        monkeypatch.setattr(report, "write", full)
+
+    world.fails["logs client"] = fills
+    world.codes["destroy"] = [1, 1, 0]
+    assert world.prove() == command.LEFT
+    said = capsys.readouterr().err
+    assert "The report could not be written: No space left on device" in said
+    assert f"Of {NAME} in us-west-2 there still is: clusters {NAME}" in said
+    assert world.prove("--clean-up") == 0
+    assert nothing_left(world)
+
+
+def test_a_record_that_somebody_edits_during_a_run_does_not_keep_the_cluster(world: World) -> None:
+    def edited() -> None:
+        RECORD.write_text("{")
+
+    world.fails["logs client"] = edited
+    world.prove()
+    assert nothing_left(world)
+
+
+def test_what_the_state_has_costs_where_the_look_sees_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.codes["destroy"] = [1, 1]
+    world.fails[" destroy "] = lambda: world.living.clear()
+    assert world.prove() == command.LEFT
+    assert "there still is: what the state of proof has. It costs at most $2.40 an hour." in capsys.readouterr().err
+
+
+def test_a_suffix_that_stays_costs_nothing(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.codes |= {"plan": [1], "destroy": [1, 1]}
+    assert world.prove() == command.LEFT
+    assert "Of proof in us-west-2 there still is: a random suffix in the state. It costs nothing." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("lineage", "serial", "pushed"), [("ours", 9, True), ("theirs", 9, False), ("ours", 1, False)])
+def test_a_state_that_terraform_could_not_write_comes_to_its_place_first(
+    world: World, lineage: str, serial: int, pushed: bool
+) -> None:
+    """A login that ends in the middle of an apply leaves most of what was built in this file alone."""
+    left_by_another_run()
+    world.state = {"lineage": "ours", "serial": 1, "resources": [SUFFIX]}
+    unwritten = FOLDER / "errored.tfstate"
+    unwritten.write_text(json.dumps({"lineage": lineage, "serial": serial, "resources": BUILT}))
+    world.fails["state push errored.tfstate"] = lambda: world.state.update(json.loads(unwritten.read_text()))
+    assert world.prove("--clean-up") == 0
+    assert any("state push" in one for one in world.calls) is pushed
+    assert unwritten.exists() is not pushed
+    assert any(f"describe-nat-gateways --filter Name=vpc-id,Values={VPC}" in one for one in world.calls) is pushed
 
 
 def test_load_balancers_of_a_user_stop_the_clean_up(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -607,6 +783,16 @@ def test_a_state_that_was_lost_is_named_by_its_tags(
     assert world.prove("--clean-up") == command.LEFT
     assert f"there still is: clusters {NAME}; networks {VPC}" in capsys.readouterr().err
     assert RECORD.exists()
+
+
+def test_the_workflow_finishes_what_a_dead_runner_left_and_removes_the_lock_of_its_state() -> None:
+    """Not after a week: a second job has the same steps, and a record to go by."""
+    workflow = yaml.safe_load(Path(command.__file__).parents[3].joinpath("examples/prove.yml").read_text())
+    jobs = workflow["jobs"]
+    assert jobs["clean-up"]["if"] == "always() && needs.prove.result != 'success'"
+    fetch, *_, keep = (one for one in jobs["clean-up"]["steps"] if "aws s3" in one.get("run", ""))
+    assert {fetch["name"], keep["name"]} <= {one.get("name") for one in jobs["prove"]["steps"]}
+    assert f"/{S3Backend(bucket='states', region=REGION).object('proof')}.tflock" in fetch["run"]
 
 
 # --- To keep it ----------------------------------------------------------------------------------------------------------------

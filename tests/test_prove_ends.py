@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ class Program:
 
 
 @pytest.fixture
-def ends() -> Iterator[Ends]:
+def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ends]:
+    monkeypatch.setattr(module, "ECHO_SECONDS", 0)
     with Ends() as found:
         yield found
 
@@ -159,6 +161,70 @@ def test_what_ended_the_run_does_not_end_the_clean_up_and_a_further_ctrl_c_does(
         signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_is_sent_more_than_once_ends_the_run_and_not_its_clean_up(ends: Ends, number: signal.Signals) -> None:
+    """`timeout` and `make` send SIGTERM both, and a terminal and its shell SIGHUP."""
+    with pytest.raises(EndedError):
+        signal.raise_signal(number)
+    ends.forgive()
+    signal.raise_signal(number)
+    with pytest.raises(EndedError):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_terminal_that_closes_during_a_clean_up_ends_what_would_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.isatty", lambda _: True)
+    with Ends() as ends:
+        ends.forgive()
+        monkeypatch.setattr("os.isatty", lambda _: False)
+        with pytest.raises(EndedError, match="terminal"):
+            ends.resume()
+
+
+def test_a_terminal_that_closes_during_a_clean_up_ends_no_program_of_it(ends: Ends) -> None:
+    ends.forgive()
+    hangs_up = subprocess.run(["sh", "-c", "kill -HUP $$; echo alive"], capture_output=True, text=True, check=False)
+    assert hangs_up.stdout == "alive\n"
+
+
+def test_a_signal_that_nohup_has_programs_ignore_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Ends():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_the_deadline_is_that_of_the_clock_on_the_wall(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timers do not count while a laptop sleeps."""
+    monkeypatch.setattr(module, "TICK_SECONDS", 0.01)
+    ends.limit(3600)
+    threading.Event().wait(0.03)
+    later = time.time() + 3601
+    monkeypatch.setattr("time.time", lambda: later)
+    with pytest.raises(EndedError, match="the deadline is over"):
+        threading.Event().wait(5)
+
+
+def test_an_answer_that_cannot_be_read_starts_no_second_terraform_beside_the_first(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = Program([{"type": "apply_complete", "hook": None}])
+    waited: list[int] = []
+
+    def wait() -> int:
+        waited.append(1)
+        return 0
+
+    monkeypatch.setattr(program, "wait", wait)
+    run, _ = terraform(ends, monkeypatch, program)
+    with pytest.raises(AttributeError):
+        run.run("apply", environment={})
+    assert waited
+
+
 def test_a_deadline_ends_the_run_and_is_over_in_the_clean_up(ends: Ends) -> None:
     ends.limit(0.01)
     with pytest.raises(EndedError, match="the deadline is over"):
@@ -200,6 +266,14 @@ def test_terraform_is_shown_in_a_line_per_resource_and_its_times_and_errors_are_
     assert "   1 of 2  create aws_vpc.this 62 s" in said
     assert [one for one in said if "so far" in one] == ["      create aws_vpc.this takes 60 s so far"]  # a line a minute
     assert "      panic: a provider" in said
+
+
+def test_a_program_without_an_output_or_with_one_of_few_letters_goes_on() -> None:
+    print("said", file=Deaf(None), flush=True)
+    assert not Deaf(None).isatty()
+    ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    print("µ…", file=Deaf(ascii_only), flush=True)
+    assert ascii_only.buffer.getvalue() == b"\\xb5\\u2026\n"
 
 
 def test_a_reader_that_goes_away_does_not_end_a_clean_up() -> None:

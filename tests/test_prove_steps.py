@@ -135,6 +135,17 @@ def test_an_answer_of_another_shape_cannot_be_told(world: World, proof: Proof) -
     assert "a shape that this program does not know (KeyError)" in words
 
 
+@pytest.mark.parametrize("smi", ["No devices were found\n", ""])
+def test_a_log_without_a_gpu_is_no_proof_of_one(world: World, proof: Proof, smi: str) -> None:
+    world.smi = smi
+    assert made(steps.gpu_pod, proof)[0] is Verdict.CANNOT_BE_TOLD
+
+
+def test_a_doctor_who_could_examine_nothing_found_nothing(proof: Proof, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "examine", lambda _: [Check("Nodes", "", Verdict.CANNOT_BE_TOLD)])
+    assert made(steps.doctor, proof)[0] is Verdict.CANNOT_BE_TOLD
+
+
 def test_a_log_that_cannot_be_read_is_no_proof(world: World, proof: Proof) -> None:
     world.fails["logs"] = "Forbidden"
     assert made(steps.gpu_pod, proof)[0] is Verdict.CANNOT_BE_TOLD
@@ -303,6 +314,7 @@ def test_an_interruption_is_that_of_one_instance_and_its_template_goes(world: Wo
             world.instances.clear()
 
     world.fails["get-experiment"] = taken
+    world.events["SpotInterrupted"] = 1
     verdict, words = made(steps.interruption, proof)
     assert verdict is Verdict.PASSED
     assert "drained from 30 s on" in words
@@ -310,6 +322,29 @@ def test_an_interruption_is_that_of_one_instance_and_its_template_goes(world: Wo
     assert "arn:aws:ec2:us-west-2:123456789012:instance/i-gpu" in template
     assert NAME in template
     assert any("fis delete-experiment-template --id EXT1" in one for one in world.calls)
+
+
+def test_a_node_that_karpenter_removes_for_another_reason_proves_nothing(world: World, proof: Proof) -> None:
+    """The GPU pod has ended, and Karpenter removes empty nodes."""
+    made(steps.gpu_pod, proof)
+    proof.fis_role = ROLE
+
+    def consolidated() -> None:
+        world.objects["nodeclaims"].clear()
+        world.instances.clear()
+
+    world.fails["get-experiment"] = consolidated
+    verdict, words = made(steps.interruption, proof)
+    assert verdict is Verdict.CANNOT_BE_TOLD
+    assert "no event SpotInterrupted says that this was why" in words
+
+
+def test_a_node_that_goes_already_is_not_interrupted(world: World, proof: Proof) -> None:
+    made(steps.gpu_pod, proof)
+    for one in world.objects["nodeclaims"].values():
+        one["metadata"]["deletionTimestamp"] = "2026-11-26T10:00:00Z"
+    proof.fis_role = ROLE
+    assert made(steps.interruption, proof)[0] is Verdict.NOT_APPLICABLE
 
 
 def test_an_experiment_that_fails_says_why_and_its_template_goes(

@@ -19,6 +19,7 @@ from stacks.operations.output import keep_lock_files
 
 STACKS = Path(OUTPUT, "stacks")
 JSON = "cdk.tf.json"
+PATIENCE_SECONDS = 1500  # for one answer, the 20 minutes of AWS's waiters too: what hangs must not keep a clean-up from its last words
 
 Object = dict[str, Any]
 
@@ -241,7 +242,11 @@ def _is_managed(resource: Object) -> bool:
 
 
 def _run(*command: str, environment: dict[str, str] | None = None) -> str:
-    run = subprocess.run(command, env={**os.environ, **UNASKED, **(environment or {})}, capture_output=True, text=True, check=False)
+    shown, given = f"`{' '.join(command[:4])} …`", {**os.environ, **UNASKED, **(environment or {})}
+    try:
+        run = subprocess.run(command, env=given, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise DeploymentError(f"{shown} failed: no answer in {PATIENCE_SECONDS / 60:g} minutes") from None
     if run.returncode:
-        raise DeploymentError(f"`{' '.join(command[:4])} …` failed: {run.stderr.strip() or run.stdout.strip()}")
+        raise DeploymentError(f"{shown} failed: {run.stderr.strip() or run.stdout.strip() or f'exit code {run.returncode}'}")
     return run.stdout

@@ -3,9 +3,11 @@
 import json
 import re
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 from stacks.operations.checks.question import Check, Verdict
@@ -14,6 +16,8 @@ from stacks.operations.terminal import coloured
 
 # An account number: 12 digits, in an ARN, an address of ECR, or alone.
 ACCOUNT = re.compile(r"(?<![0-9A-Za-z])[0-9]{12}(?![0-9A-Za-z])")
+# The name of a session is the address or the login of a person, such as in `User: arn:aws:sts::…:assumed-role/Admin/jane@acme.com`.
+PERSON = re.compile(r"(:(?:assumed-role/[^/\s]+|federated-user|user)/)[^\s\"'`,;)]+")
 
 MOST_LINES = 20  # of a check in words; JSON has all
 
@@ -53,8 +57,10 @@ class Report:
 
 
 def without_accounts(words: str) -> str:
-    """Words without account numbers."""
-    return ACCOUNT.sub("<account>", words)
+    """Words without account numbers, and without the login and the folders of a person."""
+    for folder, name in ((tempfile.gettempdir(), "<tmp>"), (str(Path.home()), "~")):
+        words = words.replace(f"{folder}/", f"{name}/")
+    return ACCOUNT.sub("<account>", PERSON.sub(r"\1<name>", words))
 
 
 def as_text(report: Report) -> str:

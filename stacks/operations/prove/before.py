@@ -162,6 +162,33 @@ def refuse(found: Sequence[Check]) -> None:
         raise DeploymentError("\n".join(["The cluster would not become what the proof needs.", *lines]))
 
 
+def refuse_another_plan(plan: Object, file: Path, app: str) -> None:
+    """Stop where a plan is not of what was announced: a variable from elsewhere changes it, or nothing could remove it.
+
+    Args:
+        plan: what Terraform would make.
+        file: the stack's JSON, whose defaults are the page's values.
+        app: the page.
+
+    Raises:
+        DeploymentError: a variable has another value, or EKS would refuse the destroy.
+    """
+    page = json.loads(file.read_text()).get("variable", {})
+    given = {name: at(one, "value") for name, one in plan.get("variables", {}).items()}
+    # As text: a number in the environment is "2", and Terraform converts it later.
+    if differ := [name for name, one in page.items() if name in given and str(given[name]) != str(one.get("default"))]:
+        raise DeploymentError(
+            f"{', '.join(differ)} must be what {app} says, because the price is that of the page (got "
+            f"{', '.join(json.dumps(given[name]) for name in differ)}, from a variable file or TF_VAR_…). Set {app} instead."
+        )
+    modules = [plan.get("planned_values", {}).get("root_module", {})]
+    while modules:
+        module = modules.pop()
+        modules += listed(module, "child_modules")
+        if any(at(one, "values", "deletion_protection") for one in listed(module, "resources")):
+            raise DeploymentError("deletion_protection must be off for a proof, which removes its cluster (got true in the plan).")
+
+
 def rendered(plan: Object, kind: str) -> list[Object]:
     """The Kubernetes objects of a kind that a plan makes, as far as the plan knows them."""
     found = []
@@ -198,21 +225,25 @@ def _rights(cluster: DeployedCluster, caller: str) -> Answer:
             principal = cluster.aws("iam", "get-role", "--role-name", role[1], "--query", "Role.Arn", "--output", "text").strip()
         if caller.endswith(":root"):
             return Answer(Verdict.PASSED, "the root user, which nothing denies but a service control policy")
-        query = ("--query", "EvaluationResults[?EvalDecision!='allowed'].EvalActionName", "--output", "json")
-        denied = json.loads(
-            cluster.aws("iam", "simulate-principal-policy", "--policy-source-arn", principal, "--action-names", *ACTIONS, *query)
-        )
+        query = ("--query", "EvaluationResults[?EvalDecision!='allowed'].[EvalActionName,EvalDecision]", "--output", "json")
+        asked = ("--policy-source-arn", principal, "--action-names", *ACTIONS)
+        denied = dict(json.loads(cluster.aws("iam", "simulate-principal-policy", *asked, *query)))
     except (DeploymentError, ValueError) as error:
         return Answer(
             Verdict.CANNOT_BE_TOLD,
             "the right iam:SimulatePrincipalPolicy is missing" if REFUSED.search(str(error)) else short(str(error), 120),
             do="An apply names what it lacks, and is then cleaned up.",
         )
-    if denied:
-        return Answer(
-            Verdict.FAILED, f"{len(denied)} of {counted(len(ACTIONS), 'action')}", (f"Denied: {', '.join(denied)}.",), "Allow them."
-        )
-    return Answer(Verdict.PASSED, counted(len(ACTIONS), "action"))
+    if not denied:
+        return Answer(Verdict.PASSED, counted(len(ACTIONS), "action"))
+    figure, explicit = (
+        f"{len(denied)} of {counted(len(ACTIONS), 'action')}",
+        [name for name, how in denied.items() if how == "explicitDeny"],
+    )
+    if explicit or len(denied) == len(ACTIONS):
+        return Answer(Verdict.FAILED, figure, (f"Denied: {', '.join(explicit or denied)}.",), "Allow them.")
+    found = f"Not allowed for every resource: {', '.join(denied)}. Policies may allow them for some, which IAM does not simulate."
+    return Answer(Verdict.CANNOT_BE_TOLD, figure, (found,), "An apply names what it lacks, and is then cleaned up.")
 
 
 def _dry_runs(cluster: DeployedCluster) -> Answer:

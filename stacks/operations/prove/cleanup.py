@@ -4,6 +4,7 @@ Only what the record names is removed: the state whose lineage is the record's, 
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from stacks.operations.prove.pods import NAMESPACE
 from stacks.operations.prove.record import Record, managed, path_of
 
 SESSION = "make-prove"
+UNWRITTEN = "errored.tfstate"  # Terraform's name for a state that the backend did not take
+LOCK_TIMEOUT = "-lock-timeout=5m"  # a Terraform that outlived its run finishes what it does
 PATIENCE_MINUTES = 10  # without progress, while nodes are drained
 API_TRIES, LOOKS, PAUSE_SECONDS = 10, 20, 15
 
@@ -102,7 +105,7 @@ class Left:
     unknown: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
-    costs: bool = True
+    costs: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,11 +158,34 @@ def refuse_another_state(record: Record, state: Object) -> None:
         )
 
 
-def remove(site: Site, record: Record) -> Record:
-    """Remove everything in the state of a record: its pods, its nodes, and then the rest by Terraform.
+def known(site: Site, record: Record) -> Record:
+    """The record, with what its state knows of the network and the keys. A second try knows less.
 
-    Returns:
-        The record, with what the state knew of the network and the keys.
+    A state that Terraform could not write, such as when the login ended, comes to its place before.
+
+    Raises:
+        DeploymentError: the state cannot be read or written.
+    """
+    state, unwritten = site.state(), site.stack.folder / UNWRITTEN
+    if unwritten.exists():
+        found = as_object(unwritten.read_text())
+        if record.owns(found) and found.get("serial", 0) > state.get("serial", 0):
+            site.say(f"Terraform could not write its state before. It is in {unwritten}, and is written now.")
+            site.stack.terraform("state", "push", UNWRITTEN)
+            unwritten.unlink()
+            state = found
+    if not record.owns(state):
+        return record
+    values = {
+        "vpc": next(iter(_attributes(state, "aws_vpc", "id")), ""),
+        "keys": _attributes(state, "aws_kms_key", "key_id"),
+        "caches": _attributes(state, "aws_ecr_pull_through_cache_rule", "ecr_repository_prefix"),
+    }
+    return record.noted(**{name: value for name, value in values.items() if value})
+
+
+def remove(site: Site, record: Record) -> None:
+    """Remove everything in the state of a record: its pods, its nodes, and then the rest by Terraform.
 
     Raises:
         DeploymentError: something cannot be removed. The record stays.
@@ -168,29 +194,32 @@ def remove(site: Site, record: Record) -> Record:
     state = site.state()
     refuse_another_state(record, state)
     if not managed(state):
-        return record
-    known = {
-        "vpc": next(iter(_attributes(state, "aws_vpc", "id")), ""),
-        "keys": _attributes(state, "aws_kms_key", "key_id"),
-        "caches": _attributes(state, "aws_ecr_pull_through_cache_rule", "ecr_repository_prefix"),
-    }
-    record = record.changed(**{name: value for name, value in known.items() if value})  # a second try knows less
+        return
     try:
-        cluster = site.stack.cluster(site.kubeconfig, SESSION)
+        cluster = site.stack.cluster(site.kubeconfig, SESSION, managed(state))
     except NotDeployedError:
         pass
     else:
         _remove_cluster(site, record, cluster)
     for attempt in ("", "again: "):  # what AWS deletes slowly may block another resource once
-        outcome = site.terraform("destroy", "-auto-approve", "-input=false")
+        outcome = site.terraform("destroy", "-auto-approve", "-input=false", LOCK_TIMEOUT)
         if not outcome.code:
             break
         site.say(f"terraform destroy did not finish, {attempt}exit code {outcome.code}")
     else:
-        raise DeploymentError(f"terraform destroy failed: {short(outcome.errors[0] if outcome.errors else 'see above', 400)}")
+        raise DeploymentError(f"terraform destroy failed: {_why(outcome, site.stack.folder)}")
     if left := managed(site.state()):
         raise DeploymentError(f"terraform destroy left {len(left)} resources in the state.")
-    return record
+
+
+def _why(outcome: Outcome, folder: Path) -> str:
+    """The first error of Terraform. A lock that a killed Terraform left in a bucket stays until somebody removes it."""
+    said = outcome.errors[0] if outcome.errors else "see above"
+    if "acquiring the state lock" not in said:
+        return short(said, 400)
+    held = re.search(r"\bID:\s+(\S+)", said)
+    unlock = f" When no Terraform runs any more, run first: terraform -chdir={folder} force-unlock {held[1]}." if held else ""
+    return f"another Terraform holds the lock of the state, or a killed one left it there.{unlock}"
 
 
 def _remove_cluster(site: Site, record: Record, cluster: DeployedCluster) -> None:

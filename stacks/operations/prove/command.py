@@ -29,6 +29,7 @@ from stacks.operations.terminal import coloured
 FAILED, NOT_BUILT, LEFT, ENDED = 3, 1, 4, 130
 IMAGE = "public.ecr.aws/deep-learning-containers/vllm:server-cuda-v1"  # 10 GB and more, from a registry without limits
 NOTHING = "Nothing was built."
+MOST_MINUTES = 24 * 60
 
 
 def main(arguments: list[str]) -> int:
@@ -72,7 +73,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("stack", help="the name of the cluster in it")
     parser.add_argument("--confirm", default="", metavar="ACCOUNT", help="the number of the account, instead of asking for it")
     parser.add_argument(
-        "--timeout", type=float, default=90, help="minutes until the clean-up begins, whatever was made (default: 90)"
+        "--timeout", type=_minutes, default=90, help="minutes until the clean-up begins, whatever was made (default: 90)"
     )
     parser.add_argument("--keep", action="store_true", help="keep the cluster when all steps were made")
     parser.add_argument("--clean-up", action="store_true", help="only remove what an earlier run left or kept")
@@ -82,16 +83,27 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _minutes(given: str) -> float:
+    """A deadline. Without one, no sum could be said."""
+    try:
+        if 0 < (minutes := float(given)) <= MOST_MINUTES:
+            return minutes
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"must be minutes, more than 0 and at most {MOST_MINUTES} (got {given}). {NOTHING}")
+
+
 def _prepare(options: argparse.Namespace, folder: Path, ends: Ends) -> "Run":
     """Synthesize, log in, and see that no state but an own one is there."""
+    if given := sorted(name for name in os.environ if name.startswith("TF_CLI_ARGS") and name != "TF_CLI_ARGS_init"):
+        raise DeploymentError(
+            f"{' and '.join(given)} must not be set, because arguments that nobody sees could lead Terraform to another state. "
+            f"Unset what is set, and run this command again. {NOTHING}"
+        )
     summary = before.synthesize(options.app, options.stack)
     if not summary["region"]:
         raise DeploymentError(f"region must be set in {options.app} (got none): it decides where everything is built. {NOTHING}")
     config = before.configured(options.app, options.stack)
-    if getattr(config, "deletion_protection", False):
-        raise DeploymentError(
-            f"deletion_protection must be off for a proof, which removes its cluster (got True in {options.app}). {NOTHING}"
-        )
     stack = Stack.named(options.stack, "kubectl", "aws")
     if stack.init():
         raise DeploymentError(f"Terraform could not be initialized in {stack.folder}. See above. {NOTHING}")
@@ -121,6 +133,7 @@ class Run:
         ends: what may end the run early.
         folder: for the plan, which holds secrets.
         account, caller: the login's number and ARN.
+        record: what is ours so far.
     """
 
     options: argparse.Namespace
@@ -131,7 +144,8 @@ class Run:
     folder: Path
     account: str
     caller: str
-    begun: float = field(default_factory=time.monotonic)
+    record: Record = field(init=False)
+    begun: float = field(default_factory=time.time)
     steps: list[Done] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
@@ -150,23 +164,25 @@ class Run:
         self._confirm()
         if leftover:
             _say(f"\nRemoving {leftover.cluster or 'what an earlier run began'} first")
-            code = self._clean(leftover, self._report())
+            self.record = leftover
+            code = self._clean(self._report())
             if code or self.options.clean_up:
                 return code
-            self.steps, self.begun = [], time.monotonic()
+            self.steps, self.begun = [], time.time()
             self.ends.resume()
         begun = datetime.now(UTC).isoformat(timespec="seconds")
-        return self._prove(Record(self.options.app, self.options.stack, **place, begun=begun, hour_usd=price.hour))
+        self.record = Record(self.options.app, self.options.stack, **place, begun=begun, hour_usd=price.hour)
+        return self._prove()
 
-    def _prove(self, record: Record) -> int:
+    def _prove(self) -> int:
         """Build, measure, and remove or keep; returns the exit code."""
-        record.write()
+        self.record.write()
         written, built = self._report(), False
         try:
             try:
                 self.ends.limit(self.options.timeout * 60)
-                record = self._name(record)
-                record, plan = self._plan(record)
+                self._name()
+                plan = self._plan()
                 built = True
                 self._measure(plan)
             finally:
@@ -176,12 +192,11 @@ class Run:
         except Exception as error:  # a mistake of this program must not leave a cluster
             written.ended = f"{type(error).__name__}: {error}"
         if written.ended:
-            _warn(f"{written.ended} {'' if built else NOTHING}".rstrip())
-        record = Record.read(self.options.stack) or record
+            _warn(written.ended if built else f"{written.ended.rstrip('.')}. {NOTHING}")
         if self.options.keep and built and not written.ended and self.steps[0].check.verdict is Verdict.PASSED:
-            return self._keep(record, written)
+            return self._keep(written)
         _say("\nClean-up")
-        code = self._clean(record, written)
+        code = self._clean(written)
         if code or not written.ended:
             return code or (FAILED if written.failed else 0)
         return ENDED if built else NOT_BUILT
@@ -236,7 +251,7 @@ class Run:
         if given != self.account:
             raise DeploymentError(f'The number of the account must be {self.account} (got "{given}"). {NOTHING}')
 
-    def _name(self, record: Record) -> Record:
+    def _name(self) -> None:
         """Create the random suffix alone, which costs nothing: the state has a lineage then, by which it is known again."""
         _say("\nBefore anything is built")
         outcome = self.site.terraform("apply", "-auto-approve", "-input=false", f"-target={SUFFIX}.suffix")
@@ -244,10 +259,12 @@ class Run:
             raise DeploymentError(outcome.errors[0] if outcome.errors else "Terraform failed. See above.")
         state = self.site.state()
         if {one.get("type") for one in managed(state)} != {SUFFIX}:
-            raise DeploymentError(f"The state of {record.stack} has resources that this run did not make. They are left alone.")
-        return record.changed(lineage=state["lineage"])
+            raise DeploymentError(
+                f"The state of {self.record.stack} has resources that this run did not make. They are left alone."
+            )
+        self.record = self.record.changed(lineage=state["lineage"])
 
-    def _plan(self, record: Record) -> tuple[Record, Object]:
+    def _plan(self) -> Object:
         """Plan, and look at what the plan would meet."""
         file = self.folder / "proof.tfplan"
         outcome = self.site.terraform("plan", "-input=false", f"-out={file}")
@@ -258,12 +275,13 @@ class Run:
             raise DeploymentError(
                 f"A first plan must only create (got {', '.join(f'{action} {one}' for one, action in wrong.items())})."
             )
-        record = record.changed(cluster=before.cluster_name(plan))
-        self.checks = before.checks(self.site.aws(record.cluster), self.caller, plan)
+        before.refuse_another_plan(plan, self.site.stack.folder / JSON, self.options.app)
+        self.record = self.record.changed(cluster=before.cluster_name(plan))
+        self.checks = before.checks(self.site.aws(self.record.cluster), self.caller, plan)
         for one in self.checks:
             _say(f"{_shown(one)}  {one.figure}".rstrip())
         before.refuse(self.checks)
-        return record, plan
+        return plan
 
     def _measure(self, plan: Object) -> None:
         """All steps, each with its verdict. Only an essential one that fails ends them."""
@@ -290,14 +308,15 @@ class Run:
                 return
         self.versions = report.versions(proof.cluster, self.site.stack.terraform)
 
-    def _clean(self, record: Record, written: report.Report) -> int:
+    def _clean(self, written: report.Report) -> int:
         """Remove what is the record's, look, and write the report; returns the exit code."""
-        begun, left, why = time.monotonic(), Left(), ""
+        begun, left, why = time.time(), Left(), ""
         try:
             try:
                 self.ends.forgive()
-                record = cleanup.remove(self.site, record)
-                left = cleanup.look(self.site, record)
+                self.record = cleanup.known(self.site, self.record)
+                cleanup.remove(self.site, self.record)
+                left = cleanup.look(self.site, self.record)
             finally:
                 self.ends.hold()
         except EndedError as error:
@@ -307,36 +326,38 @@ class Run:
         except Exception as error:  # whatever the mistake is, the sentence below must be said
             why = f"{type(error).__name__}: {error}"
         if why:
-            left = replace(self._at_last(record), unknown=(why,))
+            left = replace(self._at_last(), unknown=(why,), costs=bool(self.record.cluster))
         elif not left.found:
-            record.remove()
+            self.record.remove()
         check = Check(
             "Everything is removed, and nothing with the cluster's tag is left",
             "terraform destroy; aws ec2, elbv2 and eks describe",
             Verdict.FAILED if why or left.found else Verdict.CANNOT_BE_TOLD if left.unknown else Verdict.PASSED,
-            why or "; ".join(left.found) or "; ".join(left.unknown) or record.cluster or "nothing was built",
+            why or "; ".join(left.found) or "; ".join(left.unknown) or self.record.cluster or "nothing was built",
         )
-        self.steps.append(Done(check, time.monotonic() - begun, {"clean_up_s": time.monotonic() - begun}))
+        took = time.time() - begun
+        self.steps.append(Done(check, took, {"clean_up_s": took}))
         written.left, written.named = (*left.found, *left.unknown), left.named
-        _say(f"{_shown(check)}  {check.figure}  ({time.monotonic() - begun:.0f} s)")
+        _say(f"{_shown(check)}  {check.figure}  ({took:.0f} s)")
         for line in left.named:
             _say(f"      {line}")
         self._write(written)
         if why or left.found:
-            _warn(self._sentence(record, left, why))
+            _warn(self._sentence(left, why))
             return LEFT
         return 0
 
-    def _at_last(self, record: Record) -> Left:
+    def _at_last(self) -> Left:
         try:
-            return cleanup.once(self.site, Record.read(record.stack) or record)  # which knows the network by now
-        except DeploymentError:
+            return cleanup.once(self.site, self.record)
+        except Exception:  # such as a program that is gone: what is left must be said all the same
             return Left()
 
-    def _sentence(self, record: Record, left: Left, why: str) -> str:
+    def _sentence(self, left: Left, why: str) -> str:
         """What still runs, what it costs, and the command that removes it."""
+        record = self.record
         what = "; ".join(left.found) or (
-            f"what the state of {record.stack} has" if record.cluster else "a random suffix in the state, which costs nothing"
+            f"what the state of {record.stack} has" if record.cluster else "a random suffix in the state"
         )
         cost = "an unknown sum" if record.hour_usd is None else f"at most ${record.hour_usd:.2f}"
         # Terraform removes what is in its state; what outlived that has a command each.
@@ -349,9 +370,9 @@ class Run:
     def _again(self) -> str:
         return f'make prove APP={self.options.app} STACK={self.options.stack} ARGS="--clean-up"'
 
-    def _keep(self, record: Record, written: report.Report) -> int:
+    def _keep(self, written: report.Report) -> int:
         """Say what stays."""
-        record = record.changed(kept=True)
+        record = self.record.noted(kept=True)
         self._write(written)
         idle, hour = before.price_of(self.summary).idle, record.hour_usd
         most = "an unknown sum" if hour is None else f"${hour:.2f}"
@@ -369,11 +390,15 @@ class Run:
         )
 
     def _write(self, written: report.Report) -> None:
-        written.seconds, written.versions, written.before = time.monotonic() - self.begun, self.versions, self.checks
+        written.seconds, written.versions, written.before = time.time() - self.begun, self.versions, self.checks
         hour = before.price_of(self.summary).hour
         written.cost_at_most = hour * written.seconds / 3600 if hour is not None and len(self.steps) > 1 else None
-        files = report.write(written, self.options.stack, accounts=self.options.account)
-        _say(f"\nWrote {' and '.join(map(str, files))}")
+        try:
+            files = report.write(written, self.options.stack, accounts=self.options.account)
+        except OSError as error:  # a full disk must not hide what is left
+            _warn(f"The report could not be written: {error.strerror}")
+        else:
+            _say(f"\nWrote {' and '.join(map(str, files))}")
 
 
 def _say(line: str) -> None:
@@ -394,6 +419,9 @@ def run(arguments: list[str]) -> int:
         return main(arguments)
     except DeploymentError as error:
         print(coloured(str(error), "red", sys.stderr), file=sys.stderr)
+        return NOT_BUILT
+    except OSError as error:  # nothing is built before the record is on the disk
+        print(coloured(f"{error.filename}: {error.strerror}. {NOTHING}", "red", sys.stderr), file=sys.stderr)
         return NOT_BUILT
     except KeyboardInterrupt:
         print(f"\nInterrupted. {NOTHING} If there is a proof.*.json, it says what an earlier run left.", file=sys.stderr)

@@ -5,12 +5,15 @@ would make Terraform stop at once, and lose what it is creating.
 """
 
 import json
+import os
 import shlex
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from types import FrameType, TracebackType
@@ -23,8 +26,9 @@ REASONS = {
     signal.SIGALRM: "the deadline is over",
 }
 
-
 POLL_SECONDS = 0.2
+ECHO_SECONDS = 1.0  # until a signal that is sent more than once has come as often, and would end a program of the clean-up
+TICK_SECONDS = 5.0  # a timer stands still while a laptop sleeps, and the bill does not, so that a clock is asked instead
 
 
 class EndedError(KeyboardInterrupt):
@@ -33,34 +37,48 @@ class EndedError(KeyboardInterrupt):
 
 @dataclass
 class Ends:
-    """Handles the signals as long as its `with` block runs.
+    """Handles the signals as long as its `with` block runs, without those that `nohup` or a shell has the program ignore.
 
     Attributes:
         reason: why the run ends; "" as long as nothing ends it.
     """
 
     reason: str = ""
+    _deadline: float = 0
+    _terminal: bool = False
     _child: "subprocess.Popen[str] | None" = None
     _held: bool = False
     _told: bool = False
     _before: dict[signal.Signals, Any] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._handle) for number in REASONS}
+        heard = [number for number in REASONS if signal.getsignal(number) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._handle) for number in heard}
+        self._terminal = os.isatty(0)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        self.limit(0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def limit(self, seconds: float) -> None:
         """Set the deadline, from now; 0 for none."""
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        self._deadline = time.time() + seconds
+        signal.setitimer(signal.ITIMER_REAL, min(seconds, TICK_SECONDS), TICK_SECONDS)
 
     def forgive(self) -> None:
-        """Begin the clean-up: no deadline, and what ended the run does not end the clean-up too."""
+        """Begin the clean-up: no deadline, and what ended the run does not end the clean-up too.
+
+        A terminal that closes, `timeout` and `make` send a signal more than once; only Ctrl-C is a person, who may mean it twice.
+        What is ignored here, kubectl and the AWS CLI ignore too: a terminal that closes later does not end them.
+        """
         self.limit(0)
+        ended_by = {number for number, reason in REASONS.items() if reason == self.reason} - {signal.SIGINT}
+        for number in {signal.SIGHUP, *ended_by}:
+            signal.signal(number, signal.SIG_IGN)
+        if ended_by:
+            time.sleep(ECHO_SECONDS)
         self.reason, self._held = "", False
 
     def hold(self) -> None:
@@ -71,9 +89,13 @@ class Ends:
         """Raise errors again.
 
         Raises:
-            EndedError: something ended the run since `hold`.
+            EndedError: something ended the run since `hold`, or the terminal was closed since `forgive`.
         """
         self._held = False
+        for number in self._before:
+            signal.signal(number, self._handle)
+        if self._terminal and not os.isatty(0):
+            self.reason = self.reason or REASONS[signal.SIGHUP]
         if self.reason:
             raise EndedError(self.reason)
 
@@ -99,6 +121,8 @@ class Ends:
             raise EndedError(self.reason)
 
     def _handle(self, number: int, _: FrameType | None) -> None:
+        if number == signal.SIGALRM and time.time() < self._deadline:
+            return
         first, self.reason = not self.reason, self.reason or REASONS[signal.Signals(number)]
         if self._held:
             return
@@ -114,28 +138,31 @@ class Ends:
 
 
 class Deaf:
-    """A stream whose reader may go away: a clean-up must not end because its terminal, or `tee`, is gone."""
+    """A stream whose reader may go away: a clean-up must not end because its terminal, or `tee`, is gone, or cannot show a letter.
 
-    def __init__(self, stream: TextIO) -> None:
+    `stream` is None where the program was started with a closed one.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
     def write(self, text: str) -> int:
         """Write what can be written."""
-        try:
-            return self._stream.write(text)
-        except OSError:
-            return len(text)
+        with suppress(OSError):
+            return self._stream.write(text) if self._stream else 0
+        return len(text)
 
     def flush(self) -> None:
         """Flush what can be flushed."""
-        try:
-            self._stream.flush()
-        except OSError:
-            return
+        with suppress(OSError):
+            if self._stream:
+                self._stream.flush()
 
     def isatty(self) -> bool:
         """Whether colours show."""
-        return self._stream.isatty()
+        return bool(self._stream and self._stream.isatty())
 
 
 @dataclass
@@ -180,8 +207,10 @@ class Terraform:
             process = self.ends.start(
                 command, stdout=printed, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment, umask=0o077
             )
-            self._read(_lines(process, lines), outcome)
-            outcome.code, outcome.seconds = process.wait(), time.monotonic() - begun
+            try:
+                self._read(_lines(process, lines), outcome)
+            finally:  # whatever this program cannot read, no second Terraform starts beside this one
+                outcome.code, outcome.seconds = process.wait(), time.monotonic() - begun
         self.ends.finished()
         return outcome
 

@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -68,7 +68,10 @@ class Record:
             values: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value for name, value in given.items() if name in known
             }
-            return cls(**values)
+            record = cls(**values)
+            if record.stack != stack or not isinstance(record.hour_usd, int | float | None):
+                raise ValueError
+            return record
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise DeploymentError(
                 f"{path} must be a record of make prove (got {type(error).__name__}). If the file is not yours, move it away. If a "
@@ -92,9 +95,16 @@ class Record:
         after.write()
         return after
 
+    def noted(self, **values: Any) -> Self:
+        """The same where the disk may be full: that must not keep a cluster alive."""
+        with suppress(OSError):
+            return self.changed(**values)
+        return replace(self, **values)
+
     def remove(self) -> None:
-        """Nothing is ours any more."""
-        path_of(self.stack).unlink(missing_ok=True)
+        """Nothing is ours any more. A file that stays is of no harm: the next run finds nothing to remove."""
+        with suppress(OSError):
+            path_of(self.stack).unlink(missing_ok=True)
 
     def refuse_another_place(self, *, account: str, region: str, workspace: str, backend: Any) -> None:
         """Stop where Terraform would look elsewhere than where the proof built.
@@ -106,8 +116,9 @@ class Record:
         now = {"account": account, "region": region, "workspace": workspace, "backend": backend}
         differs = [name for name, value in now.items() if value != getattr(self, name)]
         if differs:
+            that = "those" if len(differs) > 1 else "that"
             raise DeploymentError(
-                f"The {' and the '.join(differs)} must be those of {path_of(self.stack)}, which an earlier proof left (got "
+                f"The {' and the '.join(differs)} must be {that} of {path_of(self.stack)}, which an earlier proof left (got "
                 f"{', '.join(_shown(now[name]) for name in differs)}; the file has "
                 f"{', '.join(_shown(getattr(self, name)) for name in differs)}). Set {self.app} and the login back, and run this "
                 "command again: it removes the earlier cluster first. Nothing was changed."
@@ -115,11 +126,12 @@ class Record:
 
     def owns(self, state: Object) -> bool:
         """Whether a state has what the proof made. A later cluster in the same state has another suffix."""
-        if not self.lineage:
+        if self.lineage and state.get("lineage") != self.lineage:
+            return False
+        if not self.cluster:  # whose name is written before it is built
             return {one.get("type") for one in managed(state)} <= {SUFFIX}
         suffixes = [text(one["instances"][0], "attributes", "result") for one in managed(state) if one.get("type") == SUFFIX]
-        same = not self.cluster or all(self.cluster.endswith(f"-{suffix}") for suffix in suffixes)
-        return bool(state.get("lineage") == self.lineage) and same
+        return bool(self.lineage) and all(self.cluster.endswith(f"-{suffix}") for suffix in suffixes)
 
 
 def _shown(value: Any) -> str:

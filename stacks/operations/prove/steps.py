@@ -296,7 +296,8 @@ def doctor(proof: Proof) -> Evidence:
         for one in by[verdict]
     )
     said = ", ".join(f"{len(ones)} {verdict}" for verdict, ones in by.items() if ones)
-    return Evidence(Verdict.FAILED if by[Verdict.FAILED] else Verdict.PASSED, said, lines)
+    told = Verdict.PASSED if by[Verdict.PASSED] else Verdict.CANNOT_BE_TOLD
+    return Evidence(Verdict.FAILED if by[Verdict.FAILED] else told, said, lines)
 
 
 @step("A pod runs on the general pool", "kubectl get pod, nodeclaim, events")
@@ -323,8 +324,9 @@ def gpu_pod(proof: Proof) -> Evidence:
     proof.gpu_node = text(ran, "spec", "nodeName")
     printed = proof.log("gpu")
     timed = _timed(proof, ran)
-    if not printed:
-        return Evidence(Verdict.CANNOT_BE_TOLD, f"{timed.figure}; the log cannot be read", timed.found, figures=timed.figures)
+    if printed.count(",") < 2:  # name, driver, memory
+        said = f'the log names no GPU (got "{short(printed, 80)}")' if printed else "the log cannot be read"
+        return Evidence(Verdict.CANNOT_BE_TOLD, f"{timed.figure}; {said}", timed.found, figures=timed.figures)
     return Evidence(timed.verdict, timed.figure, (short(printed), *timed.found), figures=timed.figures)
 
 
@@ -483,7 +485,7 @@ def cache(proof: Proof) -> Evidence:
         name = f"cache-{host.replace('.', '-')}"
         proof.run(pods.pod(name, image, IMAGES[host], **place), until="Running", minutes=POD_MINUTES + NODE_MINUTES)
         took = proof.pulled(name)
-        lines.append(f"{host}: {f'pulled in {took.seconds:.1f} s' if took else 'the node had the image'}")
+        lines.append(f"{host}: {f'pulled in {took.seconds:.1f} s' if took else 'no event says how long its pull took'}")
         figures |= {f"pull_{host}_s": took.seconds} if took else {}
     return Evidence(
         Verdict.PASSED, counted(len(images), "registry").replace("registrys", "registries"), tuple(lines), figures=figures
@@ -592,7 +594,8 @@ def _amount(node: Object, resource: str) -> int:
 @step("Karpenter drains a node that Spot interrupts", "aws fis get-experiment; kubectl get nodeclaim")
 def interruption(proof: Proof) -> Evidence:
     """AWS's fault injection sends the notice that EC2 sends, and EC2 takes the instance two minutes later."""
-    spot = [one for one in proof.cluster.objects("nodeclaims.karpenter.sh") if _label(one, "karpenter.sh/capacity-type") == "spot"]
+    claims = proof.cluster.objects("nodeclaims.karpenter.sh")
+    spot = [one for one in claims if _label(one, "karpenter.sh/capacity-type") == "spot" and not _ends(one)]
     if not spot:
         return nothing("no node is a Spot instance")
     claim = next((one for one in spot if text(one, "status", "nodeName") == proof.gpu_node), spot[0])
@@ -613,7 +616,7 @@ def interruption(proof: Proof) -> Evidence:
             if text(state, "status") == "failed":
                 raise StepError(f"The experiment failed: {text(state, 'reason')}")
             claims = {text(one, "metadata", "name"): one for one in proof.cluster.objects("nodeclaims.karpenter.sh")}
-            return name not in claims or bool(text(claims[name], "metadata", "deletionTimestamp"))
+            return name not in claims or _ends(claims[name])
 
         proof.wait(f"Karpenter drains {name}", noticed, INTERRUPTION_MINUTES)
         drained = proof.now() - begun
@@ -624,7 +627,13 @@ def interruption(proof: Proof) -> Evidence:
     finally:
         proof.cluster.aws("fis", "delete-experiment-template", "--id", template)
     figures = {"drain_begins_s": drained, "instance_gone_s": gone}
-    return Evidence(Verdict.PASSED, f"drained from {drained:.0f} s on, gone after {gone:.0f} s", figures=figures)
+    said = f"drained from {drained:.0f} s on, gone after {gone:.0f} s"
+    # Karpenter may also remove a node because it is empty. Its event: pkg/controllers/interruption/events/events.go.
+    selector = f"--field-selector=reason=SpotInterrupted,involvedObject.name={name}"
+    events = proof.cluster.kubectl("get", "events", "--all-namespaces", selector, "--output=json", *KUBECTL)
+    if not listed(json.loads(events), "items"):
+        return Evidence(Verdict.CANNOT_BE_TOLD, f"{said}; no event SpotInterrupted says that this was why", figures=figures)
+    return Evidence(Verdict.PASSED, said, figures=figures)
 
 
 def _experiment(proof: Proof, instance: str) -> str:
@@ -650,6 +659,10 @@ def _experiment(proof: Proof, instance: str) -> str:
     }
     answer = proof.cluster.aws("fis", "create-experiment-template", "--cli-input-json", json.dumps(template), "--output", "json")
     return text(json.loads(answer), "experimentTemplate", "id")
+
+
+def _ends(claim: Object) -> bool:
+    return bool(text(claim, "metadata", "deletionTimestamp"))
 
 
 def _label(item: Object, name: str) -> str:
