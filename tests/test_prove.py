@@ -43,6 +43,12 @@ def living(world: World) -> None:
     world.living = {"describe-vpcs": [VPC]}
 
 
+def listing(world: World, part: str, ids: list[str]) -> Callable[[str, list[str]], str]:
+    """The AWS CLI of the world, with an answer to a further call."""
+    aws = world.aws
+    return lambda call, given: json.dumps(ids) if part in call else aws(call, given)
+
+
 # --- What it says and asks -----------------------------------------------------------------------------------------------------
 
 
@@ -392,6 +398,42 @@ def test_a_ctrl_c_between_the_steps_and_the_clean_up_is_one_of_the_steps(world: 
     monkeypatch.setattr(Record, "read", interrupted)
     world.prove()
     assert nothing_left(world)
+
+
+def test_a_template_that_cannot_be_deleted_does_not_hide_a_ctrl_c_and_is_named(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stacks.operations.prove.cleanup.LOOKS", 1)
+    world.fails["get-experiment"] = lambda: signal.raise_signal(signal.SIGINT)
+    world.fails["delete-experiment-template"] = "An error occurred (AccessDeniedException)"
+    monkeypatch.setattr(world, "aws", listing(world, "list-experiment-templates", ["EXT1"]))
+    assert world.prove("--keep", "--fis-role", f"arn:aws:iam::{ACCOUNT}:role/fis") == command.LEFT
+    assert not world.instances
+    said = capsys.readouterr()
+    assert "The template EXT1 of the experiment stays" in said.out
+    assert "Ctrl-C." in said.err
+    assert "templates of experiments EXT1. It costs nothing. To remove it: aws fis delete-experiment-template --id EXT1" in said.err
+
+
+def test_experiments_are_looked_for_only_with_their_role(world: World) -> None:
+    world.prove()
+    assert not [one for one in world.calls if " fis " in one]
+
+
+def test_a_signal_whose_error_a_step_swallowed_ends_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits_for = steps.pods.waits_for
+
+    def swallowed(pod: dict[str, Any]) -> str:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return waits_for(pod)
+
+    world.nodes_come = False
+    monkeypatch.setattr(steps, "NODE_MINUTES", 0)
+    monkeypatch.setattr(steps.pods, "waits_for", swallowed)
+    assert world.prove("--keep") == command.ENDED
+    assert nothing_left(world)
+    assert "A GPU pod runs nvidia-smi" not in verdicts()
 
 
 def test_instances_that_outlived_their_cluster_keep_terraform_from_starting(

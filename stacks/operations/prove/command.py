@@ -156,7 +156,8 @@ class Run:
             self.steps, self.begun = [], time.monotonic()
             self.ends.resume()
         begun = datetime.now(UTC).isoformat(timespec="seconds")
-        return self._prove(Record(self.options.app, self.options.stack, **place, begun=begun, hour_usd=price.hour))
+        fis = bool(self.options.fis_role)
+        return self._prove(Record(self.options.app, self.options.stack, **place, begun=begun, hour_usd=price.hour, fis=fis))
 
     def _prove(self, record: Record) -> int:
         """Build, measure, and remove or keep; returns the exit code."""
@@ -176,7 +177,7 @@ class Run:
         except Exception as error:  # a mistake of this program must not leave a cluster
             written.ended = f"{type(error).__name__}: {error}"
         if written.ended:
-            _warn(f"{written.ended} {'' if built else NOTHING}".rstrip())
+            _warn(f"{written.ended.rstrip('.')}. {'' if built else NOTHING}".rstrip())
         record = Record.read(self.options.stack) or record
         if self.options.keep and built and not written.ended and self.steps[0].check.verdict is Verdict.PASSED:
             return self._keep(record, written)
@@ -288,6 +289,7 @@ class Run:
                 _say(f"      {line}")
             if one.essential and done.check.verdict is not Verdict.PASSED:
                 return
+            self.ends.resume()  # a signal whose error did not come out of the step ends the run here
         self.versions = report.versions(proof.cluster, self.site.stack.terraform)
 
     def _clean(self, record: Record, written: report.Report) -> int:
