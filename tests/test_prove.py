@@ -400,6 +400,20 @@ def test_a_ctrl_c_between_the_steps_and_the_clean_up_is_one_of_the_steps(world: 
     assert nothing_left(world)
 
 
+@pytest.mark.parametrize(("status", "waits"), [("CREATING", True), ("ACTIVE", False), ("DELETING", False)])
+def test_a_cluster_that_eks_still_creates_is_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, status: str, waits: bool
+) -> None:
+    aws = world.aws
+    monkeypatch.setattr(world, "aws", lambda call, given: f"{status}\n" if "cluster.status" in call else aws(call, given))
+    monkeypatch.setitem(BUILT[-1]["instances"][0]["attributes"], "endpoint", None)  # as after a Ctrl-C in its creation
+    world.fails["-input=false /"] = lambda: signal.raise_signal(signal.SIGINT)
+    assert world.prove() == command.ENDED
+    assert nothing_left(world)
+    destroy = next(at for at, one in enumerate(world.calls) if " destroy " in one)
+    assert any(f"eks wait cluster-active --name {NAME}" in one for one in world.calls[:destroy]) is waits
+
+
 def test_a_template_that_cannot_be_deleted_does_not_hide_a_ctrl_c_and_is_named(
     world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -215,7 +215,24 @@ def _remove_cluster(site: Site, record: Record, cluster: DeployedCluster) -> Non
         refuse_load_balancers(cluster)
         _remove_pods(site, cluster)
         remove_nodes(cluster, PATIENCE_MINUTES * 60)
+    else:
+        _let_eks_finish(site, cluster)
     refuse_orphans(cluster)
+
+
+def _let_eks_finish(site: Site, cluster: DeployedCluster) -> None:
+    """A Ctrl-C ends Terraform's wait and not EKS's work, and a cluster that EKS still creates cannot be deleted.
+
+    The AWS provider does not wait for that (resourceClusterDelete tries again only at the words "in progress"), and AWS's waiter does,
+    for 20 minutes.
+    """
+    name = ("--name", cluster.name)
+    try:
+        if cluster.aws("eks", "describe-cluster", *name, "--query", "cluster.status", "--output", "text").strip() == "CREATING":
+            site.say(f"EKS still creates {cluster.name}, and can delete it when that is done, some minutes from now.")
+            cluster.aws("eks", "wait", "cluster-active", *name)
+    except DeploymentError:  # there is no cluster, or Terraform names it
+        return
 
 
 def _remove_pods(site: Site, cluster: DeployedCluster) -> None:
