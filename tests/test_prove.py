@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stacks.operations.prove import command, report, steps
+from stacks.operations.prove import command, pods, report, steps
 from stacks.operations.prove.before import CLEAN_UP_MINUTES
 from stacks.operations.prove.ends import Ends
 from stacks.operations.prove.record import Record, alone
@@ -45,7 +45,7 @@ def living(world: World) -> None:
 
 def listing(world: World, part: str, ids: list[str]) -> Callable[[str, list[str]], str]:
     """The AWS CLI of the world, with an answer to a further call."""
-    aws = world.aws
+    aws: Callable[[str, list[str]], str] = world.aws
     return lambda call, given: json.dumps(ids) if part in call else aws(call, given)
 
 
@@ -435,7 +435,7 @@ def test_experiments_are_looked_for_only_with_their_role(world: World) -> None:
 
 
 def test_a_signal_whose_error_a_step_swallowed_ends_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    waits_for = steps.pods.waits_for
+    waits_for = pods.waits_for
 
     def swallowed(pod: dict[str, Any]) -> str:
         with pytest.raises(KeyboardInterrupt):
@@ -444,7 +444,7 @@ def test_a_signal_whose_error_a_step_swallowed_ends_the_run(world: World, monkey
 
     world.nodes_come = False
     monkeypatch.setattr(steps, "NODE_MINUTES", 0)
-    monkeypatch.setattr(steps.pods, "waits_for", swallowed)
+    monkeypatch.setattr(pods, "waits_for", swallowed)
     assert world.prove("--keep") == command.ENDED
     assert nothing_left(world)
     assert "A GPU pod runs nvidia-smi" not in verdicts()
@@ -494,6 +494,27 @@ def test_a_second_ctrl_c_in_the_clean_up_says_what_still_runs(world: World, caps
     assert "Ctrl-C during the clean-up." in said
     assert "networks vpc-1" in said
     assert RECORD.exists()
+
+
+def test_a_ctrl_c_during_the_look_does_not_say_that_something_runs(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> None:
+        world.fails.clear()
+        signal.raise_signal(signal.SIGINT)
+
+    world.fails["describe-addresses"] = interrupted
+    assert world.prove() == command.LEFT
+    said = capsys.readouterr().err
+    assert "Ctrl-C during the clean-up. Terraform removed everything;" in said
+    assert "there still is" not in said
+    assert RECORD.exists()
+    assert world.prove("--clean-up") == 0
+
+
+def test_a_terraform_that_outlived_its_run_is_waited_for(world: World) -> None:
+    left_by_another_run()
+    living(world)
+    world.prove("--clean-up")
+    assert [one for one in world.calls if " destroy " in one and "-lock-timeout=5m" in one]
 
 
 def test_the_day_of_a_keys_end_is_a_day_with_either_aws_cli(world: World, capsys: pytest.CaptureFixture[str]) -> None:

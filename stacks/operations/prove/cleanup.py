@@ -22,6 +22,7 @@ from stacks.operations.prove.record import Record, managed, path_of
 SESSION = "make-prove"
 PATIENCE_MINUTES = 10  # without progress, while nodes are drained
 API_TRIES, LOOKS, PAUSE_SECONDS = 10, 20, 15
+LOCK_MINUTES = 5  # a Terraform that outlived a killed run holds the lock until it ends
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ def remove(site: Site, record: Record) -> Record:
     else:
         _remove_cluster(site, record, cluster)
     for attempt in ("", "again: "):  # what AWS deletes slowly may block another resource once
-        outcome = site.terraform("destroy", "-auto-approve", "-input=false")
+        outcome = site.terraform("destroy", "-auto-approve", "-input=false", f"-lock-timeout={LOCK_MINUTES}m")
         if not outcome.code:
             break
         site.say(f"terraform destroy did not finish, {attempt}exit code {outcome.code}")
@@ -223,8 +224,8 @@ def _remove_cluster(site: Site, record: Record, cluster: DeployedCluster) -> Non
 def _let_eks_finish(site: Site, cluster: DeployedCluster) -> None:
     """A Ctrl-C ends Terraform's wait and not EKS's work, and a cluster that EKS still creates cannot be deleted.
 
-    The AWS provider does not wait for that (resourceClusterDelete tries again only at the words "in progress"), and AWS's waiter does,
-    for 20 minutes.
+    The AWS provider does not wait for that: its resourceClusterDelete tries again only at the words "in progress". AWS's waiter
+    does, for 20 minutes.
     """
     name = ("--name", cluster.name)
     try:

@@ -294,11 +294,11 @@ class Run:
 
     def _clean(self, record: Record, written: report.Report) -> int:
         """Remove what is the record's, look, and write the report; returns the exit code."""
-        begun, left, why = time.monotonic(), Left(), ""
+        begun, left, why, removed = time.monotonic(), Left(), "", False
         try:
             try:
                 self.ends.forgive()
-                record = cleanup.remove(self.site, record)
+                record, removed = cleanup.remove(self.site, record), True
                 left = cleanup.look(self.site, record)
             finally:
                 self.ends.hold()
@@ -325,7 +325,7 @@ class Run:
             _say(f"      {line}")
         self._write(written)
         if why or left.found:
-            _warn(self._sentence(record, left, why))
+            _warn(self._sentence(record, left, why, removed=removed))
             return LEFT
         return 0
 
@@ -335,8 +335,11 @@ class Run:
         except DeploymentError:
             return Left()
 
-    def _sentence(self, record: Record, left: Left, why: str) -> str:
+    def _sentence(self, record: Record, left: Left, why: str, *, removed: bool) -> str:
         """What still runs, what it costs, and the command that removes it."""
+        if removed and not left.found:
+            why = why.rstrip(".")
+            return f"{why}. Terraform removed everything; whether AWS has deleted all of it is not known. To look: {self._again()}"
         what = "; ".join(left.found) or (
             f"what the state of {record.stack} has" if record.cluster else "a random suffix in the state, which costs nothing"
         )
