@@ -545,7 +545,9 @@ def test_repositories_of_a_cache_are_named_and_stay(world: World, capsys: pytest
     left_by_another_run()
     world.fails["describe-repositories"] = lambda: world.living.update({"describe-repositories": ["quay/acme"]})
     assert world.prove("--clean-up") == 0
-    assert "Repository quay/acme of the image cache: its storage costs." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Repository quay/acme of the image cache: its storage costs." in said
+    assert "aws ecr delete-repository --repository-name quay/acme --force --region us-west-2" in said
     assert "Repository quay/acme" in PAGE.read_text()
     assert not [one for one in world.calls if "delete-repository" in one]
 

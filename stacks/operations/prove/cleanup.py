@@ -325,7 +325,8 @@ def _kept(account: DeployedCluster, record: Record) -> list[str]:
         try:
             names = as_object(account.aws("ecr", "describe-repositories", "--query", query, "--output", "json"))
             lines += [
-                f"Repository {name} of the image cache: its storage costs. aws ecr delete-repository --force"
+                f"Repository {name} of the image cache: its storage costs. To remove it: aws ecr delete-repository "
+                f"--repository-name {name} --force --region {record.region}"
                 for name in names or ()
             ]
         except DeploymentError as error:
