@@ -174,7 +174,7 @@ def test_a_record_of_another_place_stops_it_before_terraform_forgets_what_runs(
     living(world)
     left_by_another_run(**{name: value})
     assert world.prove() == command.NOT_BUILT
-    assert f"The {name} must be those of proof.proof.json" in capsys.readouterr().err
+    assert f"The {name} must be that of proof.proof.json" in capsys.readouterr().err
     assert not world.destroyed
 
 

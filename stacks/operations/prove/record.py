@@ -108,8 +108,9 @@ class Record:
         now = {"account": account, "region": region, "workspace": workspace, "backend": backend}
         differs = [name for name, value in now.items() if value != getattr(self, name)]
         if differs:
+            those = "those" if differs[1:] else "that"
             raise DeploymentError(
-                f"The {' and the '.join(differs)} must be those of {path_of(self.stack)}, which an earlier proof left (got "
+                f"The {' and the '.join(differs)} must be {those} of {path_of(self.stack)}, which an earlier proof left (got "
                 f"{', '.join(_shown(now[name]) for name in differs)}; the file has "
                 f"{', '.join(_shown(getattr(self, name)) for name in differs)}). Set {self.app} and the login back, and run this "
                 "command again: it removes the earlier cluster first. Nothing was changed."
