@@ -14,7 +14,7 @@ import yaml
 
 from stacks.config import S3Backend
 from stacks.operations.deployment import DeploymentError
-from stacks.operations.prove import before, command, report, steps
+from stacks.operations.prove import before, command, pods, report, steps
 from stacks.operations.prove.before import CLEAN_UP_MINUTES
 from stacks.operations.prove.ends import Ends
 from stacks.operations.prove.record import Record, alone
@@ -46,6 +46,12 @@ def living(world: World) -> None:
     world.objects = {"nodepools": {"gpu-spot": {"metadata": {"name": "gpu-spot"}}}}
     world.instances = ["i-1 g6.xlarge"]
     world.living = {"describe-vpcs": [VPC]}
+
+
+def listing(world: World, part: str, ids: list[str]) -> Callable[[str, list[str]], str]:
+    """The AWS CLI of the world, with an answer to a further call."""
+    aws: Callable[[str, list[str]], str] = world.aws
+    return lambda call, given: json.dumps(ids) if part in call else aws(call, given)
 
 
 # --- What it says and asks -----------------------------------------------------------------------------------------------------
@@ -506,6 +512,56 @@ def test_a_ctrl_c_between_the_steps_and_the_clean_up_is_one_of_the_steps(world: 
     assert nothing_left(world)
 
 
+@pytest.mark.parametrize(("status", "waits"), [("CREATING", True), ("ACTIVE", False), ("DELETING", False)])
+def test_a_cluster_that_eks_still_creates_is_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, status: str, waits: bool
+) -> None:
+    aws = world.aws
+    monkeypatch.setattr(world, "aws", lambda call, given: f"{status}\n" if "cluster.status" in call else aws(call, given))
+    monkeypatch.setitem(BUILT[-1]["instances"][0]["attributes"], "endpoint", None)  # as after a Ctrl-C in its creation
+    world.fails["-input=false /"] = lambda: signal.raise_signal(signal.SIGINT)
+    assert world.prove() == command.ENDED
+    assert nothing_left(world)
+    destroy = next(at for at, one in enumerate(world.calls) if " destroy " in one)
+    assert any(f"eks wait cluster-active --name {NAME}" in one for one in world.calls[:destroy]) is waits
+
+
+def test_a_template_that_cannot_be_deleted_does_not_hide_a_ctrl_c_and_is_named(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stacks.operations.prove.cleanup.LOOKS", 1)
+    world.fails["get-experiment"] = lambda: signal.raise_signal(signal.SIGINT)
+    world.fails["delete-experiment-template"] = "An error occurred (AccessDeniedException)"
+    monkeypatch.setattr(world, "aws", listing(world, "list-experiment-templates", ["EXT1"]))
+    assert world.prove("--keep", "--fis-role", f"arn:aws:iam::{ACCOUNT}:role/fis") == command.LEFT
+    assert not world.instances
+    said = capsys.readouterr()
+    assert "The template EXT1 of the experiment stays" in said.out
+    assert "Ctrl-C." in said.err
+    assert "templates of experiments EXT1. It costs nothing. To remove it: aws fis delete-experiment-template --id EXT1" in said.err
+
+
+def test_experiments_are_looked_for_only_with_their_role(world: World) -> None:
+    world.prove()
+    assert not [one for one in world.calls if " fis " in one]
+
+
+def test_a_signal_whose_error_a_step_swallowed_ends_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits_for = pods.waits_for
+
+    def swallowed(pod: dict[str, Any]) -> str:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return waits_for(pod)
+
+    world.nodes_come = False
+    monkeypatch.setattr(steps, "NODE_MINUTES", 0)
+    monkeypatch.setattr(pods, "waits_for", swallowed)
+    assert world.prove("--keep") == command.ENDED
+    assert nothing_left(world)
+    assert "A GPU pod runs nvidia-smi" not in verdicts()
+
+
 def test_instances_that_outlived_their_cluster_keep_terraform_from_starting(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -552,6 +608,27 @@ def test_a_second_ctrl_c_in_the_clean_up_says_what_still_runs(world: World, caps
     assert RECORD.exists()
 
 
+def test_a_ctrl_c_during_the_look_does_not_say_that_something_runs(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> None:
+        world.fails.clear()
+        signal.raise_signal(signal.SIGINT)
+
+    world.fails["describe-addresses"] = interrupted
+    assert world.prove() == command.LEFT
+    said = capsys.readouterr().err
+    assert "Ctrl-C during the clean-up. Terraform removed everything;" in said
+    assert "there still is" not in said
+    assert RECORD.exists()
+    assert world.prove("--clean-up") == 0
+
+
+def test_a_terraform_that_outlived_its_run_is_waited_for(world: World) -> None:
+    left_by_another_run()
+    living(world)
+    world.prove("--clean-up")
+    assert [one for one in world.calls if " destroy " in one and "-lock-timeout=5m" in one]
+
+
 def test_the_day_of_a_keys_end_is_a_day_with_either_aws_cli(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.key = {"KeyState": "PendingDeletion", "DeletionDate": 1798257984.6}
     world.prove()
@@ -589,7 +666,9 @@ def test_repositories_of_a_cache_are_named_and_stay(world: World, capsys: pytest
     left_by_another_run()
     world.fails["describe-repositories"] = lambda: world.living.update({"describe-repositories": ["quay/acme"]})
     assert world.prove("--clean-up") == 0
-    assert "Repository quay/acme of the image cache: its storage costs." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Repository quay/acme of the image cache: its storage costs." in said
+    assert "aws ecr delete-repository --repository-name quay/acme --force --region us-west-2" in said
     assert "Repository quay/acme" in PAGE.read_text()
     assert not [one for one in world.calls if "delete-repository" in one]
 

@@ -347,15 +347,16 @@ def test_a_node_that_goes_already_is_not_interrupted(world: World, proof: Proof)
     assert made(steps.interruption, proof)[0] is Verdict.NOT_APPLICABLE
 
 
+@pytest.mark.parametrize(("status", "said"), [("failed", "failed"), ("stopped", "was stopped"), ("cancelled", "was cancelled")])
 def test_an_experiment_that_fails_says_why_and_its_template_goes(
-    world: World, proof: Proof, monkeypatch: pytest.MonkeyPatch
+    world: World, proof: Proof, monkeypatch: pytest.MonkeyPatch, status: str, said: str
 ) -> None:
     made(steps.gpu_pod, proof)
     proof.fis_role = ROLE
     aws = world.aws
-    failed = json.dumps({"experiment": {"state": {"status": "failed", "reason": "Access denied"}}})
+    failed = json.dumps({"experiment": {"state": {"status": status, "reason": "Access denied"}}})
     monkeypatch.setattr(world, "aws", lambda call, given: failed if "get-experiment" in call else aws(call, given))
-    assert made(steps.interruption, proof)[1].startswith("The experiment failed: Access denied")
+    assert made(steps.interruption, proof)[1].startswith(f"The experiment {said}: Access denied")
     assert any("fis delete-experiment-template --id EXT1" in one for one in world.calls)
 
 

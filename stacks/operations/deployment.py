@@ -19,7 +19,7 @@ from stacks.operations.output import keep_lock_files
 
 STACKS = Path(OUTPUT, "stacks")
 JSON = "cdk.tf.json"
-PATIENCE_SECONDS = 1500  # for one answer, the 20 minutes of AWS's waiters too: what hangs must not keep a clean-up from its last words
+PATIENCE_SECONDS = 1500  # for one answer, longer than a waiter of AWS: what hangs must not keep back a clean-up's last words
 
 Object = dict[str, Any]
 

@@ -214,7 +214,7 @@ def cluster_name(plan: Object) -> str:
                 and (name := text(one, "values", "tags", "Name"))
             ):
                 return name
-    raise DeploymentError("The plan has no VPC with a name. Nothing was built.")
+    raise DeploymentError("The plan has no VPC with a name.")
 
 
 def _rights(cluster: DeployedCluster, caller: str) -> Answer:

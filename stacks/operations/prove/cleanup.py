@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from stacks.operations.checks.facts import listed, short, text
 from stacks.operations.checks.reader import REFUSED
@@ -35,7 +36,7 @@ class Kind:
         arguments: of the AWS CLI; {cluster} and {vpc} are filled in.
         query: of the AWS CLI, which leaves a list of ids.
         remove: the command that removes one, without its id. make prove prints it and does not run it.
-        needs_vpc: whether it can be found only where the VPC is known.
+        needs: what the record must have, or nothing is looked for.
         costs: whether AWS charges for it.
     """
 
@@ -43,7 +44,7 @@ class Kind:
     arguments: tuple[str, ...]
     query: str
     remove: str
-    needs_vpc: bool = False
+    needs: Literal["", "vpc", "fis"] = ""
     costs: bool = True
 
 
@@ -61,7 +62,7 @@ _BALANCERS = "LoadBalancers[?VpcId=='{vpc}'].LoadBalancerArn"
 KINDS: Sequence[Kind] = (
     Kind("clusters", ("eks", "list-clusters"), "clusters[?@=='{cluster}']", "eks delete-cluster --name"),
     Kind("instances", (*_INSTANCES, _TAG), _IDS, _TERMINATE),
-    Kind("instances", (*_INSTANCES, _VPC), _IDS, _TERMINATE, needs_vpc=True),
+    Kind("instances", (*_INSTANCES, _VPC), _IDS, _TERMINATE, needs="vpc"),
     Kind("volumes", ("ec2", "describe-volumes", "--filters", _TAG), "Volumes[].VolumeId", "ec2 delete-volume --volume-id"),
     Kind(
         "addresses",
@@ -74,18 +75,26 @@ KINDS: Sequence[Kind] = (
         _INTERFACES,
         "NetworkInterfaces[].NetworkInterfaceId",
         "ec2 delete-network-interface --network-interface-id",
-        needs_vpc=True,
+        needs="vpc",
         costs=False,
     ),
-    Kind("NAT gateways", _GATEWAYS, "NatGateways[].NatGatewayId", "ec2 delete-nat-gateway --nat-gateway-id", needs_vpc=True),
+    Kind("NAT gateways", _GATEWAYS, "NatGateways[].NatGatewayId", "ec2 delete-nat-gateway --nat-gateway-id", needs="vpc"),
     Kind(
         "load balancers",
         ("elbv2", "describe-load-balancers"),
         _BALANCERS,
         "elbv2 delete-load-balancer --load-balancer-arn",
-        needs_vpc=True,
+        needs="vpc",
     ),
     Kind("networks", ("ec2", "describe-vpcs", "--filters", _NAME), "Vpcs[].VpcId", "ec2 delete-vpc --vpc-id", costs=False),
+    Kind(
+        "templates of experiments",
+        ("fis", "list-experiment-templates"),
+        "experimentTemplates[?tags.Name=='{cluster}'].id",
+        "fis delete-experiment-template --id",
+        needs="fis",
+        costs=False,
+    ),
 )
 
 
@@ -235,7 +244,24 @@ def _remove_cluster(site: Site, record: Record, cluster: DeployedCluster) -> Non
         refuse_load_balancers(cluster)
         _remove_pods(site, cluster)
         remove_nodes(cluster, PATIENCE_MINUTES * 60)
+    else:
+        _let_eks_finish(site, cluster)
     refuse_orphans(cluster)
+
+
+def _let_eks_finish(site: Site, cluster: DeployedCluster) -> None:
+    """A Ctrl-C ends Terraform's wait and not EKS's work, and a cluster that EKS still creates cannot be deleted.
+
+    The AWS provider does not wait for that: its resourceClusterDelete tries again only at the words "in progress". AWS's waiter
+    does, for 20 minutes.
+    """
+    name = ("--name", cluster.name)
+    try:
+        if cluster.aws("eks", "describe-cluster", *name, "--query", "cluster.status", "--output", "text").strip() == "CREATING":
+            site.say(f"EKS still creates {cluster.name}, and can delete it when that is done, some minutes from now.")
+            cluster.aws("eks", "wait", "cluster-active", *name)
+    except DeploymentError:  # there is no cluster, or Terraform names it
+        return
 
 
 def _remove_pods(site: Site, cluster: DeployedCluster) -> None:
@@ -293,7 +319,7 @@ def _look(account: DeployedCluster, record: Record) -> Left:
     places = {"cluster": record.cluster, "vpc": record.vpc}
     unknown, commands, costs = [], [], False
     for kind in KINDS:
-        if kind.needs_vpc and not record.vpc:
+        if kind.needs and not getattr(record, kind.needs):
             continue
         arguments = [one.format_map(places) for one in kind.arguments]
         try:
@@ -327,7 +353,8 @@ def _kept(account: DeployedCluster, record: Record) -> list[str]:
         try:
             names = as_object(account.aws("ecr", "describe-repositories", "--query", query, "--output", "json"))
             lines += [
-                f"Repository {name} of the image cache: its storage costs. aws ecr delete-repository --force"
+                f"Repository {name} of the image cache: its storage costs. To remove it: aws ecr delete-repository "
+                f"--repository-name {name} --force --region {record.region}"
                 for name in names or ()
             ]
         except DeploymentError as error:

@@ -171,7 +171,8 @@ class Run:
             self.steps, self.begun = [], time.time()
             self.ends.resume()
         begun = datetime.now(UTC).isoformat(timespec="seconds")
-        self.record = Record(self.options.app, self.options.stack, **place, begun=begun, hour_usd=price.hour)
+        fis = bool(self.options.fis_role)
+        self.record = Record(self.options.app, self.options.stack, **place, begun=begun, hour_usd=price.hour, fis=fis)
         return self._prove()
 
     def _prove(self) -> int:
@@ -192,7 +193,7 @@ class Run:
         except Exception as error:  # a mistake of this program must not leave a cluster
             written.ended = f"{type(error).__name__}: {error}"
         if written.ended:
-            _warn(written.ended if built else f"{written.ended.rstrip('.')}. {NOTHING}")
+            _warn(f"{written.ended.rstrip('.')}. {'' if built else NOTHING}".rstrip())
         if self.options.keep and built and not written.ended and self.steps[0].check.verdict is Verdict.PASSED:
             return self._keep(written)
         _say("\nClean-up")
@@ -306,16 +307,18 @@ class Run:
                 _say(f"      {line}")
             if one.essential and done.check.verdict is not Verdict.PASSED:
                 return
+            self.ends.resume()  # a signal whose error did not come out of the step ends the run here
         self.versions = report.versions(proof.cluster, self.site.stack.terraform)
 
     def _clean(self, written: report.Report) -> int:
         """Remove what is the record's, look, and write the report; returns the exit code."""
-        begun, left, why = time.time(), Left(), ""
+        begun, left, why, removed = time.time(), Left(), "", False
         try:
             try:
                 self.ends.forgive()
                 self.record = cleanup.known(self.site, self.record)
                 cleanup.remove(self.site, self.record)
+                removed = True
                 left = cleanup.look(self.site, self.record)
             finally:
                 self.ends.hold()
@@ -343,7 +346,7 @@ class Run:
             _say(f"      {line}")
         self._write(written)
         if why or left.found:
-            _warn(self._sentence(left, why))
+            _warn(self._sentence(left, why, removed=removed))
             return LEFT
         return 0
 
@@ -353,8 +356,11 @@ class Run:
         except Exception:  # such as a program that is gone: what is left must be said all the same
             return Left()
 
-    def _sentence(self, left: Left, why: str) -> str:
+    def _sentence(self, left: Left, why: str, *, removed: bool) -> str:
         """What still runs, what it costs, and the command that removes it."""
+        if removed and not left.found:
+            why = why.rstrip(".")
+            return f"{why}. Terraform removed everything; whether AWS has deleted all of it is not known. To look: {self._again()}"
         record = self.record
         what = "; ".join(left.found) or (
             f"what the state of {record.stack} has" if record.cluster else "a random suffix in the state"

@@ -35,6 +35,7 @@ class Record:
         keys: KMS keys, which AWS keeps for some days.
         caches: prefixes of the repositories of an image cache, which outlive their rules.
         kept: whether `--keep` was given.
+        fis: whether `--fis-role` was given, and so a template of AWS FIS may be there.
     """
 
     app: str
@@ -51,6 +52,7 @@ class Record:
     keys: tuple[str, ...] = ()
     caches: tuple[str, ...] = ()
     kept: bool = False
+    fis: bool = False
 
     @classmethod
     def read(cls, stack: str) -> Self | None:
