@@ -12,7 +12,7 @@ import yaml
 
 from stacks.operations import deployment, destroy
 from stacks.operations.deployment import DeploymentError
-from stacks.operations.prove import before, cleanup, command, ends, pods, steps
+from stacks.operations.prove import before, cleanup, command, ends, pods, step, steps
 from tests.facts import item, items, pool
 
 ACCOUNT, NAME, REGION, VPC, KEY = "123456789012", "proof-zz9x", "us-west-2", "vpc-1", "key-1"
@@ -110,7 +110,7 @@ class World:
         self.config = SimpleNamespace(node_traffic_all=True, deletion_protection=False, gpu_pools=())
         patch.setattr(before, "configured", lambda *_: self.config)
         patch.setattr(destroy, "POLL_SECONDS", 0)
-        patch.setattr(steps, "POLL_SECONDS", 0)
+        patch.setattr(step, "POLL_SECONDS", 0)
         patch.setattr(steps, "READY_MINUTES", 0)
         patch.setattr(cleanup, "PAUSE_SECONDS", 0)
         patch.setattr(ends, "ECHO_SECONDS", 0)

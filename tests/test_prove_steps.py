@@ -10,7 +10,8 @@ from stacks.operations.checks.question import Check, Verdict
 from stacks.operations.deployment import DeploymentError, Stack
 from stacks.operations.prove import before, pods, steps
 from stacks.operations.prove.ends import Outcome
-from stacks.operations.prove.steps import LoginError, Proof, Step, StepError
+from stacks.operations.prove.interruption import interruption
+from stacks.operations.prove.step import LoginError, Proof, Step, StepError
 from tests.facts import item, node_class
 from tests.prove import BUILT, GENERAL, GPU, NAME, SUMMARY, World
 
@@ -296,7 +297,7 @@ ROLE = "arn:aws:iam::123456789012:role/fis"
 
 def test_without_a_role_the_way_by_hand_is_said(world: World, proof: Proof) -> None:
     made(steps.gpu_pod, proof)
-    verdict, words = made(steps.interruption, proof)
+    verdict, words = made(interruption, proof)
     assert verdict is Verdict.CANNOT_BE_TOLD
     assert "--fis-role ARN" in words
     assert "Initiate interruption" in words
@@ -315,7 +316,7 @@ def test_an_interruption_is_that_of_one_instance_and_its_template_goes(world: Wo
 
     world.fails["get-experiment"] = taken
     world.events["SpotInterrupted"] = 1
-    verdict, words = made(steps.interruption, proof)
+    verdict, words = made(interruption, proof)
     assert verdict is Verdict.PASSED
     assert "drained from 30 s on" in words
     (template,) = [one for one in world.calls if "create-experiment-template" in one]
@@ -334,7 +335,7 @@ def test_a_node_that_karpenter_removes_for_another_reason_proves_nothing(world: 
         world.instances.clear()
 
     world.fails["get-experiment"] = consolidated
-    verdict, words = made(steps.interruption, proof)
+    verdict, words = made(interruption, proof)
     assert verdict is Verdict.CANNOT_BE_TOLD
     assert "no event SpotInterrupted says that this was why" in words
 
@@ -344,7 +345,7 @@ def test_a_node_that_goes_already_is_not_interrupted(world: World, proof: Proof)
     for one in world.objects["nodeclaims"].values():
         one["metadata"]["deletionTimestamp"] = "2026-11-26T10:00:00Z"
     proof.fis_role = ROLE
-    assert made(steps.interruption, proof)[0] is Verdict.NOT_APPLICABLE
+    assert made(interruption, proof)[0] is Verdict.NOT_APPLICABLE
 
 
 @pytest.mark.parametrize(("status", "said"), [("failed", "failed"), ("stopped", "was stopped"), ("cancelled", "was cancelled")])
@@ -356,12 +357,12 @@ def test_an_experiment_that_fails_says_why_and_its_template_goes(
     aws = world.aws
     failed = json.dumps({"experiment": {"state": {"status": status, "reason": "Access denied"}}})
     monkeypatch.setattr(world, "aws", lambda call, given: failed if "get-experiment" in call else aws(call, given))
-    assert made(steps.interruption, proof)[1].startswith(f"The experiment {said}: Access denied")
+    assert made(interruption, proof)[1].startswith(f"The experiment {said}: Access denied")
     assert any("fis delete-experiment-template --id EXT1" in one for one in world.calls)
 
 
 def test_an_on_demand_node_is_not_interrupted(world: World, proof: Proof) -> None:
-    assert made(steps.interruption, proof) == (Verdict.NOT_APPLICABLE, "no node is a Spot instance ")
+    assert made(interruption, proof) == (Verdict.NOT_APPLICABLE, "no node is a Spot instance ")
 
 
 # --- Before --------------------------------------------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ from stacks.operations.prove import before, cleanup, report
 from stacks.operations.prove.cleanup import Left, Site
 from stacks.operations.prove.ends import Deaf, EndedError, Ends, Outcome, Terraform
 from stacks.operations.prove.record import SUFFIX, Record, alone, managed, path_of
-from stacks.operations.prove.steps import STEPS, Done, Proof
+from stacks.operations.prove.step import Done, Proof
+from stacks.operations.prove.steps import STEPS
 from stacks.operations.terminal import coloured
 
 FAILED, NOT_BUILT, LEFT, ENDED = 3, 1, 4, 130

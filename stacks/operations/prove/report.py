@@ -9,7 +9,7 @@ from pathlib import Path
 from stacks.operations.checks.question import Check, Verdict
 from stacks.operations.checks.report import without_accounts
 from stacks.operations.deployment import DeployedCluster, DeploymentError
-from stacks.operations.prove.steps import Done
+from stacks.operations.prove.step import Done
 
 
 @dataclass

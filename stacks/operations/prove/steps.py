@@ -2,243 +2,19 @@
 
 import base64
 import json
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any
 
-from stacks.operations.checks import QUESTIONS, REMOVAL, examine, pools
-from stacks.operations.checks.facts import at, listed, short, text, whole
-from stacks.operations.checks.question import Check, Verdict, counted
+from stacks.operations.checks import QUESTIONS, REMOVAL, examine
+from stacks.operations.checks.facts import at, conditions, listed, short, text, whole
+from stacks.operations.checks.question import Verdict, counted
 from stacks.operations.checks.reader import read
-from stacks.operations.deployment import DeployedCluster, DeploymentError, Object
+from stacks.operations.deployment import DeploymentError, Object
 from stacks.operations.prove import pods
-from stacks.operations.prove.ends import Outcome
+from stacks.operations.prove.interruption import interruption
+from stacks.operations.prove.step import KUBECTL, Evidence, Proof, Step, StepError, nothing, step
 
-POLL_SECONDS = 3
 READY_MINUTES, NODE_MINUTES, PULL_MINUTES, POD_MINUTES = 3, 10, 20, 5
-INTERRUPTION_MINUTES = 10  # an interruption gives two minutes, and a node needs some
-
-LOST_LOGIN = (
-    "ExpiredToken",
-    "Token has expired",
-    "session associated with this profile has expired",
-    "security token included",
-    "Unable to locate credentials",
-)
-
-Found = TypeVar("Found")
-
-
-class StepError(DeploymentError):
-    """Why a step failed, and what to do."""
-
-
-class LoginError(DeploymentError):
-    """The login is gone, and every further call would fail."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a step saw.
-
-    Attributes:
-        verdict, figure, found, do: as those of a check.
-        figures: numbers for programs, by name with its unit.
-    """
-
-    verdict: Verdict
-    figure: str = ""
-    found: tuple[str, ...] = ()
-    do: str = ""
-    figures: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Done:
-    """A step that was made: its check, how long it took, and its numbers."""
-
-    check: Check
-    seconds: float
-    figures: dict[str, float]
-
-
-@dataclass
-class Proof:
-    """What the steps act on.
-
-    Attributes:
-        cluster: connected after the apply.
-        terraform: runs a command of Terraform.
-        config: the configuration; None where the page keeps it to itself.
-        pools: the NodePools of the plan.
-        plan: the file of the plan to apply.
-        image: of the GPU pod.
-        fis_role: the role of the fault injection; "" for none.
-        connect: finds the cluster in the state and connects to it.
-        output: an output of the stack, as JSON.
-        say: prints a line.
-        now, sleep: the clock.
-    """
-
-    cluster: DeployedCluster
-    terraform: Callable[..., Outcome]
-    connect: Callable[[], DeployedCluster]
-    output: Callable[[str], str] = str
-    config: object = None
-    pools: Sequence[Object] = ()
-    plan: str = ""
-    image: str = pods.SMALL_IMAGE
-    fis_role: str = ""
-    say: Callable[[str], None] = print
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-    gpu_node: str = ""
-
-    def option(self, name: str, of: object = None) -> Any:
-        """A field of the configuration, or of a pool; None where there is no such field."""
-        return getattr(of or self.config, name, None)
-
-    def wait(self, what: str, look: Callable[[], Found | None], minutes: float, why: Callable[[], str] = str) -> Found:
-        """What `look` finds. A call that fails meanwhile is made again.
-
-        Raises:
-            StepError: nothing was found in time.
-            LoginError: the login is gone.
-        """
-        end, said = self.now() + minutes * 60, ""
-        while True:
-            try:
-                if found := look():
-                    return found
-                said = ""
-            except DeploymentError as error:
-                if any(words in str(error) for words in LOST_LOGIN):
-                    raise LoginError(f"The login is gone: {short(str(error), 160)}") from None
-                if isinstance(error, StepError):
-                    raise
-                said = short(str(error), 200)
-            if self.now() >= end:
-                raise StepError(f"{what}: not after {minutes:g} minutes. {said or self._reason(why)}".rstrip())
-            self.sleep(POLL_SECONDS)
-
-    def _reason(self, why: Callable[[], str]) -> str:
-        try:
-            return why()
-        except DeploymentError as error:
-            return short(str(error), 200)
-
-    def get(self, kind: str, name: str, namespace: str = pods.NAMESPACE) -> Object:
-        """A Kubernetes object."""
-        found: Object = json.loads(self.cluster.kubectl("get", kind, name, f"--namespace={namespace}", "--output=json", *KUBECTL))
-        return found
-
-    def start(self, item: Object) -> None:
-        """Make an object, in place of an earlier one."""
-        name, kind = item["metadata"]["name"], item["kind"].lower()
-        space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": pods.NAMESPACE, "labels": pods.LABEL}}
-        self.cluster.kubectl(
-            "delete", kind, name, f"--namespace={pods.NAMESPACE}", "--ignore-not-found", "--wait=true", "--timeout=60s"
-        )
-        file = self.cluster.kubeconfig.with_name("objects.json")
-        file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [space, item]}))
-        self.cluster.kubectl("apply", f"--filename={file}")
-
-    def run(self, pod: Object, *, until: Literal["Running", "Succeeded"], minutes: float) -> Object:
-        """Start a pod, and wait until it is so far.
-
-        Raises:
-            StepError: it failed, or was not so far in time. The message has the pod's, and EC2's, words.
-        """
-        name = pod["metadata"]["name"]
-        self.start(pod)
-
-        def look() -> Object | None:
-            now = self.get("pod", name)
-            phase = text(now, "status", "phase")
-            if phase == "Failed":
-                raise StepError(f"Pod {name} failed: {pods.waits_for(now)}. {short(self.log(name))}".rstrip())
-            return now if phase in (until, "Succeeded") else None
-
-        return self.wait(f"Pod {name} is {until}", look, minutes, why=lambda: self._hangs(name))
-
-    def _hangs(self, name: str) -> str:
-        """Why a pod is not so far: its own words, and EC2's about the NodeClaims."""
-        words = f"{pods.waits_for(self.get('pod', name)).rstrip('.')}."
-        (check,) = examine(read(self.cluster, [pools.launches]).facts, [pools.launches])
-        return " ".join([words, *check.found])
-
-    def log(self, pod: str) -> str:
-        """What a pod printed; "" if that cannot be read."""
-        try:
-            return self.cluster.kubectl("logs", pod, f"--namespace={pods.NAMESPACE}", *KUBECTL).strip()
-        except DeploymentError:
-            return ""
-
-    def claim_of(self, node: str) -> Object | None:
-        """The NodeClaim of a node."""
-        claims = self.cluster.objects("nodeclaims.karpenter.sh")
-        return next((one for one in claims if text(one, "status", "nodeName") == node), None)
-
-    def pulled(self, name: str) -> pods.Pull | None:
-        """The pull for a pod."""
-        selector = f"--field-selector=reason=Pulled,involvedObject.name={name}"
-        answer = self.cluster.kubectl("get", "events", f"--namespace={pods.NAMESPACE}", selector, "--output=json", *KUBECTL)
-        return pods.pull(listed(json.loads(answer), "items"))
-
-
-KUBECTL = ("--request-timeout=20s",)
-
-
-@dataclass(frozen=True)
-class Step:
-    """A step of the proof.
-
-    Attributes:
-        name: what holds if the step passes.
-        looks_at: where the evidence comes from.
-        make: does it.
-        essential: whether nothing after it makes sense without it.
-    """
-
-    name: str
-    looks_at: str
-    make: Callable[[Proof], Evidence]
-    essential: bool = False
-
-    def done(self, proof: Proof) -> Done:
-        """Make the step. An error is a verdict, too.
-
-        Raises:
-            LoginError: the login is gone.
-        """
-        begun = proof.now()
-        try:
-            evidence = self.make(proof)
-        except LoginError:
-            raise
-        except StepError as error:
-            evidence = Evidence(Verdict.FAILED, short(str(error), 600))
-        except DeploymentError as error:
-            if any(words in str(error) for words in LOST_LOGIN):
-                raise LoginError(f"The login is gone: {short(str(error), 160)}") from None
-            evidence = Evidence(Verdict.FAILED, short(str(error), 600))
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            evidence = Evidence(
-                Verdict.CANNOT_BE_TOLD, f"an answer has a shape that this program does not know ({type(error).__name__})"
-            )
-        check = Check(self.name, self.looks_at, evidence.verdict, evidence.figure, evidence.found, evidence.do)
-        return Done(check, proof.now() - begun, evidence.figures)
-
-
-def step(name: str, looks_at: str, *, essential: bool = False) -> Callable[[Callable[[Proof], Evidence]], Step]:
-    """Make a step of a function."""
-    return lambda function: Step(name, looks_at, function, essential)
-
-
-def nothing(why: str) -> Evidence:
-    """A step that the configuration has no use for."""
-    return Evidence(Verdict.NOT_APPLICABLE, why)
 
 
 # --- Terraform -----------------------------------------------------------------------------------------------------------------
@@ -282,7 +58,7 @@ def doctor(proof: Proof) -> Evidence:
     def ready() -> bool:
         kinds = ("nodepools.karpenter.sh", "ec2nodeclasses.karpenter.k8s.aws")
         items = [one for kind in kinds for one in proof.cluster.objects(kind)]
-        return bool(items) and all(_is(one, "Ready") for one in items)
+        return bool(items) and all(map(_ready, items))
 
     try:
         proof.wait("Pools are READY", ready, READY_MINUTES)
@@ -300,10 +76,15 @@ def doctor(proof: Proof) -> Evidence:
     return Evidence(Verdict.FAILED if by[Verdict.FAILED] else told, said, lines)
 
 
+def _ready(item: Object) -> bool:
+    found = conditions(item).get("Ready")
+    return found is not None and found.status == "True"
+
+
 @step("A pod runs on the general pool", "kubectl get pod, nodeclaim, events")
 def general_pod(proof: Proof) -> Evidence:
     """Karpenter launches a node for a pod that asks for little."""
-    pool = next((one for one in proof.pools if pods.takes_any(one)), None)
+    pool = proof.general_pool
     if pool is None:
         return nothing("no pool takes a pod without tolerations")
     ran = proof.run(
@@ -384,6 +165,13 @@ def nvme(proof: Proof) -> Evidence:
     return Evidence(Verdict.PASSED if has >= 0.8e9 * total else Verdict.FAILED, said, figures=figures)
 
 
+def _bytes(quantity: str) -> float | None:
+    """Bytes of a quantity such as 244198Mi; None if it is not one."""
+    units = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "": 1}
+    number = quantity.rstrip("KMGTik")
+    return float(number) * units[quantity[len(number) :]] if number.isdigit() and quantity[len(number) :] in units else None
+
+
 @step("The node pulls images by SOCI", "kubectl get --raw /api/v1/nodes/…/proxy/configz; aws ec2 describe-instance-attribute")
 def soci(proof: Proof) -> Evidence:
     """Without a shell: kubelet's own configuration names the socket of its image service, and EC2 the user data of the boot.
@@ -443,8 +231,10 @@ def connection(proof: Proof) -> Evidence:
     """A pod on another node fetches a page of the pod on the general pool."""
     if not proof.option("node_traffic_all"):
         return nothing("node_traffic_all is off, and the security group of the nodes opens ports from 1025 on")
+    pool = proof.general_pool
+    if pool is None:
+        return nothing("no pool takes a pod without tolerations")
     server = proof.get("pod", "general")
-    pool = next(one for one in proof.pools if pods.takes_any(one))
     address = text(server, "status", "podIP")
     if text(server, "status", "phase") != "Running" or not address:
         raise StepError("The pod of the general pool does not run.")
@@ -477,7 +267,7 @@ def cache(proof: Proof) -> Evidence:
     images = {host: f"{prefix}/{path}" for host, prefix in outcome.items() if (path := CACHED.get(host))}
     if not images:
         return Evidence(Verdict.CANNOT_BE_TOLD, f"the program knows no public image of {', '.join(outcome)}")
-    pool = next((one for one in proof.pools if pods.takes_any(one)), None)
+    pool = proof.general_pool
     place = pods.on_pool(pool) if pool else {}
     lines: list[str] = []
     figures: dict[str, float] = {}
@@ -513,7 +303,7 @@ def storage(proof: Proof) -> Evidence:
         f"{name}: needs a file system or a bucket of yours, and is not tried." for name in kinds if name not in ("Ebs", "Snapshots")
     )
     name = proof.option("storage_class", kinds.get("Ebs", object()))
-    pool = next((one for one in proof.pools if pods.takes_any(one)), None)
+    pool = proof.general_pool
     if not name or pool is None:
         return Evidence(
             Verdict.CANNOT_BE_TOLD, "no StorageClass of the configuration makes a disk for a pod of the general pool", others
@@ -588,101 +378,10 @@ def _amount(node: Object, resource: str) -> int:
     return whole(found.get(resource, 0)) or 0 if isinstance(found, dict) else 0
 
 
-# --- A Spot interruption -------------------------------------------------------------------------------------------------------
+# --- All of them -----------------------------------------------------------------------------------------------------------------
 
 
-@step("Karpenter drains a node that Spot interrupts", "aws fis get-experiment; kubectl get nodeclaim")
-def interruption(proof: Proof) -> Evidence:
-    """AWS's fault injection sends the notice that EC2 sends, and EC2 takes the instance two minutes later."""
-    claims = proof.cluster.objects("nodeclaims.karpenter.sh")
-    spot = [one for one in claims if _label(one, "karpenter.sh/capacity-type") == "spot" and not _ends(one)]
-    if not spot:
-        return nothing("no node is a Spot instance")
-    claim = next((one for one in spot if text(one, "status", "nodeName") == proof.gpu_node), spot[0])
-    instance = text(claim, "status", "providerID").rpartition("/")[2]
-    if not proof.fis_role:
-        do = 'Again with --fis-role ARN; or by hand, with --keep: EC2 console, Spot Requests, Actions, "Initiate interruption".'
-        return Evidence(Verdict.CANNOT_BE_TOLD, f"no role for AWS FIS was given; {instance} is a Spot instance", do=do)
-    template = _experiment(proof, instance)
-    try:
-        begun = proof.now()
-        begin = proof.cluster.aws("fis", "start-experiment", "--experiment-template-id", template, "--output", "json")
-        experiment = text(json.loads(begin), "experiment", "id")
-        name = text(claim, "metadata", "name")
-
-        def noticed() -> bool:
-            answer = proof.cluster.aws("fis", "get-experiment", "--id", experiment, "--output", "json")
-            state = at(json.loads(answer), "experiment", "state")
-            if (status := text(state, "status")) in ("failed", "stopped", "cancelled"):
-                raise StepError(f"The experiment {status if status == 'failed' else f'was {status}'}: {text(state, 'reason')}")
-            claims = {text(one, "metadata", "name"): one for one in proof.cluster.objects("nodeclaims.karpenter.sh")}
-            return name not in claims or _ends(claims[name])
-
-        proof.wait(f"Karpenter drains {name}", noticed, INTERRUPTION_MINUTES)
-        drained = proof.now() - begun
-        proof.wait(
-            f"{instance} is gone", lambda: not any(instance in one for one in proof.cluster.instances()), INTERRUPTION_MINUTES
-        )
-        gone = proof.now() - begun
-    finally:
-        try:
-            proof.cluster.aws("fis", "delete-experiment-template", "--id", template)
-        except DeploymentError as error:  # which must not take the place of what ended the step; the look names the template
-            proof.say(f"      The template {template} of the experiment stays: {short(str(error), 160)}")
-    figures = {"drain_begins_s": drained, "instance_gone_s": gone}
-    said = f"drained from {drained:.0f} s on, gone after {gone:.0f} s"
-    # Karpenter may also remove a node because it is empty. Its event: pkg/controllers/interruption/events/events.go.
-    selector = f"--field-selector=reason=SpotInterrupted,involvedObject.name={name}"
-    events = proof.cluster.kubectl("get", "events", "--all-namespaces", selector, "--output=json", *KUBECTL)
-    if not listed(json.loads(events), "items"):
-        return Evidence(Verdict.CANNOT_BE_TOLD, f"{said}; no event SpotInterrupted says that this was why", figures=figures)
-    return Evidence(Verdict.PASSED, said, figures=figures)
-
-
-def _experiment(proof: Proof, instance: str) -> str:
-    """A template for one instance and one action."""
-    account = proof.fis_role.split(":")[4]
-    target = {
-        "resourceType": "aws:ec2:spot-instance",
-        "resourceArns": [f"arn:aws:ec2:{proof.cluster.region}:{account}:instance/{instance}"],
-        "selectionMode": "ALL",
-    }
-    action = {
-        "actionId": "aws:ec2:send-spot-instance-interruptions",
-        "parameters": {"durationBeforeInterruption": "PT2M"},
-        "targets": {"SpotInstances": "node"},
-    }
-    template = {
-        "description": f"make prove: {proof.cluster.name}",
-        "roleArn": proof.fis_role,
-        "stopConditions": [{"source": "none"}],
-        "targets": {"node": target},
-        "actions": {"interrupt": action},
-        "tags": {"Name": proof.cluster.name},
-    }
-    answer = proof.cluster.aws("fis", "create-experiment-template", "--cli-input-json", json.dumps(template), "--output", "json")
-    return text(json.loads(answer), "experimentTemplate", "id")
-
-
-def _ends(claim: Object) -> bool:
-    return bool(text(claim, "metadata", "deletionTimestamp"))
-
-
-def _label(item: Object, name: str) -> str:
-    return text(item, "metadata", "labels", name)
-
-
-def _is(item: Object, condition: str) -> bool:
-    return any(text(one, "type") == condition and text(one, "status") == "True" for one in listed(item, "status", "conditions"))
-
-
-def _bytes(quantity: str) -> float | None:
-    """Bytes of a quantity such as 244198Mi; None if it is not one."""
-    units = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "": 1}
-    number = quantity.rstrip("KMGTik")
-    return float(number) * units[quantity[len(number) :]] if number.isdigit() and quantity[len(number) :] in units else None
-
-
+# In the order in which they are made. The interruption comes last, because it ends a node.
 STEPS: Sequence[Step] = (
     apply,
     plan_again,
