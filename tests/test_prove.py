@@ -133,7 +133,7 @@ def test_the_report_names_no_person_and_no_folder(world: World) -> None:
     world.prove()
     written = PAGE.read_text() + REPORT.read_text()
     assert not [one for one in ("jane", "acme.com", f"{home}/.aws", f"{temporary}/x") if one in written]
-    assert "assumed-role/Admin/<name> is not authorized; open ~/.aws/config; <tmp>/x/objects.json" in REPORT.read_text()
+    assert "assumed-role/Admin/NAME is not authorized; open ~/.aws/config; TMP/x/objects.json" in REPORT.read_text()
 
 
 # --- What it refuses -----------------------------------------------------------------------------------------------------------

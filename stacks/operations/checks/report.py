@@ -58,9 +58,9 @@ class Report:
 
 def without_accounts(words: str) -> str:
     """Words without account numbers, and without the login and the folders of a person."""
-    for folder, name in ((tempfile.gettempdir(), "<tmp>"), (str(Path.home()), "~")):
+    for folder, name in ((tempfile.gettempdir(), "TMP"), (str(Path.home()), "~")):
         words = words.replace(f"{folder}/", f"{name}/")
-    return ACCOUNT.sub("<account>", PERSON.sub(r"\1<name>", words))
+    return ACCOUNT.sub("ACCOUNT", PERSON.sub(r"\1NAME", words))
 
 
 def as_text(report: Report) -> str:
@@ -81,12 +81,12 @@ def as_text(report: Report) -> str:
 
 def as_markdown(report: Report) -> str:
     """A table of all checks, and a section for each that found something."""
-    rows = [f"| {_cell(check.name)} | {check.verdict} | {_cell(check.figure)} |" for check in report.checks]
+    rows = [f"| {cell(check.name)} | {check.verdict} | {cell(check.figure)} |" for check in report.checks]
     lines = [f"## {report.heading()}", "", "| check | verdict | figure |", "|---|---|---|", *rows, ""]
     for check in report.checks:
         if check.found or check.do:
             lines += [f"### {check.name}: {check.verdict}", "", *_block(_found(check))]
-            lines += [f"What to do: {_cell(check.do)}", ""] if check.do else []
+            lines += [f"What to do: {cell(check.do)}", ""] if check.do else []
             lines += [f"Looked at: `{check.looked_at}`", ""]
     return "\n".join([*lines, report.summary()])
 
@@ -114,8 +114,9 @@ def _found(check: Check) -> list[str]:
     return [*check.found[:MOST_LINES], *([f"and {rest:,} more: --format json"] if rest > 0 else [])]
 
 
-def _cell(words: str) -> str:
-    return words.replace("|", "\\|").replace("<", "&lt;")
+def cell(words: str) -> str:
+    """Words in a cell of a table of Markdown."""
+    return words.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
 def _block(lines: Sequence[str]) -> list[str]:

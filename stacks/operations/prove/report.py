@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from stacks.operations.checks.question import Check, Verdict
-from stacks.operations.checks.report import without_accounts
+from stacks.operations.checks.report import cell, without_accounts
 from stacks.operations.deployment import DeployedCluster, DeploymentError
 from stacks.operations.prove.step import Done
 
@@ -72,20 +72,20 @@ def as_markdown(report: Report) -> str:
         lines += [f"It cost less than ${report.cost_at_most:.2f}: list prices, with every pool at its limit all the time.", ""]
     lines += ["| step | verdict | seconds | figure |", "|---|---|---|---|"]
     lines += [
-        f"| {_cell(one.check.name)} | {one.check.verdict} | {one.seconds:.0f} | {_cell(one.check.figure)} |" for one in report.steps
+        f"| {cell(one.check.name)} | {one.check.verdict} | {one.seconds:.0f} | {cell(one.check.figure)} |" for one in report.steps
     ]
     lines += ["", "## Figures", "", "| figure | value |", "|---|---|"]
-    lines += [f"| {name} | {value:.2f} |" for one in report.steps for name, value in _named(one)]
+    lines += [f"| {name} | {_number(value)} |" for one in report.steps for name, value in _named(one)]
     lines += [
         "",
         "## Versions",
         "",
         "| what | version |",
         "|---|---|",
-        *(f"| {name} | {_cell(one)} |" for name, one in report.versions.items()),
+        *(f"| {name} | {cell(one)} |" for name, one in report.versions.items()),
     ]
     lines += ["", "## Before anything was built", "", "| check | verdict | figure |", "|---|---|---|"]
-    lines += [f"| {_cell(one.name)} | {one.verdict} | {_cell(one.figure)} |" for one in report.before]
+    lines += [f"| {cell(one.name)} | {one.verdict} | {cell(one.figure)} |" for one in report.before]
     lines += _list("What could not be told", report.unknown)
     lines += _list("What is left", report.left)
     lines += _list("What AWS keeps", report.named)
@@ -93,7 +93,7 @@ def as_markdown(report: Report) -> str:
         if one.check.found or one.check.do:
             lines += ["", f"## {one.check.name}: {one.check.verdict}", ""]
             lines += ["```text", *(line.replace("```", "") for line in one.check.found), "```"] if one.check.found else []
-            lines += [f"What to do: {_cell(one.check.do)}"] if one.check.do else []
+            lines += [f"What to do: {cell(one.check.do)}"] if one.check.do else []
             lines += [f"Looked at: `{one.check.looked_at}`"]
     return "\n".join([*lines, ""])
 
@@ -126,12 +126,13 @@ def _named(one: Done) -> list[tuple[str, float]]:
     return [(f"{one.check.name}: {name}", value) for name, value in one.figures.items()]
 
 
+def _number(value: float) -> str:
+    """Such as 77.71, and 0.0022 for the gigabytes of a small image."""
+    return f"{value:.2f}" if abs(value) >= 0.1 or not value else f"{value:.2g}"
+
+
 def _list(title: str, lines: Sequence[str]) -> list[str]:
-    return ["", f"## {title}", "", *(f"- {_cell(one)}" for one in lines)] if lines else []
-
-
-def _cell(words: str) -> str:
-    return words.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    return ["", f"## {title}", "", *(f"- {cell(one)}" for one in lines)] if lines else []
 
 
 def versions(cluster: DeployedCluster, terraform: Callable[..., str]) -> dict[str, str]:
