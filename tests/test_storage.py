@@ -45,6 +45,7 @@ def everything() -> Json:
     return stack(*ALL, permissions_boundary="arn:aws:iam::123456789012:policy/boundary")
 
 
+@pytest.mark.slow
 def test_each_kind_adds_its_own_resources_and_nothing_else(everything: Json) -> None:
     default = addresses(stack())
 

@@ -421,6 +421,7 @@ def with_page(has: Page, **given: Any) -> tuple[list[str], list[str]]:
     return [one.edit() for one in left], list(of_page(found, [one.step for one in left], has))
 
 
+@pytest.mark.slow
 def test_an_edit_that_main_py_has_is_not_to_be_made_again() -> None:
     assert with_page(of_config()) == (edits(), [])
     controller = {"load_balancer_controller_version": "3.5.0", "load_balancer_controller_policy": "official"}
@@ -430,6 +431,7 @@ def test_an_edit_that_main_py_has_is_not_to_be_made_again() -> None:
     assert (found[0], early) == ("", [])
 
 
+@pytest.mark.slow
 def test_versions_that_main_py_has_too_early_are_named() -> None:
     has = page(synth_stack(recommended("gpu")))
     found, (sentence,) = with_page(has)
