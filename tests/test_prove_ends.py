@@ -15,11 +15,13 @@ import pytest
 from stacks.operations.prove import ends as module
 from stacks.operations.prove.ends import REASONS, Deaf, EndedError, Ends, Terraform
 
+ACTS = {"type": "apply_start", "hook": {}}
+
 
 class Program:
     """Takes the part of a Terraform that runs: `during` happens while it does."""
 
-    def __init__(self, lines: Any = (), code: int = 0, during: Any = None) -> None:
+    def __init__(self, lines: Any = (ACTS,), code: int = 0, during: Any = None) -> None:
         self.got: list[int] = []
         self.code, self.during, self.lines = code, during or (lambda: None), lines
         self.options: dict[str, Any] = {}
@@ -111,6 +113,38 @@ def test_a_signal_while_terraform_starts_leaves_it_not_alone(ends: Ends, monkeyp
     assert program.got == [signal.SIGINT]
 
 
+def test_terraform_hears_of_an_end_only_when_it_acts(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Terraform hears while it loads providers is lost, and the apply goes on."""
+    monkeypatch.setattr(module, "POLL_SECONDS", 0)
+    program = Program()
+    heard_before: list[list[int]] = []
+
+    def slow() -> int | None:
+        file, looks = program.options["stdout"], len(heard_before)
+        if not looks:
+            signal.raise_signal(signal.SIGINT)
+        heard_before.append(list(program.got))
+        line: Any = ACTS if looks == 2 else {"type": "version"}
+        file.write(f"{json.dumps(line)}\n".encode())
+        file.flush()
+        return 0 if looks == 4 else None
+
+    monkeypatch.setattr(program, "poll", slow)
+    run, _ = terraform(ends, monkeypatch, program)
+    with pytest.raises(EndedError, match="Ctrl-C"):
+        run.run("apply", environment={})
+    assert heard_before == [[], [], [], [signal.SIGINT], [signal.SIGINT]]
+
+
+def test_a_terraform_that_waits_for_a_lock_hears_of_an_end_too(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOADING_SECONDS", -1)
+    program = Program([{"type": "version"}], during=lambda: signal.raise_signal(signal.SIGINT))
+    run, _ = terraform(ends, monkeypatch, program)
+    with pytest.raises(EndedError):
+        run.run("destroy", environment={})
+    assert program.got == [signal.SIGINT]
+
+
 def test_terraform_has_a_session_of_its_own_so_that_the_terminal_does_not_signal_it(
     ends: Ends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,7 +179,7 @@ def test_a_line_that_comes_in_two_parts_is_one_line(tmp_path: Path, monkeypatch:
             return None if parts else 0
 
     with file.open() as lines:
-        assert list(module._lines(Slow(), lines)) == ['{"a": 1}', '{"b": 2}', "last"]  # type: ignore[arg-type]
+        assert list(filter(None, module._lines(Slow(), lines))) == ['{"a": 1}', '{"b": 2}', "last"]  # type: ignore[arg-type]
 
 
 def test_what_ended_the_run_does_not_end_the_clean_up_and_a_further_ctrl_c_does(

@@ -27,6 +27,7 @@ REASONS = {
 }
 
 POLL_SECONDS = 0.2
+LOADING_SECONDS = 60  # in which Terraform loads providers, or waits for a lock
 ECHO_SECONDS = 1.0  # until a signal that is sent more than once has come as often, and would end a program of the clean-up
 TICK_SECONDS = 5.0  # a timer stands still while a laptop sleeps, and the bill does not, so that a clock is asked instead
 
@@ -48,6 +49,7 @@ class Ends:
     _terminal: bool = False
     _child: "subprocess.Popen[str] | None" = None
     _held: bool = False
+    _listens: bool = False
     _told: bool = False
     _before: dict[signal.Signals, Any] = field(default_factory=dict)
 
@@ -100,15 +102,19 @@ class Ends:
             raise EndedError(self.reason)
 
     def start(self, command: list[str], **options: Any) -> "subprocess.Popen[str]":
-        """Start a program that hears of an end once, by SIGINT."""
-        self._held, self._told = True, False  # between its start and its name, a signal would leave it running alone
+        """Start a program that hears of an end once, by SIGINT, when it listens."""
+        self._held, self._listens, self._told = True, False, False  # a signal before it has a name would leave it running alone
         try:
             self._child = subprocess.Popen(command, start_new_session=True, text=True, errors="replace", **options)
         finally:
             self._held = False
+        return self._child
+
+    def listens(self) -> None:
+        """The program hears from now on. What ended the run before is told now."""
+        self._listens = True
         if self.reason:
             self._tell()
-        return self._child
 
     def finished(self) -> None:
         """The program ended.
@@ -132,7 +138,7 @@ class Ends:
             raise EndedError(self.reason)
 
     def _tell(self) -> None:
-        if self._child and not self._told:
+        if self._child and self._listens and not self._told:
             self._told = True
             self._child.send_signal(signal.SIGINT)
 
@@ -208,11 +214,23 @@ class Terraform:
                 command, stdout=printed, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment, umask=0o077
             )
             try:
-                self._read(_lines(process, lines), outcome)
+                self._read(self._heard(_lines(process, lines)), outcome)
             finally:  # whatever this program cannot read, no second Terraform starts beside this one
                 outcome.code, outcome.seconds = process.wait(), time.monotonic() - begun
         self.ends.finished()
         return outcome
+
+    def _heard(self, lines: Iterator[str]) -> Iterator[str]:
+        """The lines. Terraform listens from its first action on: what it hears while it loads providers may be lost.
+
+        Its `Context.Stop` ends what runs, and does nothing before that (internal/terraform/context.go): the apply then goes on.
+        """
+        begun = time.monotonic()
+        for line in lines:
+            if "hook" in _event(line) or time.monotonic() - begun > LOADING_SECONDS:
+                self.ends.listens()
+            if line:
+                yield line
 
     def _read(self, lines: Iterator[str], outcome: Outcome) -> None:
         total = 0
@@ -242,7 +260,7 @@ class Terraform:
 
 
 def _lines(process: "subprocess.Popen[str]", file: IO[str]) -> Iterator[str]:
-    """What a program writes to a file, line by line, until the program ends."""
+    """What a program writes to a file, line by line, until the program ends; "" while it writes nothing."""
     rest = ""
     while True:
         ended = process.poll() is not None
@@ -251,6 +269,7 @@ def _lines(process: "subprocess.Popen[str]", file: IO[str]) -> Iterator[str]:
         if ended:
             yield rest
             return
+        yield ""
         time.sleep(POLL_SECONDS)
 
 
