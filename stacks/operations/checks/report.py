@@ -58,7 +58,7 @@ class Report:
 
 def without_accounts(words: str) -> str:
     """Words without account numbers, and without the login and the folders of a person."""
-    for folder, name in ((tempfile.gettempdir(), "TMP"), (str(Path.home()), "~")):
+    for folder, name in ((str(Path.home()), "~"), (tempfile.gettempdir(), "TMP")):
         words = words.replace(f"{folder}/", f"{name}/")
     return ACCOUNT.sub("ACCOUNT", PERSON.sub(r"\1NAME", words))
 
