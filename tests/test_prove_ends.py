@@ -47,8 +47,11 @@ class Program:
 @pytest.fixture
 def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ends]:
     monkeypatch.setattr(module, "ECHO_SECONDS", 0)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in REASONS}  # `nohup make test` ignores some
     with Ends() as found:
         yield found
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def terraform(ends: Ends, patch: pytest.MonkeyPatch, program: Program) -> tuple[Terraform, list[str]]:
