@@ -367,7 +367,10 @@ def test_instances_that_outlived_their_cluster_are_named(trial: Trial) -> None:
     assert "aws ec2 terminate-instances --region us-west-2 --instance-ids i-1" in trial.stops("karpenter", "--confirm", NAME)
 
 
-@pytest.mark.parametrize("pulled", ["", "{}", state(("module.eks", "aws_kms_key", {}))])
+INTERRUPTED = ("module.vpc", "aws_vpc", {"id": "vpc-1", "arn": None, "tags": {"Name": NAME}})
+
+
+@pytest.mark.parametrize("pulled", ["", "{}", state(("module.eks", "aws_kms_key", {})), state(INTERRUPTED)])
 def test_a_state_without_a_deployment_is_named_with_its_workspace(trial: Trial, pulled: str) -> None:
     trial.world["state"] = pulled
     assert trial.stops("karpenter").startswith("Workspace default has no VPC in its state")

@@ -409,6 +409,14 @@ def test_an_apply_that_fails_is_cleaned_up(world: World) -> None:
     assert "creating EKS Cluster: AccessDenied" in PAGE.read_text()
 
 
+def test_a_vpc_that_terraform_was_making_when_it_was_interrupted_is_removed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terraform keeps the id alone, as seen with a real one."""
+    monkeypatch.setattr("tests.prove.BUILT", [SUFFIX, resource("module.vpc", "aws_vpc", id=VPC, arn=None, tags={"Name": NAME})])
+    world.codes["apply"] = [0, 1]
+    assert world.prove() == command.FAILED
+    assert nothing_left(world)
+
+
 def test_a_second_plan_with_changes_fails_and_the_proof_goes_on(world: World) -> None:
     world.codes["plan"] = [0, 2]
     assert world.prove() == command.FAILED

@@ -142,12 +142,12 @@ class Stack:
             state: the resources, where they are pulled already.
 
         Raises:
-            NotDeployedError: the state has no VPC.
+            NotDeployedError: the state has no VPC, or one that Terraform was making when it was interrupted.
         """
         pulled = self.state() if state is None else state
         resources = {f"{r.get('module')}.{r['type']}": r["instances"][0]["attributes"] for r in pulled if _is_managed(r)}
         vpc = resources.get("module.vpc.aws_vpc")
-        if not vpc:
+        if not vpc or not vpc["arn"]:  # an apply that was interrupted leaves a VPC that has nothing but its id, and nothing in it
             raise NotDeployedError(f"Workspace {self.workspace()} has no VPC in its state, and so no node.")
         profile, environment = self.identity(session)
         eks = resources.get("module.eks.aws_eks_cluster", {})
@@ -156,7 +156,7 @@ class Stack:
             region=vpc["arn"].split(":")[3],
             profile=profile,
             environment=environment,
-            endpoint=eks.get("endpoint", ""),
+            endpoint=eks.get("endpoint") or "",
             protected=bool(eks.get("deletion_protection")),
             kubeconfig=kubeconfig,
         )
