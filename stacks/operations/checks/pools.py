@@ -40,9 +40,7 @@ def _ready(thing: str, fact: str, kind: str, words: str) -> Question:
     def ask(facts: Facts) -> Answer:
         found = facts.objects(fact)
         if not found:
-            return Answer(
-                Verdict.FAILED, f"no {counted(2, thing)[2:]}", do="Karpenter launches nothing. `make plan` brings them back."
-            )
+            return Answer(Verdict.FAILED, counted(0, thing), do="Karpenter launches nothing. `make plan` brings them back.")
         findings = [finding for item in found for finding in _not_ready(item)]
         return judged(len(found), thing, findings, f"kubectl describe {kind} NAME; docs/pending.md#karpenter-itself")
 
